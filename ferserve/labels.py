@@ -1,0 +1,14 @@
+"""Ordered, named label sets. A probability vector means nothing without the set that orders it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FERPLUS: Final = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+"""FER+ emotions in the order of its vote columns (Barsoum et al., ICMI 2016, doi:10.1145/2993148.2993165)."""
+
+FER2013: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""FER2013 emotions in the order of its integer labels 0 to 6 (Goodfellow et al., 2013, arXiv:1307.0414)."""
+
+LABEL_SETS: Final[dict[str, tuple[str, ...]]] = {"ferplus": FERPLUS, "fer2013": FER2013}
+"""Label sets by the name that a model head may give as its ``label_set``."""

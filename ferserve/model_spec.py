@@ -1,0 +1,195 @@
+"""What a weight file says about itself. Nothing here is ever guessed from a file's name.
+
+The spec is one JSON value. It travels inside the ONNX file under the metadata key ``ferserve.model_spec``, or beside a
+foreign file as ``<name>.json``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ferserve.errors import ModelSpecError
+from ferserve.labels import FERPLUS
+
+METADATA_KEY = "ferserve.model_spec"
+SCHEMA_VERSION = 1
+
+Layout = Literal["NCHW", "NHWC"]
+Color = Literal["luma", "bgr", "rgb"]
+Resize = Literal["area", "bilinear", "antialias"]
+Outputs = Literal["logits", "probabilities"]
+Align = Literal["none", "eyes", "landmarks"]
+
+
+def _check(owner: str, name: str, value: object, ok: bool, expected: str) -> None:
+    if not ok:
+        raise ModelSpecError(f"{owner}.{name} must be {expected}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """One task of a model: the graph output it reads and the labels that order it."""
+
+    name: str
+    """What the head tells, such as ``emotion``, ``age_group`` or ``valence_arousal``."""
+    labels: tuple[str, ...]
+    """Names in the order of the output's last axis."""
+    output: str
+    """Name of the ONNX graph output, float32 (N, len(labels))."""
+    outputs: Outputs = "probabilities"
+    """``logits`` are turned into probabilities by a softmax after division by ``temperature``."""
+    temperature: float = 1.0
+    """Divides logits (Guo et al. 2017, arXiv:1706.04599, section 4.2); 1 leaves them as they are."""
+    reserved: tuple[str, ...] = ()
+    """Labels that say 'not sure' (such as ``unknown`` and ``not_a_face``): never the top label, kept in the output."""
+
+    def __post_init__(self) -> None:
+        owner = f"heads[{self.name}]"
+        _check("head", "name", self.name, bool(self.name), "a non-empty string")
+        _check(owner, "labels", self.labels, len(self.labels) > 0, "at least one label")
+        _check(owner, "labels", self.labels, len(set(self.labels)) == len(self.labels), "distinct labels")
+        _check(owner, "output", self.output, bool(self.output), "the name of a graph output")
+        _check(owner, "outputs", self.outputs, self.outputs in get_args(Outputs), f"one of {get_args(Outputs)}")
+        _check(owner, "temperature", self.temperature, self.temperature > 0, "above 0")
+        _check(owner, "reserved", self.reserved, set(self.reserved) < set(self.labels), "a proper subset of labels")
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How pixels must reach the model: value = (pixel * scale - mean) / std, per channel."""
+
+    height: int
+    width: int
+    color: Color = "luma"
+    layout: Layout = "NCHW"
+    dtype: Literal["float32", "float16", "uint8"] = "float32"
+    scale: float = 1.0 / 255.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    resize: Resize = "area"
+    margin: float = 0.0
+    """Part of the box's longer side that is added on every side before the crop; may be negative to cut in."""
+    square: bool = True
+    """Grow the shorter side of the box to the longer one before the margin, so that faces keep their proportions."""
+    align: Align = "none"
+    """Rotate and scale by the landmarks before the crop, where the detector gives them."""
+    name: str = "input"
+    """Name of the ONNX graph input."""
+
+    @property
+    def channels(self) -> int:
+        """1 for luma, 3 for colour."""
+        return 1 if self.color == "luma" else 3
+
+    @property
+    def row_shape(self) -> tuple[int, int, int]:
+        """Shape of one row of a batch."""
+        if self.layout == "NCHW":
+            return (self.channels, self.height, self.width)
+        return (self.height, self.width, self.channels)
+
+    def __post_init__(self) -> None:
+        owner = "input"
+        _check(owner, "height", self.height, 1 <= self.height <= 4096, "from 1 to 4096 px")
+        _check(owner, "width", self.width, 1 <= self.width <= 4096, "from 1 to 4096 px")
+        for name, allowed in (("color", Color), ("layout", Layout), ("resize", Resize), ("align", Align)):
+            value = getattr(self, name)
+            _check(owner, name, value, value in get_args(allowed), f"one of {get_args(allowed)}")
+        dtypes = ("float32", "float16", "uint8")
+        _check(owner, "dtype", self.dtype, self.dtype in dtypes, f"one of {dtypes}")
+        _check(owner, "mean", self.mean, len(self.mean) == self.channels, f"{self.channels} number(s)")
+        _check(owner, "std", self.std, len(self.std) == self.channels, f"{self.channels} number(s)")
+        _check(owner, "std", self.std, all(s > 0 for s in self.std), "above 0")
+        _check(owner, "margin", self.margin, -0.45 <= self.margin <= 4, "from -0.45 to 4")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything that serving needs to know of a weight file, and everything a user should."""
+
+    name: str
+    version: str
+    input: InputSpec
+    heads: tuple[HeadSpec, ...]
+    schema_version: int = SCHEMA_VERSION
+    description: str = ""
+    license: str = ""
+    """SPDX name of the weights' licence, with the terms of the data where they bind."""
+    trained_on: tuple[str, ...] = ()
+    """Names of the training sets."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Figure by ``<dataset>/<split>/<metric>``, such as ``fer2013/public_test/accuracy``."""
+    recipe: str = ""
+    recipe_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        _check("spec", "name", self.name, bool(self.name) and "/" not in self.name, "a non-empty name without '/'")
+        _check("spec", "version", self.version, bool(self.version), "a non-empty string")
+        _check("spec", "heads", self.heads, len(self.heads) > 0, "at least one head")
+        _check("spec", "schema_version", self.schema_version, self.schema_version == SCHEMA_VERSION, str(SCHEMA_VERSION))
+        names = [head.name for head in self.heads]
+        _check("spec", "heads", names, len(set(names)) == len(names), "heads with distinct names")
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The JSON that :meth:`from_json` reads."""
+        return json.dumps(dataclasses.asdict(self), indent=indent, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, source: str = "model spec") -> ModelSpec:
+        """Read a spec; raises :class:`ModelSpecError` that names the field at fault and ``source``."""
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise ModelSpecError(f"{source} must be valid JSON, got {error}") from None
+        if not isinstance(value, dict):
+            raise ModelSpecError(f"{source} must be a JSON object, got {type(value).__name__}")
+        try:
+            heads = value.get("heads", ())
+            if not isinstance(heads, list):
+                raise ModelSpecError(f"heads must be a list of objects, got {heads!r}")
+            fields: dict[str, Any] = dict(value)
+            fields["input"] = _build(InputSpec, value.get("input", {}), "input")
+            fields["heads"] = tuple(_build(HeadSpec, head, f"heads[{i}]") for i, head in enumerate(heads))
+            return _build(cls, fields, "spec")
+        except ModelSpecError as error:
+            raise ModelSpecError(f"{source}: {error}") from None
+
+    @classmethod
+    def from_sidecar(cls, path: Path) -> ModelSpec:
+        """Read ``path``, a JSON file that stands beside a foreign model."""
+        return cls.from_json(path.read_bytes(), str(path))
+
+
+def _build(kind: type[Any], value: object, where: str) -> Any:
+    """Make a dataclass from JSON's types, with tuples for lists; unknown and missing keys are errors."""
+    if not isinstance(value, Mapping):
+        raise ModelSpecError(f"{where} must be an object, got {value!r}")
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    for key in value:
+        if key not in known:
+            raise ModelSpecError(f"{where}.{key} must be one of {', '.join(known)}, got an unknown key")
+    for name, f in known.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and name not in value:
+            raise ModelSpecError(f"{where}.{name} must be given, got nothing")
+    made = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+    try:
+        return kind(**made)
+    except TypeError as error:
+        raise ModelSpecError(f"{where} must hold values of the right types, got {error}") from None
+
+
+def example_spec(name: str = "my-model") -> ModelSpec:
+    """The spec that an error message shows to whoever brought a file without one."""
+    return ModelSpec(
+        name=name,
+        version="1",
+        input=InputSpec(height=48, width=48),
+        heads=(HeadSpec("emotion", FERPLUS, output="probabilities"),),
+        license="unknown",
+    )

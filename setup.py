@@ -1,0 +1,35 @@
+"""Builds the one C extension; everything else about the package is in pyproject.toml."""
+
+import os
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+DEBUG = os.environ.get("FERSERVE_EXT_DEBUG") == "1"
+
+# Directives live here alone: one in a .pyx header would silently beat the debug build.
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "cdivision": not DEBUG,
+    "initializedcheck": DEBUG,
+    "nonecheck": DEBUG,
+    "embedsignature": True,
+}
+
+kernels = Extension(
+    "ferserve._kernels",
+    ["ext/_kernels.pyx"],
+    include_dirs=["ext"],
+    extra_compile_args=["-O1", "-g"] if DEBUG else ["-O3", "-fno-math-errno", "-fno-trapping-math"],
+)
+
+setup(
+    ext_modules=cythonize(
+        [kernels],
+        build_dir=os.environ.get("FERSERVE_EXT_BUILD", "build/cython"),
+        compiler_directives=DIRECTIVES,
+        include_path=["ext"],
+    )
+)

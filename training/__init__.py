@@ -1,0 +1,1 @@
+"""Produces the models that ferserve serves. Never imported by ``ferserve`` itself."""
