@@ -1,0 +1,56 @@
+# make help lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PROTOS := proto/ferserve/v1/emotion.proto
+
+.PHONY: help setup build build-debug proto lint test bench demo docs clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/.serve: pyproject.toml setup.py $(wildcard ext/*)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . "scikit-image>=0.25"
+	touch $@
+
+$(BIN)/.dev: $(BIN)/.serve
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[training,test,lint]"
+	touch $@
+
+setup: $(BIN)/.dev ## make the virtual environment with everything that development needs
+
+build: $(BIN)/.serve ## build the extension in place
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "Cython>=3.1,<4" setuptools
+	$(BIN)/python setup.py --quiet build_ext --inplace --force
+
+build-debug: ## build the extension with bounds checks
+	FERSERVE_EXT_DEBUG=1 FERSERVE_EXT_BUILD=build/cython-debug $(MAKE) build
+
+proto: ## generate the protobuf code with the pinned generator, in an environment of its own
+	$(PYTHON) -m venv build/proto-venv
+	build/proto-venv/bin/python -m pip install --quiet --disable-pip-version-check grpcio-tools==1.78.0
+	build/proto-venv/bin/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+
+lint: setup ## ruff, mypy, import-linter, cython-lint, stubtest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cython-lint ext
+	$(BIN)/python -m mypy.stubtest ferserve._kernels --allowlist ext/stubtest-allow.txt
+
+test: setup ## the whole test suite
+	$(BIN)/python -m pytest
+
+bench: setup ## the benchmarks, with their ratios
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only
+
+demo: $(BIN)/.serve ## serve, stream a real face, show the live table
+	$(BIN)/python examples/demo.py
+
+docs: ## check that every link inside the documentation leads somewhere
+	$(PYTHON) docs/check_links.py
+
+clean: ## remove what was built
+	rm -rf build dist $(VENV) ferserve.egg-info ferserve/*.so

@@ -1,0 +1,185 @@
+"""Deployment choices: frozen dataclasses and one loader.
+
+Later beats earlier: defaults < TOML file < ``FERSERVE_*`` environment < flags. Unknown keys are errors that name the
+nearest valid key. Facts about weights are no configuration; they live in :mod:`ferserve.model_spec`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ferserve.errors import ConfigError
+
+
+def _check(name: str, value: Any, ok: bool, expected: str) -> None:
+    if not ok:
+        raise ConfigError(f"{name} must be {expected}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What runs, and on how much of the machine."""
+
+    model: str = "emotion-lite"
+    """Default model: the name of a bundled model or of one in ``model_dir``, or the path of an ONNX file."""
+    model_dir: str = ""
+    """A folder with further models; each ``*.onnx`` file in it is served under the name in its spec."""
+    detector: str = "haar"
+    """Face detector."""
+    threads: int = 0
+    """Worker threads; 0 for one a processor that this process may use."""
+    min_score: float = 0.5
+    """Least detector score of a face unless the caller says otherwise."""
+    max_faces: int = 64
+    """Most faces that are classified in one frame; the largest are kept."""
+    max_pixels: int = 50_000_000
+    """Largest frame, width x height, checked before anything is decoded."""
+    detection_side_px: int = 320
+    """Longest side of the image that the detector sees unless the caller says otherwise."""
+    max_detection_side_px: int = 2048
+    """Largest ``detection_side_px`` that a caller may ask for."""
+    detection_interval: int = 3
+    """In streams the detector runs on every n-th frame at least."""
+    smoothing_ms: float = 200.0
+    """Time constant of the smoothing of probabilities in streams; 0 turns it off."""
+    max_queue: int = 256
+    """Frames that may wait for a worker, over all streams, before new ones are refused."""
+    resume_s: float = 30.0
+    """How long the tracks of a named stream outlive a broken connection."""
+
+    def __post_init__(self) -> None:
+        _check("engine.threads", self.threads, 0 <= self.threads <= 1024, "from 0 to 1024")
+        _check("engine.min_score", self.min_score, 0 <= self.min_score <= 1, "from 0 to 1")
+        _check("engine.max_faces", self.max_faces, 1 <= self.max_faces <= 1000, "from 1 to 1000")
+        _check("engine.max_pixels", self.max_pixels, self.max_pixels >= 1, "at least 1")
+        low, high = 32, self.max_detection_side_px
+        _check("engine.detection_side_px", self.detection_side_px, low <= self.detection_side_px <= high,
+               f"from {low} to {high} px")
+        _check("engine.detection_interval", self.detection_interval, self.detection_interval >= 1, "at least 1")
+        _check("engine.smoothing_ms", self.smoothing_ms, 0 <= self.smoothing_ms <= 60_000, "from 0 to 60000 ms")
+        _check("engine.max_queue", self.max_queue, self.max_queue >= 1, "at least 1")
+        _check("engine.resume_s", self.resume_s, self.resume_s >= 0, "at least 0 s")
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """Where the server listens and what it allows."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; ``0.0.0.0`` for every interface."""
+    port: int = 50051
+    """TCP port; 0 lets the system choose, and the ready line says which."""
+    max_message_bytes: int = 32 * 1024 * 1024
+    """Largest message that is received."""
+    max_streams_per_client: int = 64
+    """Open streams that one client address may hold."""
+    max_pending_results: int = 64
+    """Answers that may wait for a client that does not read before its frames are no longer taken."""
+    grace_s: float = 5.0
+    """How long frames in flight may take to finish when the server stops."""
+
+    def __post_init__(self) -> None:
+        _check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")
+        _check("server.max_message_bytes", self.max_message_bytes, self.max_message_bytes >= 1024, "at least 1024")
+        _check("server.max_streams_per_client", self.max_streams_per_client, self.max_streams_per_client >= 1,
+               "at least 1")
+        _check("server.max_pending_results", self.max_pending_results, self.max_pending_results >= 1, "at least 1")
+        _check("server.grace_s", self.grace_s, self.grace_s >= 0, "at least 0 s")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration."""
+
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
+
+
+def load_config(
+    path: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Config:
+    """Read the configuration from its four sources.
+
+    ``path`` is a TOML file with the tables ``[engine]`` and ``[server]``; ``env`` is searched for
+    ``FERSERVE_<SECTION>_<KEY>``, such as ``FERSERVE_SERVER_PORT``; ``flags`` maps section to key to value, None for
+    flags that were not given. Raises :class:`ConfigError` that names the key, its source, and the nearest valid key.
+    """
+    sections: dict[str, dict[str, Any]] = {f.name: {} for f in dataclasses.fields(Config)}
+    for source, values in (
+        (str(path), _from_toml(path)),
+        ("environment", _from_env(os.environ if env is None else env, sections)),
+        ("flags", flags or {}),
+    ):
+        for section, pairs in values.items():
+            _require_known(section, sections, f"{source}: section")
+            if not isinstance(pairs, Mapping):
+                raise ConfigError(f"{source}: {section} must be a table of settings, got {pairs!r}")
+            for key, value in pairs.items():
+                if value is not None:
+                    sections[section][key] = _typed(_section_type(section), section, key, value, source)
+    return Config(**{name: _section_type(name)(**values) for name, values in sections.items()})
+
+
+def _section_type(section: str) -> type[Any]:
+    kind: type[Any] = typing.get_type_hints(Config)[section]
+    return kind
+
+
+def _from_toml(path: Path | None) -> Mapping[str, Any]:
+    if path is None:
+        return {}
+    try:
+        import tomllib
+    except ImportError:  # Python 3.10 has none, and a tenth dependency for one reader is not worth it
+        try:
+            import tomli as tomllib
+        except ImportError:
+            raise ConfigError("a config file needs Python 3.11 or newer, or `pip install tomli`") from None
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config file must be readable, got {error}") from None
+    except ValueError as error:
+        raise ConfigError(f"config file {path} must be TOML, got {error}") from None
+
+
+def _from_env(env: Mapping[str, str], sections: Mapping[str, Any]) -> Mapping[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for section in sections:
+        prefix = f"FERSERVE_{section.upper()}_"
+        for name, value in env.items():
+            if name.startswith(prefix):
+                found.setdefault(section, {})[name.removeprefix(prefix).lower()] = value
+    return found
+
+
+def _require_known(key: str, known: Mapping[str, Any], what: str) -> None:
+    if key not in known:
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0)
+        raise ConfigError(f"{what} {key!r} is unknown; the nearest valid one is {near[0]!r}")
+
+
+def _typed(kind: type[Any], section: str, key: str, value: Any, source: str) -> Any:
+    """``value`` as the type of the field; text is parsed, since the environment knows nothing else."""
+    fields = typing.get_type_hints(kind)
+    _require_known(key, fields, f"{source}: {section} setting")
+    wanted = fields[key]
+    if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
+        return value
+    if wanted is float and isinstance(value, int):
+        return float(value)
+    try:
+        if isinstance(value, str):
+            return wanted(value)
+    except ValueError:
+        pass
+    raise ConfigError(f"{source}: {section}.{key} must be {wanted.__name__}, got {value!r}")

@@ -1,0 +1,67 @@
+"""What a caller may choose for one call or one stream. None and 0 stand for the engine's default."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from ferserve.errors import InvalidOptionsError
+
+
+def _check(name: str, value: float | None, low: float, high: float, unit: str = "") -> None:
+    if value is None:
+        return
+    if not (math.isfinite(value) and low <= value <= high):
+        raise InvalidOptionsError(f"{name} must be from {low:g} to {high:g}{unit}, got {value:g}")
+
+
+class Delivery(Enum):
+    """How a stream treats frames that arrive faster than they can be answered."""
+
+    LATEST = "latest"
+    """The newest frame wins; skipped ones are answered as dropped."""
+    EVERY = "every"
+    """Every frame is classified; the sender is slowed down."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOptions:
+    """Choices that hold for a single image as well as for a stream."""
+
+    model: str = ""
+    """Name of a model; empty for the engine's default."""
+    min_score: float | None = None
+    """Least detector score of a face, in [0, 1]."""
+    max_faces: int = 0
+    """At most this many faces a frame, the largest first."""
+    detection_side_px: int = 0
+    """Longest side of the image that the detector sees."""
+
+    def __post_init__(self) -> None:
+        _check("options.min_score", self.min_score, 0, 1)
+        _check("options.max_faces", self.max_faces, 0, 2**31)
+        _check("options.detection_side_px", self.detection_side_px, 0, 65535, " px")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """Choices for a stream of frames."""
+
+    frame: FrameOptions = FrameOptions()
+    delivery: Delivery = Delivery.LATEST
+    smoothing_ms: float | None = None
+    """Time constant of the smoothing of probabilities; 0 for none."""
+    detection_interval: int = 0
+    """The detector runs on every n-th frame at least."""
+    frame_deadline_ms: int = 0
+    """Frames not answered this long after they arrived are dropped; 0 for no deadline."""
+    stream_id: str = ""
+    """A name under which the stream can be reopened after a broken connection."""
+
+    def __post_init__(self) -> None:
+        _check("config.smoothing_ms", self.smoothing_ms, 0, 60_000, " ms")
+        _check("config.detection_interval", self.detection_interval, 0, 1000, " frames")
+        _check("config.frame_deadline_ms", self.frame_deadline_ms, 0, 600_000, " ms")
+        if len(self.stream_id) > 128:
+            raise InvalidOptionsError(f"config.stream_id must be at most 128 characters, got {len(self.stream_id)}")
