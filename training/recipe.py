@@ -5,9 +5,15 @@ The docstring says source, command, expected time and expected accuracy, in that
 
 from __future__ import annotations
 
+import difflib
+import importlib
+import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
+
+from ferserve.errors import ConfigError
+from training import recipes
 
 
 @dataclass(frozen=True)
@@ -21,10 +27,24 @@ class RunOptions:
     epochs: int | None = None
     limit: int | None = None
     """Use at most this many training images, for a quick try."""
-    weights: str = "none"
-    """``imagenet``, ``none``, or the path of a weight file."""
+    weights: str | None = None
+    """``imagenet``, ``none``, or the path of a weight file; None leaves the choice to the recipe."""
     resume: bool = False
     seed: int = 1
+    balanced: bool = False
+    """FER2013 study: six classes without disgust, about 3,000 images each."""
+    split_by: Literal["person", "image"] | None = None
+    """Whether images of one person may stand on both sides of a split; None leaves the honest choice (no)."""
+    task: str | None = None
+    """One head of a model of several, or ``all``."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be at least 1, got {value}")
+        if self.split_by not in (None, "person", "image"):
+            raise ConfigError(f"split_by must be person or image, got {self.split_by!r}")
 
 
 class Recipe(Protocol):
@@ -40,3 +60,19 @@ class Recipe(Protocol):
 
     def run(self, options: RunOptions) -> Path:
         """Train and export; returns the folder that ``ferserve serve --model`` takes."""
+
+
+def find_recipes() -> dict[str, Recipe]:
+    """Every recipe by name. Recipe modules import Keras inside their functions only, so this is quick."""
+    names = sorted(module.name for module in pkgutil.iter_modules(recipes.__path__))
+    return {name: importlib.import_module(f"training.recipes.{name}").RECIPE for name in names}
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe ``name``; raises :class:`ConfigError` that names the nearest one."""
+    found = find_recipes()
+    if name not in found:
+        near = difflib.get_close_matches(name, found, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"recipe must be one of {', '.join(found)}, got {name!r}{hint}")
+    return found[name]

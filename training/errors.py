@@ -1,0 +1,35 @@
+"""Errors of training: bad data, bad checkpoints, missing weights. Messages name file and line."""
+
+from __future__ import annotations
+
+from ferserve.errors import FerserveError
+
+
+class TrainingError(FerserveError):
+    """Base of what a training command refuses; the command line prints it on one line and exits with 2."""
+
+    kind = "training"
+
+
+class DataError(TrainingError, ValueError):
+    """A data set that is not what its format promises; the message begins with file and line."""
+
+    kind = "training_data"
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint that cannot be written or belongs to something else; the last good one is still whole."""
+
+    kind = "checkpoint"
+
+
+class WeightsError(TrainingError):
+    """Pretrained weights that cannot be reached or do not fit the model."""
+
+    kind = "weights"
+
+
+class ExportError(TrainingError):
+    """An exported model that does not answer as its source does."""
+
+    kind = "export"
