@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 import os
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class EngineConfig:
     """Longest side of the image that the detector sees unless the caller says otherwise."""
     max_detection_side_px: int = 2048
     """Largest ``detection_side_px`` that a caller may ask for."""
-    detection_interval: int = 3
+    detection_interval: int = 1
     """In streams the detector runs on every n-th frame at least."""
     smoothing_ms: float = 200.0
     """Time constant of the smoothing of probabilities in streams; 0 turns it off."""
@@ -60,8 +61,12 @@ class EngineConfig:
         _check("engine.max_faces", self.max_faces, 1 <= self.max_faces <= 1000, "from 1 to 1000")
         _check("engine.max_pixels", self.max_pixels, self.max_pixels >= 1, "at least 1")
         low, high = 32, self.max_detection_side_px
-        _check("engine.detection_side_px", self.detection_side_px, low <= self.detection_side_px <= high,
-               f"from {low} to {high} px")
+        _check(
+            "engine.detection_side_px",
+            self.detection_side_px,
+            low <= self.detection_side_px <= high,
+            f"from {low} to {high} px",
+        )
         _check("engine.detection_interval", self.detection_interval, self.detection_interval >= 1, "at least 1")
         _check("engine.smoothing_ms", self.smoothing_ms, 0 <= self.smoothing_ms <= 60_000, "from 0 to 60000 ms")
         _check("engine.max_queue", self.max_queue, self.max_queue >= 1, "at least 1")
@@ -87,10 +92,24 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         _check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")
-        _check("server.max_message_bytes", self.max_message_bytes, self.max_message_bytes >= 1024, "at least 1024")
-        _check("server.max_streams_per_client", self.max_streams_per_client, self.max_streams_per_client >= 1,
-               "at least 1")
-        _check("server.max_pending_results", self.max_pending_results, self.max_pending_results >= 1, "at least 1")
+        _check(
+            "server.max_message_bytes",
+            self.max_message_bytes,
+            self.max_message_bytes >= 1024,
+            "at least 1024",
+        )
+        _check(
+            "server.max_streams_per_client",
+            self.max_streams_per_client,
+            self.max_streams_per_client >= 1,
+            "at least 1",
+        )
+        _check(
+            "server.max_pending_results",
+            self.max_pending_results,
+            self.max_pending_results >= 1,
+            "at least 1",
+        )
         _check("server.grace_s", self.grace_s, self.grace_s >= 0, "at least 0 s")
 
 
@@ -137,19 +156,24 @@ def _section_type(section: str) -> type[Any]:
 def _from_toml(path: Path | None) -> Mapping[str, Any]:
     if path is None:
         return {}
+    parse = _toml_parser()
     try:
-        import tomllib
-    except ImportError:  # Python 3.10 has none, and a tenth dependency for one reader is not worth it
-        try:
-            import tomli as tomllib
-        except ImportError:
-            raise ConfigError("a config file needs Python 3.11 or newer, or `pip install tomli`") from None
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return parse(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"config file must be readable, got {error}") from None
     except ValueError as error:
         raise ConfigError(f"config file {path} must be TOML, got {error}") from None
+
+
+def _toml_parser() -> Callable[[str], dict[str, Any]]:
+    """Python 3.10 brings none, and a tenth dependency for one reader is not worth it."""
+    for name in ("tomllib", "tomli"):
+        try:
+            parse: Callable[[str], dict[str, Any]] = importlib.import_module(name).loads
+        except ImportError:
+            continue
+        return parse
+    raise ConfigError("a config file needs Python 3.11 or newer, or `pip install tomli`")
 
 
 def _from_env(env: Mapping[str, str], sections: Mapping[str, Any]) -> Mapping[str, dict[str, str]]:

@@ -56,7 +56,13 @@ class HeadSpec:
         _check(owner, "output", self.output, bool(self.output), "the name of a graph output")
         _check(owner, "outputs", self.outputs, self.outputs in get_args(Outputs), f"one of {get_args(Outputs)}")
         _check(owner, "temperature", self.temperature, self.temperature > 0, "above 0")
-        _check(owner, "reserved", self.reserved, set(self.reserved) < set(self.labels), "a proper subset of labels")
+        _check(
+            owner,
+            "reserved",
+            self.reserved,
+            set(self.reserved) < set(self.labels),
+            "a proper subset of labels",
+        )
 
 
 @dataclass(frozen=True)
@@ -128,10 +134,22 @@ class ModelSpec:
     recipe_sha256: str = ""
 
     def __post_init__(self) -> None:
-        _check("spec", "name", self.name, bool(self.name) and "/" not in self.name, "a non-empty name without '/'")
+        _check(
+            "spec",
+            "name",
+            self.name,
+            bool(self.name) and "/" not in self.name,
+            "a non-empty name without '/'",
+        )
         _check("spec", "version", self.version, bool(self.version), "a non-empty string")
         _check("spec", "heads", self.heads, len(self.heads) > 0, "at least one head")
-        _check("spec", "schema_version", self.schema_version, self.schema_version == SCHEMA_VERSION, str(SCHEMA_VERSION))
+        _check(
+            "spec",
+            "schema_version",
+            self.schema_version,
+            self.schema_version == SCHEMA_VERSION,
+            str(SCHEMA_VERSION),
+        )
         names = [head.name for head in self.heads]
         _check("spec", "heads", names, len(set(names)) == len(names), "heads with distinct names")
 
@@ -155,7 +173,8 @@ class ModelSpec:
             fields: dict[str, Any] = dict(value)
             fields["input"] = _build(InputSpec, value.get("input", {}), "input")
             fields["heads"] = tuple(_build(HeadSpec, head, f"heads[{i}]") for i, head in enumerate(heads))
-            return _build(cls, fields, "spec")
+            spec: ModelSpec = _build(cls, fields, "spec")
+            return spec
         except ModelSpecError as error:
             raise ModelSpecError(f"{source}: {error}") from None
 

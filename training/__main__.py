@@ -35,21 +35,13 @@ def list_recipes() -> None:
 def run(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe; `list` names them.")],
     data: Annotated[Path, typer.Option(help="Folder or file with the training data.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for everything made; runs/RECIPE by default.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for everything made; runs/RECIPE by default.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's own.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most this many images, for a quick try.")] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="imagenet, none, or a file; else as the work did.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
-    ] = False,
+    weights: Annotated[str | None, typer.Option(help="imagenet, none, or a file; else as the work did.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 1,
-    balanced: Annotated[
-        bool, typer.Option("--balanced", help="FER2013: six classes, 3,000 images each.")
-    ] = False,
+    balanced: Annotated[bool, typer.Option("--balanced", help="FER2013: six classes, 3,000 images each.")] = False,
     split_by: Annotated[str | None, typer.Option(help="person or image.")] = None,
     task: Annotated[str | None, typer.Option(help="FACES: emotion, age_group, gender or all.")] = None,
 ) -> None:

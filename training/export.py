@@ -54,9 +54,7 @@ def keras_outputs(model: Any, inputs: NDArray[np.float32], spec: ModelSpec) -> l
     return [np.asarray(output) for output in outputs]
 
 
-def compare(
-    path: Path, inputs: NDArray[np.float32], expected: list[NDArray[np.float32]], spec: ModelSpec
-) -> float:
+def compare(path: Path, inputs: NDArray[np.float32], expected: list[NDArray[np.float32]], spec: ModelSpec) -> float:
     """Largest absolute difference of the file's answers to ``expected``; raises beyond :data:`TOLERANCE`."""
     import onnxruntime
 

@@ -1,0 +1,224 @@
+"""Owns models, detectors and threads: what every door calls. Knows nothing of the network."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from ferserve.config import EngineConfig
+from ferserve.detect import FaceDetector, HaarDetector
+from ferserve.errors import ConfigError, InvalidOptionsError, ModelNotReadyError
+from ferserve.model_store import ModelFile, ModelInfo, ModelStore
+from ferserve.options import FrameOptions, StreamOptions
+from ferserve.pipeline import Pipeline, Settings, StreamState
+from ferserve.runtime import open_session
+from ferserve.runtime.classifier import Classifier
+from ferserve.streams import Backlog, EngineStream, Walk, submit_single
+from ferserve.types import Frame, FrameResult, PixelFormat, RawImage
+from ferserve.workers import WorkerPool
+
+
+class Engine:
+    """Classifies frames, alone or in streams, on a pool of threads.
+
+    One graph is loaded a model and shared by all threads; each thread has a detector of its own.
+    """
+
+    def __init__(self, config: EngineConfig | None = None) -> None:
+        """Load and warm up the default model and the detectors.
+
+        Raises :class:`ConfigError`, :class:`ModelSpecError` or :class:`ModelNotFoundError`.
+        """
+        self.config = config or EngineConfig()
+        self._store = ModelStore(Path(self.config.model_dir) if self.config.model_dir else None)
+        self._default = _default_model(self._store, self.config.model)
+        self._classifiers: dict[str, Classifier] = {}
+        self._loading = threading.Lock()
+        threads = self.config.threads or len(os.sched_getaffinity(0))
+        pipelines = [Pipeline(_make_detector(self.config.detector)) for _ in range(threads)]
+        self._warm_up(pipelines)
+        self._backlog = Backlog(self.config.max_queue)
+        self._pool = WorkerPool(pipelines)
+        self._lock = threading.Lock()
+        self._streams: set[EngineStream] = set()
+        self._parked: dict[str, _Parked] = {}
+        self._closed = False
+        self.runs_on = (
+            f"{self._default.spec.name} {self._default.spec.version} with detector {self.config.detector} on "
+            f"{self._classifier(self._default).session.runs_on}, {threads} thread{'s' * (threads != 1)}"
+        )
+
+    def models(self) -> list[ModelInfo]:
+        """Every model that can be asked for, by name."""
+        return [self._info(file) for file in self._store.models()]
+
+    def model(self, name: str) -> ModelInfo:
+        """One model, the default one for an empty name; raises :class:`ModelNotFoundError`."""
+        return self._info(self._file(name))
+
+    def submit(self, frame: Frame, options: FrameOptions | None = None) -> Future[FrameResult]:
+        """Classify a single frame; the future raises what is wrong with it.
+
+        Raises :class:`ModelNotFoundError`, :class:`InvalidOptionsError`, :class:`OverloadedError`, and
+        :class:`ModelNotReadyError` after :meth:`close`.
+        """
+        self._require_open()
+        return submit_single(frame, self._walk(self._effective(options or FrameOptions())), self._pool, self._backlog)
+
+    def classify(self, frame: Frame, options: FrameOptions | None = None) -> FrameResult:
+        """:meth:`submit`, and wait for the answer."""
+        return self.submit(frame, options).result()
+
+    def open_stream(self, options: StreamOptions | None = None) -> EngineStream:
+        """Open a stream, or reopen the one of the same ``stream_id`` with its tracks.
+
+        Raises as :meth:`submit` does.
+        """
+        self._require_open()
+        effective = self._effective_stream(options or StreamOptions())
+        parked = self._unpark(effective.stream_id)
+        stream = EngineStream(
+            effective,
+            self.model(effective.frame.model),
+            self._walk(effective.frame, effective.detection_interval),
+            self._pool,
+            self._backlog,
+            state=parked.state if parked else StreamState(effective.smoothing_ms or 0.0),
+            last_frame_id=parked.last_frame_id if parked else None,
+            on_close=self._park,
+        )
+        with self._lock:
+            self._streams.add(stream)
+        return stream
+
+    def close(self) -> None:
+        """Answer what waits as dropped, finish what runs, end the threads."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            streams = list(self._streams)
+        for stream in streams:
+            stream.close()
+        self._pool.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ModelNotReadyError("engine must be running, got a frame while it shuts down; try another server")
+
+    def _file(self, name: str) -> ModelFile:
+        return self._store.get(name) if name else self._default
+
+    def _info(self, file: ModelFile) -> ModelInfo:
+        classifier = self._classifiers.get(file.spec.name)
+        runs_on = classifier.session.runs_on if classifier else ""
+        return ModelInfo(file.spec, runs_on, file.sha256, is_default=file is self._default)
+
+    def _classifier(self, file: ModelFile) -> Classifier:
+        """The model's graph, loaded by whoever needs it first."""
+        name = file.spec.name
+        with self._loading:
+            if name not in self._classifiers:
+                classifier = Classifier(open_session(file.path), file.spec)
+                classifier.infer(np.zeros_like(classifier.empty_batch(1)))  # the first run allocates; not on a frame
+                self._classifiers[name] = classifier
+            return self._classifiers[name]
+
+    def _walk(self, options: FrameOptions, interval: int = 1) -> Walk:
+        """A frame's walk under ``options`` that are already effective."""
+        file = self._file(options.model)
+        settings = Settings(options, self.config.max_pixels, interval)
+
+        def walk(pipeline: Pipeline, frame: Frame, state: StreamState | None, arrival_ns: int) -> FrameResult:
+            classifier = self._classifiers.get(file.spec.name) or self._classifier(file)
+            return pipeline.run(frame, settings, classifier, state, arrival_ns)
+
+        return walk
+
+    def _effective(self, options: FrameOptions) -> FrameOptions:
+        """``options`` with the defaults filled in and the limits kept."""
+        config = self.config
+        if options.detection_side_px > config.max_detection_side_px:
+            raise InvalidOptionsError(
+                f"options.detection_side_px must be at most {config.max_detection_side_px} px, "
+                f"got {options.detection_side_px}"
+            )
+        return FrameOptions(
+            model=self._file(options.model).spec.name,
+            min_score=config.min_score if options.min_score is None else options.min_score,
+            max_faces=min(options.max_faces or config.max_faces, config.max_faces),
+            detection_side_px=options.detection_side_px or config.detection_side_px,
+        )
+
+    def _effective_stream(self, options: StreamOptions) -> StreamOptions:
+        return dataclasses.replace(
+            options,
+            frame=self._effective(options.frame),
+            smoothing_ms=self.config.smoothing_ms if options.smoothing_ms is None else options.smoothing_ms,
+            detection_interval=options.detection_interval or self.config.detection_interval,
+        )
+
+    def _warm_up(self, pipelines: list[Pipeline]) -> None:
+        """One grey frame through every pipeline, so that no client waits for first-time allocations."""
+        self._classifier(self._default)
+        grey = RawImage(PixelFormat.GRAY8, 320, 240, bytes(320 * 240))
+        boxes = np.zeros((0, 4), np.float32) if self.config.detector == "none" else None
+        walk = self._walk(self._effective(FrameOptions()))
+        for pipeline in pipelines:
+            walk(pipeline, Frame(0, grey, boxes=boxes), None, time.monotonic_ns())
+
+    def _park(self, stream: EngineStream) -> None:
+        """Keep the tracks of a closed, named stream for ``resume_s``."""
+        with self._lock:
+            self._streams.discard(stream)
+            if stream.options.stream_id and not self._closed:
+                expires = time.monotonic() + self.config.resume_s
+                self._parked[stream.options.stream_id] = _Parked(stream.state, stream.last_frame_id, expires)
+
+    def _unpark(self, stream_id: str) -> _Parked | None:
+        if not stream_id:
+            return None
+        with self._lock:
+            still_open = [s for s in self._streams if s.options.stream_id == stream_id]
+        for stream in still_open:  # its connection broke and nobody has noticed yet
+            stream.close()
+        with self._lock:
+            now = time.monotonic()
+            self._parked = {key: parked for key, parked in self._parked.items() if parked.expires > now}
+            return self._parked.pop(stream_id, None)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parked:
+    state: StreamState
+    last_frame_id: int
+    expires: float
+
+
+def _default_model(store: ModelStore, model: str) -> ModelFile:
+    path = Path(model)
+    if path.suffix == ".onnx" or path.is_dir():
+        return store.add(path)
+    return store.get(model)
+
+
+def _make_detector(name: str) -> FaceDetector | None:
+    factories = {"haar": HaarDetector, "none": lambda: None}
+    if name not in factories:
+        raise ConfigError(f"engine.detector must be one of {', '.join(factories)}, got {name!r}")
+    return factories[name]()

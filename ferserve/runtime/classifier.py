@@ -1,0 +1,74 @@
+"""A session together with the spec that says what its numbers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferserve.errors import ModelSpecError
+from ferserve.model_spec import HeadSpec, ModelSpec
+from ferserve.runtime.base import Session, Tensor, TensorInfo
+
+
+class Classifier:
+    """Batches of preprocessed faces in, probabilities for every head out."""
+
+    def __init__(self, session: Session, spec: ModelSpec) -> None:
+        """Raises :class:`ModelSpecError` where the spec does not fit the graph."""
+        self.spec = spec
+        self.session = session
+        self._input = _require_input(session, spec)
+        outputs = {output.name: (i, output) for i, output in enumerate(session.outputs)}
+        self._rows = [(head, _require_output(outputs, head)) for head in spec.heads]
+
+    def empty_batch(self, size: int) -> Tensor:
+        """An uninitialised batch (size, *row_shape) for the preprocessing to fill."""
+        return np.empty((size, *self.spec.input.row_shape), self.spec.input.dtype)
+
+    def infer(self, batch: Tensor) -> list[NDArray[np.float32]]:
+        """Probabilities (N, K) of every head, in the order of ``spec.heads``, for a batch (N, *row_shape)."""
+        outputs = self.session.run({self._input: batch})
+        return [_probabilities(outputs[index], head) for head, index in self._rows]
+
+
+def _require_input(session: Session, spec: ModelSpec) -> str:
+    wanted = spec.input
+    names = [item.name for item in session.inputs]
+    if names != [wanted.name]:
+        raise ModelSpecError(f"{spec.name}: input.name must be the graph's only input {names}, got {wanted.name!r}")
+    graph = session.inputs[0]
+    if not _fits(graph.shape[1:], wanted.row_shape) or len(graph.shape) != 4:
+        raise ModelSpecError(
+            f"{spec.name}: input must have the graph's shape {graph.shape}, got rows of {wanted.row_shape} "
+            f"({wanted.layout}, {wanted.color})"
+        )
+    if graph.dtype != wanted.dtype:
+        raise ModelSpecError(f"{spec.name}: input.dtype must be the graph's {graph.dtype}, got {wanted.dtype}")
+    return wanted.name
+
+
+def _require_output(outputs: dict[str, tuple[int, TensorInfo]], head: HeadSpec) -> int:
+    if head.output not in outputs:
+        raise ModelSpecError(f"heads[{head.name}].output must be one of {sorted(outputs)}, got {head.output!r}")
+    index, graph = outputs[head.output]
+    if len(graph.shape) != 2 or graph.shape[1] not in (None, len(head.labels)):
+        raise ModelSpecError(
+            f"heads[{head.name}].labels must be as many as the graph's output {graph.shape} has columns, "
+            f"got {len(head.labels)}"
+        )
+    return index
+
+
+def _fits(graph: Sequence[int | None], wanted: Sequence[int]) -> bool:
+    return len(graph) == len(wanted) and all(g is None or g == w for g, w in zip(graph, wanted, strict=True))
+
+
+def _probabilities(output: Tensor, head: HeadSpec) -> NDArray[np.float32]:
+    values = np.asarray(output, np.float32)
+    if head.outputs == "probabilities":
+        return values
+    scaled = values / np.float32(head.temperature)
+    exponents = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)

@@ -1,0 +1,213 @@
+"""Frames that wait for a worker, the streams they belong to, and the one answer that each of them gets."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import TypeAlias
+
+from ferserve.errors import InvalidFrameError, ModelNotReadyError, OverloadedError, StreamProtocolError
+from ferserve.model_store import ModelInfo
+from ferserve.options import Delivery, StreamOptions
+from ferserve.pipeline import Pipeline, StreamState
+from ferserve.types import DropReason, Frame, FrameFault, FrameResult, Timings
+from ferserve.workers import WorkerPool
+
+Walk: TypeAlias = Callable[[Pipeline, Frame, StreamState | None, int], FrameResult]
+"""A frame's walk with model and settings already chosen; the last argument is the arrival, monotonic ns."""
+
+
+class Backlog:
+    """Counts the frames that wait for a worker, over all streams, and says when there are too many."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._waiting = 0
+        self._lock = threading.Lock()
+
+    def enter(self) -> bool:
+        """One frame more; False where it has to be refused."""
+        with self._lock:
+            if self._waiting >= self.limit:
+                return False
+            self._waiting += 1
+            return True
+
+    def leave(self) -> None:
+        """One frame less."""
+        with self._lock:
+            self._waiting -= 1
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A frame that waits and the future that its sender holds."""
+
+    frame: Frame
+    future: Future[FrameResult] = field(default_factory=Future)
+    arrival_ns: int = field(default_factory=time.monotonic_ns)
+
+    def drop(self, reason: DropReason) -> None:
+        """Answer without having looked at the frame."""
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_result(
+                self._timed(FrameResult(self.frame.frame_id, self.frame.capture_time_ns, dropped=reason))
+            )
+
+    def run(self, walk: Walk, pipeline: Pipeline, state: StreamState | None, *, faults: bool) -> None:
+        """Answer with what the walk gives; a bad frame becomes a fault where ``faults`` is set, else an exception."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        started_ns = time.monotonic_ns()
+        try:
+            result = walk(pipeline, self.frame, state, self.arrival_ns)
+        except InvalidFrameError as error:
+            if not faults:
+                self.future.set_exception(error)
+                return
+            fault = FrameFault(error.kind, str(error))
+            result = FrameResult(self.frame.frame_id, self.frame.capture_time_ns, fault=fault)
+        except BaseException as error:  # the waiting caller must hear of everything; the thread must live
+            self.future.set_exception(error)
+            return
+        self.future.set_result(self._timed(result, started_ns))
+
+    def _timed(self, result: FrameResult, started_ns: int | None = None) -> FrameResult:
+        now_ns = time.monotonic_ns()
+        queue_ms = ((started_ns or now_ns) - self.arrival_ns) / 1e6
+        timings: Timings = replace(result.timings, queue_ms=queue_ms, total_ms=(now_ns - self.arrival_ns) / 1e6)
+        return replace(result, timings=timings)
+
+
+class SingleFrame:
+    """The strand of a unary call: one frame, no memory."""
+
+    def __init__(self, job: Job, walk: Walk, backlog: Backlog) -> None:
+        self._job, self._walk, self._backlog = job, walk, backlog
+
+    def run_one(self, tool: Pipeline) -> bool:
+        """See :class:`ferserve.workers.Strand`."""
+        self._backlog.leave()
+        self._job.run(self._walk, tool, None, faults=False)
+        return False
+
+
+class EngineStream:
+    """One stream of frames: a strand whose frames are worked on one after the other, in the order they came."""
+
+    def __init__(
+        self,
+        options: StreamOptions,
+        model: ModelInfo,
+        walk: Walk,
+        pool: WorkerPool[Pipeline],
+        backlog: Backlog,
+        *,
+        state: StreamState,
+        last_frame_id: int | None,
+        on_close: Callable[[EngineStream], None],
+    ) -> None:
+        self.options = options
+        self.model = model
+        self.state = state
+        self.resumed = last_frame_id is not None
+        self.last_frame_id = last_frame_id or 0
+        """The newest frame that was answered, of this connection or of the one that it resumes."""
+        self._walk, self._pool, self._backlog, self._on_close = walk, pool, backlog, on_close
+        self._newest_id = -1  # a resumed stream may send again what its client saw no answer to
+        self._waiting: deque[Job] = deque()
+        self._scheduled = False
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def submit(self, frame: Frame) -> Future[FrameResult]:
+        """Queue a frame; the future gives its one answer and raises only for what must end the stream.
+
+        Raises :class:`StreamProtocolError` where ``frame_id`` does not rise, :class:`ModelNotReadyError` after
+        :meth:`close`.
+        """
+        job = Job(frame)
+        superseded: list[Job] = []
+        with self._lock:
+            self._require_next(frame.frame_id)
+            if self.options.delivery is Delivery.LATEST:
+                superseded = list(self._waiting)
+                self._waiting.clear()
+            for _ in superseded:
+                self._backlog.leave()
+            accepted = self._backlog.enter()
+            if accepted:
+                self._waiting.append(job)
+            idle = accepted and not self._scheduled
+            self._scheduled |= accepted
+        for old in superseded:
+            old.drop(DropReason.SUPERSEDED)
+        if not accepted:
+            job.drop(DropReason.OVERLOADED)
+        if idle:
+            self._pool.schedule(self)
+        return job.future
+
+    def _require_next(self, frame_id: int) -> None:
+        if self._closed:
+            raise ModelNotReadyError("stream must be open, got a frame after it was closed; open a new one")
+        if frame_id <= self._newest_id:
+            raise StreamProtocolError(
+                f"frame_id must rise within a stream, got {frame_id} after {self._newest_id}; number frames upwards"
+            )
+        self._newest_id = frame_id
+
+    def run_one(self, tool: Pipeline) -> bool:
+        """See :class:`ferserve.workers.Strand`."""
+        with self._lock:
+            job = self._waiting.popleft() if self._waiting else None
+        if job is not None:
+            self._backlog.leave()
+            self._answer(job, tool)
+        with self._lock:
+            self._scheduled = bool(self._waiting)
+            return self._scheduled
+
+    def _answer(self, job: Job, pipeline: Pipeline) -> None:
+        limit_ms = self.options.frame_deadline_ms
+        if limit_ms and time.monotonic_ns() - job.arrival_ns > limit_ms * 1_000_000:
+            job.drop(DropReason.DEADLINE)
+        else:
+            with self.state.lock:
+                job.run(self._walk, pipeline, self.state, faults=True)
+        self.last_frame_id = job.frame.frame_id
+
+    def close(self) -> None:
+        """Answer what still waits as dropped, and let the engine keep the tracks of a named stream for a while."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        for job in waiting:
+            self._backlog.leave()
+            job.drop(DropReason.SHUTDOWN)
+        self._on_close(self)
+
+    def __enter__(self) -> EngineStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def submit_single(frame: Frame, walk: Walk, pool: WorkerPool[Pipeline], backlog: Backlog) -> Future[FrameResult]:
+    """Queue the one frame of a unary call; raises :class:`OverloadedError` where too many wait."""
+    if not backlog.enter():
+        raise OverloadedError(f"waiting frames must be at most {backlog.limit}, got one more; try again later")
+    job = Job(frame)
+    pool.schedule(SingleFrame(job, walk, backlog))
+    return job.future
