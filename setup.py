@@ -1,5 +1,6 @@
 """Builds the one C extension; everything else about the package is in pyproject.toml."""
 
+import glob
 import os
 
 from Cython.Build import cythonize
@@ -22,6 +23,7 @@ kernels = Extension(
     "ferserve._kernels",
     ["ext/_kernels.pyx"],
     include_dirs=["ext"],
+    depends=sorted(glob.glob("ext/*.h")),
     extra_compile_args=["-O1", "-g"] if DEBUG else ["-O3", "-fno-math-errno", "-fno-trapping-math"],
 )
 

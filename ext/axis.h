@@ -1,0 +1,85 @@
+/* Which source pixels an output pixel is made of, and with which weights, along one axis.
+ *
+ * Two filters cover the three methods:
+ *   box       area: as wide as an output pixel, but never narrower than a source pixel;
+ *             bilinear: exactly one source pixel wide, which is linear interpolation between pixel centres.
+ *   triangle  antialias: Pillow's and TensorFlow's, its radius that of an output pixel, never below one.
+ * A box that leaves the image gives its weight to the edge pixel (edge replication); a triangle is cut off at the
+ * image and normalised again, as Pillow does, and past the image takes the edge pixel.
+ */
+#ifndef FERSERVE_AXIS_H
+#define FERSERVE_AXIS_H
+
+#include "image.h"
+#include <math.h>
+
+typedef struct {
+    double origin, step; /* output pixel j covers [origin + j * step, origin + (j + 1) * step) */
+    double reach;        /* half of the box's width, or the triangle's radius */
+    int triangle;
+    int size; /* source pixels along this axis */
+} FsAxis;
+
+/* Source pixels start .. start + count - 1; count is at least 1. */
+typedef struct {
+    int start, count;
+    double low, high; /* the box's ends, or the triangle's centre and the sum of its weights */
+} FsSpan;
+
+static inline FsAxis fs_axis(double origin, double step, int size, int method) {
+    const double wide = step > 1.0 ? step : 1.0;
+    FsAxis axis = {origin, step, 0.5, method == FS_ANTIALIAS, size};
+    if (method == FS_AREA)
+        axis.reach = 0.5 * wide;
+    else if (method == FS_ANTIALIAS)
+        axis.reach = wide;
+    return axis;
+}
+
+/* floor(value) as a pixel of the image; in doubles first, for a box may be as far out as a float can say. */
+static inline int fs_clamped_floor(double value, int size) {
+    if (!(value > 0.0))
+        return 0;
+    return value >= size ? size - 1 : (int)value;
+}
+
+static inline double fs_triangle(const FsAxis *axis, double center, int pixel) {
+    const double distance = fabs(pixel + 0.5 - center) / axis->reach;
+    return distance < 1.0 ? 1.0 - distance : 0.0;
+}
+
+static inline FsSpan fs_span(const FsAxis *axis, int j) {
+    const double center = axis->origin + (j + 0.5) * axis->step;
+    FsSpan span;
+    span.low = center - axis->reach;
+    span.high = center + axis->reach;
+    if (!axis->triangle) {
+        span.start = fs_clamped_floor(span.low, axis->size);
+        /* The last pixel is the one below high; high itself belongs to the next. */
+        const int last = fs_clamped_floor(ceil(span.high) - 1.0, axis->size);
+        span.count = last < span.start ? 1 : last - span.start + 1;
+        return span;
+    }
+    span.start = fs_clamped_floor(span.low + 0.5, axis->size);
+    const int last = fs_clamped_floor(span.high - 0.5, axis->size);
+    span.count = last < span.start ? 1 : last - span.start + 1;
+    span.low = center;
+    span.high = 0.0;
+    for (int i = 0; i < span.count; i++)
+        span.high += fs_triangle(axis, center, span.start + i);
+    return span;
+}
+
+/* Weight of source pixel start + i; the weights of a span add up to one. */
+static inline float fs_weight(const FsAxis *axis, const FsSpan *span, int i) {
+    const int pixel = span->start + i;
+    if (span->count == 1)
+        return 1.0f;
+    if (axis->triangle)
+        return (float)(fs_triangle(axis, span->low, pixel) / span->high);
+    const double left = i == 0 ? span->low : (double)pixel;
+    const double right = i == span->count - 1 ? span->high : pixel + 1.0;
+    return (float)((right - left) / (span->high - span->low));
+}
+
+#endif
