@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests import reference
 
 from ferserve.preprocess import letterbox_into
+from tests import reference
 
 SHAPES = [(480, 640), (479, 641), (640, 480), (1, 1), (1, 500), (37, 23), (720, 1280)]
 CANVASES = [(240, 320), (64, 64), (1, 1), (33, 97), (96, 100)]

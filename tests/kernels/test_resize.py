@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tests import reference
 
 from ferserve.model_spec import InputSpec
 from ferserve.preprocess import preprocess_into
+from tests import reference
 
 METHODS = ["area", "bilinear", "antialias"]
 RAW = {"scale": 1.0}
