@@ -59,7 +59,7 @@ def _decode_jpeg(data: bytes, header: ImageHeader, color: bool) -> Picture:
         if not color:
             luma = simplejpeg.decode_jpeg(data, "GRAY", fastdct=True)[:, :, 0]
             return Picture(_upright(luma, header.orientation))
-        bgr = _upright(simplejpeg.decode_jpeg(data, "BGR", fastdct=True, fastupsample=True), header.orientation)
+        bgr = _upright(simplejpeg.decode_jpeg(data, "BGR", fastdct=True), header.orientation)
     except ValueError as error:
         raise InvalidFrameError(f"encoded must be a whole JPEG, got one that says: {error}") from None
     return Picture(_luma(bgr), bgr)

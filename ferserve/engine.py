@@ -218,7 +218,8 @@ def _default_model(store: ModelStore, model: str) -> ModelFile:
 
 
 def _make_detector(name: str) -> FaceDetector | None:
-    factories = {"haar": HaarDetector, "none": lambda: None}
-    if name not in factories:
-        raise ConfigError(f"engine.detector must be one of {', '.join(factories)}, got {name!r}")
-    return factories[name]()
+    if name == "haar":
+        return HaarDetector()
+    if name == "none":
+        return None
+    raise ConfigError(f"engine.detector must be one of haar, none, got {name!r}")

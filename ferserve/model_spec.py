@@ -167,7 +167,7 @@ class ModelSpec:
         if not isinstance(value, dict):
             raise ModelSpecError(f"{source} must be a JSON object, got {type(value).__name__}")
         try:
-            heads = value.get("heads", ())
+            heads = value.get("heads", [])
             if not isinstance(heads, list):
                 raise ModelSpecError(f"heads must be a list of objects, got {heads!r}")
             fields: dict[str, Any] = dict(value)

@@ -58,8 +58,8 @@ def open_model_file(path: Path) -> ModelFile:
     if sidecar.is_file():
         return ModelFile(path, ModelSpec.from_sidecar(sidecar))
     raise ModelSpecError(
-        f"{path} must say what it is (labels, input, outputs), got neither metadata {METADATA_KEY!r} nor {sidecar.name};"
-        f" write {sidecar} like this:\n{example_spec(path.stem).to_json(indent=2)}"
+        f"{path} must say what it is (labels, input, outputs), got neither metadata {METADATA_KEY!r} "
+        f"nor {sidecar.name}; write {sidecar} like this:\n{example_spec(path.stem).to_json(indent=2)}"
     )
 
 
