@@ -196,11 +196,12 @@ def _fill(batch: Tensor, picture: Picture, detections: Detections, classifier: C
     if len(detections) == 0:
         return
     spec = classifier.spec.input
-    color = "luma" if spec.color == "luma" else "bgr"
-    image = picture.luma if color == "luma" else picture.bgr
-    assert image is not None
     landmarks = detections.landmarks if spec.align != "none" else None
-    preprocess_into(image, color, detections.xyxy, spec, batch, landmarks=landmarks)
+    if spec.color == "luma":
+        preprocess_into(picture.luma, "luma", detections.xyxy, spec, batch, landmarks=landmarks)
+    else:
+        assert picture.bgr is not None
+        preprocess_into(picture.bgr, "bgr", detections.xyxy, spec, batch, landmarks=landmarks)
 
 
 def _heads(classifier: Classifier, batch: Tensor) -> list[list[HeadResult]]:
