@@ -1,0 +1,70 @@
+"""Models are found by name and say what they are."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from ferserve.errors import ModelNotFoundError, ModelSpecError
+from ferserve.model_spec import ModelSpec
+from ferserve.model_store import ModelStore, open_model_file
+from tests.tiny_models import brightness_spec, write_brightness_model
+
+
+def test_bundled_models_are_there_and_whole() -> None:
+    model = ModelStore().get("emotion-lite")
+    assert model.spec.heads[0].labels[:2] == ("neutral", "happiness")
+    assert model.sha256 == hashlib.sha256(model.path.read_bytes()).hexdigest()
+    assert model.path.stat().st_size < 8_000_000
+    assert model.path.with_suffix(".md").is_file(), "a bundled model needs its card"
+
+
+def test_a_folder_adds_to_the_bundled_models(tmp_path: Path) -> None:
+    write_brightness_model(tmp_path / "one.onnx")
+    store = ModelStore(tmp_path)
+    assert {"emotion-lite", "one"} <= {m.spec.name for m in store.models()}
+
+
+def test_a_sidecar_speaks_for_a_file_that_does_not(tmp_path: Path) -> None:
+    path = write_brightness_model(tmp_path / "foreign.onnx", embed=False)
+    (tmp_path / "foreign.json").write_text(brightness_spec("theirs").to_json())
+    assert open_model_file(path).spec == brightness_spec("theirs")
+
+
+def test_a_file_that_says_nothing_is_refused_with_json_that_works(tmp_path: Path) -> None:
+    path = write_brightness_model(tmp_path / "mute.onnx", embed=False)
+    with pytest.raises(ModelSpecError, match="must say what it is") as caught:
+        open_model_file(path)
+    text = str(caught.value).split("\n", 1)[1]
+    assert ModelSpec.from_json(text).name == "mute"
+    assert json.loads(text)["heads"]
+
+
+def test_two_files_of_one_name_are_refused_but_a_named_path_wins(tmp_path: Path) -> None:
+    one = write_brightness_model(tmp_path / "one.onnx", brightness_spec("emotion-lite"))
+    with pytest.raises(ModelSpecError, match="spec.name must be unique, got 'emotion-lite'"):
+        ModelStore(tmp_path)
+    store = ModelStore()
+    assert store.add(one) is store.get("emotion-lite")
+    assert store.add(tmp_path).path == one
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model at all"])
+def test_files_that_are_no_models(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelSpecError, match="must be an ONNX file"):
+        open_model_file(path)
+
+
+def test_unknown_names_and_paths_are_told_apart(tmp_path: Path) -> None:
+    store = ModelStore()
+    with pytest.raises(ModelNotFoundError, match="did you mean 'emotion-lite'"):
+        store.get("emotion-light")
+    with pytest.raises(ModelNotFoundError, match="must be a file that exists"):
+        store.add(tmp_path / "none.onnx")
+    with pytest.raises(ModelNotFoundError, match="got 0 in"):
+        store.add(tmp_path)
+    with pytest.raises(ModelNotFoundError, match="model_dir must be a folder"):
+        ModelStore(tmp_path / "none")

@@ -1,0 +1,56 @@
+"""The pool takes turns and never works on a strand twice at a time."""
+
+import threading
+from collections import deque
+
+from ferserve.workers import WorkerPool
+
+
+class _Counter:
+    """A strand of ``total`` pieces that notes the order in which they run."""
+
+    def __init__(self, name: str, total: int, log: list[str], done: threading.Event) -> None:
+        self._name, self._log, self._done = name, log, done
+        self._left = deque(range(total))
+        self._inside = threading.Lock()
+
+    def run_one(self, tool: str) -> bool:
+        assert self._inside.acquire(blocking=False), "two threads in one strand"
+        self._left.popleft()
+        self._log.append(self._name)
+        if not self._left:
+            self._done.set()
+        self._inside.release()
+        return bool(self._left)
+
+
+def test_a_busy_strand_does_not_starve_a_quiet_one() -> None:
+    log: list[str] = []
+    gate, busy_done, quiet_done = threading.Event(), threading.Event(), threading.Event()
+
+    class _Gate:
+        def run_one(self, tool: str) -> bool:
+            gate.wait(10)
+            return False
+
+    pool = WorkerPool(["tool"])
+    pool.schedule(_Gate())  # holds the only thread until both strands stand in line
+    pool.schedule(_Counter("busy", 100, log, busy_done))
+    pool.schedule(_Counter("quiet", 3, log, quiet_done))
+    gate.set()
+    assert busy_done.wait(10)
+    assert quiet_done.wait(10)
+    pool.close()
+    assert log[:6] == ["busy", "quiet"] * 3
+    assert len(log) == 103
+
+
+def test_many_threads_never_share_a_strand() -> None:
+    log: list[str] = []
+    events = [threading.Event() for _ in range(8)]
+    pool = WorkerPool(list("abcd"))
+    for i, event in enumerate(events):
+        pool.schedule(_Counter(str(i), 200, log, event))
+    assert all(event.wait(10) for event in events)
+    pool.close()
+    assert sorted(log) == sorted(str(i) for i in range(8) for _ in range(200))
