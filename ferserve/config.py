@@ -46,8 +46,10 @@ class EngineConfig:
     """Longest side of the image that the detector sees unless the caller says otherwise."""
     max_detection_side_px: int = 2048
     """Largest ``detection_side_px`` that a caller may ask for."""
-    detection_interval: int = 1
-    """In streams the detector runs on every n-th frame at least."""
+    detection_interval: int = 5
+    """In streams the detector looks at every n-th frame at least; in between, faces are followed."""
+    min_detection_interval: int = 2
+    """In streams the detector looks at every n-th frame at most; the load decides between the two."""
     smoothing_ms: float = 200.0
     """Time constant of the smoothing of probabilities in streams; 0 turns it off."""
     max_queue: int = 256
@@ -67,7 +69,9 @@ class EngineConfig:
             low <= self.detection_side_px <= high,
             f"from {low} to {high} px",
         )
-        _check("engine.detection_interval", self.detection_interval, self.detection_interval >= 1, "at least 1")
+        least, most = self.min_detection_interval, self.detection_interval
+        _check("engine.min_detection_interval", least, least >= 1, "at least 1")
+        _check("engine.detection_interval", most, most >= least, f"at least min_detection_interval {least}")
         _check("engine.smoothing_ms", self.smoothing_ms, 0 <= self.smoothing_ms <= 60_000, "from 0 to 60000 ms")
         _check("engine.max_queue", self.max_queue, self.max_queue >= 1, "at least 1")
         _check("engine.resume_s", self.resume_s, self.resume_s >= 0, "at least 0 s")

@@ -17,9 +17,10 @@ from ferserve.detect import FaceDetector, HaarDetector
 from ferserve.errors import ConfigError, InvalidOptionsError, ModelNotReadyError
 from ferserve.model_store import ModelFile, ModelInfo, ModelStore
 from ferserve.options import FrameOptions, StreamOptions
-from ferserve.pipeline import Pipeline, Settings, StreamState
+from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime import open_session
 from ferserve.runtime.classifier import Classifier
+from ferserve.stream_state import Memory, StreamState
 from ferserve.streams import Backlog, EngineStream, Walk, submit_single
 from ferserve.types import Frame, FrameResult, PixelFormat, RawImage
 from ferserve.workers import WorkerPool
@@ -42,7 +43,7 @@ class Engine:
         self._classifiers: dict[str, Classifier] = {}
         self._loading = threading.Lock()
         threads = self.config.threads or len(os.sched_getaffinity(0))
-        pipelines = [Pipeline(_make_detector(self.config.detector)) for _ in range(threads)]
+        pipelines = [Pipeline(_make_detector(self.config.detector), self._load) for _ in range(threads)]
         self._warm_up(pipelines)
         self._backlog = Backlog(self.config.max_queue)
         self._pool = WorkerPool(pipelines)
@@ -87,10 +88,10 @@ class Engine:
         stream = EngineStream(
             effective,
             self.model(effective.frame.model),
-            self._walk(effective.frame, effective.detection_interval),
+            self._walk(effective.frame),
             self._pool,
             self._backlog,
-            state=parked.state if parked else StreamState(effective.smoothing_ms or 0.0),
+            state=parked.state if parked else StreamState(_memory(effective), square_crops),
             last_frame_id=parked.last_frame_id if parked else None,
             on_close=self._park,
         )
@@ -121,6 +122,9 @@ class Engine:
         if self._closed:
             raise ModelNotReadyError("engine must be running, got a frame while it shuts down; try another server")
 
+    def _load(self) -> float:
+        return self._pool.load()
+
     def _file(self, name: str) -> ModelFile:
         return self._store.get(name) if name else self._default
 
@@ -139,10 +143,10 @@ class Engine:
                 self._classifiers[name] = classifier
             return self._classifiers[name]
 
-    def _walk(self, options: FrameOptions, interval: int = 1) -> Walk:
+    def _walk(self, options: FrameOptions) -> Walk:
         """A frame's walk under ``options`` that are already effective."""
         file = self._file(options.model)
-        settings = Settings(options, self.config.max_pixels, interval)
+        settings = Settings(options, self.config.max_pixels)
 
         def walk(pipeline: Pipeline, frame: Frame, state: StreamState | None, arrival_ns: int) -> FrameResult:
             classifier = self._classifiers.get(file.spec.name) or self._classifier(file)
@@ -166,11 +170,13 @@ class Engine:
         )
 
     def _effective_stream(self, options: StreamOptions) -> StreamOptions:
+        most = options.detection_interval or max(self.config.detection_interval, options.min_detection_interval)
         return dataclasses.replace(
             options,
             frame=self._effective(options.frame),
             smoothing_ms=self.config.smoothing_ms if options.smoothing_ms is None else options.smoothing_ms,
-            detection_interval=options.detection_interval or self.config.detection_interval,
+            detection_interval=most,
+            min_detection_interval=options.min_detection_interval or min(self.config.min_detection_interval, most),
         )
 
     def _warm_up(self, pipelines: list[Pipeline]) -> None:
@@ -208,6 +214,16 @@ class _Parked:
     state: StreamState
     last_frame_id: int
     expires: float
+
+
+def _memory(options: StreamOptions) -> Memory:
+    """What an effective stream remembers."""
+    return Memory(
+        smoothing_ms=options.smoothing_ms or 0.0,
+        neutral_first_ms=options.neutral_first_ms,
+        least_interval=options.min_detection_interval,
+        most_interval=options.detection_interval,
+    )
 
 
 def _default_model(store: ModelStore, model: str) -> ModelFile:

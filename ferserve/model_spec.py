@@ -10,6 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -47,6 +48,11 @@ class HeadSpec:
     """Divides logits (Guo et al. 2017, arXiv:1706.04599, section 4.2); 1 leaves them as they are."""
     reserved: tuple[str, ...] = ()
     """Labels that say 'not sure' (such as ``unknown`` and ``not_a_face``): never the top label, kept in the output."""
+
+    @cached_property
+    def reserved_index(self) -> frozenset[int]:
+        """Where the reserved labels stand in ``labels``."""
+        return frozenset(self.labels.index(label) for label in self.reserved)
 
     def __post_init__(self) -> None:
         owner = f"heads[{self.name}]"

@@ -25,6 +25,19 @@ class Delivery(Enum):
     """Every frame is classified; the sender is slowed down."""
 
 
+class Priority(Enum):
+    """Shares of the machine: a stream gets turns in proportion to its weight when workers are short."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+    @property
+    def weight(self) -> float:
+        """Turns in comparison with a normal stream."""
+        return {Priority.LOW: 0.25, Priority.NORMAL: 1.0, Priority.HIGH: 4.0}[self]
+
+
 @dataclass(frozen=True, slots=True)
 class FrameOptions:
     """Choices that hold for a single image as well as for a stream."""
@@ -53,7 +66,13 @@ class StreamOptions:
     smoothing_ms: float | None = None
     """Time constant of the smoothing of probabilities; 0 for none."""
     detection_interval: int = 0
-    """The detector runs on every n-th frame at least."""
+    """The detector looks at every n-th frame at least."""
+    min_detection_interval: int = 0
+    """The detector looks at every n-th frame at most."""
+    priority: Priority = Priority.NORMAL
+    """The stream's share of the machine when there is not enough for all."""
+    neutral_first_ms: float = 0.0
+    """Each face is taken to be neutral for so long after it appeared, to learn how it looks at rest; 0 for never."""
     frame_deadline_ms: int = 0
     """Frames not answered this long after they arrived are dropped; 0 for no deadline."""
     stream_id: str = ""
@@ -62,6 +81,13 @@ class StreamOptions:
     def __post_init__(self) -> None:
         _check("config.smoothing_ms", self.smoothing_ms, 0, 60_000, " ms")
         _check("config.detection_interval", self.detection_interval, 0, 1000, " frames")
+        _check("config.min_detection_interval", self.min_detection_interval, 0, 1000, " frames")
+        if self.detection_interval and self.min_detection_interval > self.detection_interval:
+            raise InvalidOptionsError(
+                f"config.min_detection_interval must be at most detection_interval {self.detection_interval}, "
+                f"got {self.min_detection_interval}"
+            )
+        _check("config.neutral_first_ms", self.neutral_first_ms, 0, 60_000, " ms")
         _check("config.frame_deadline_ms", self.frame_deadline_ms, 0, 600_000, " ms")
         if len(self.stream_id) > 128:
             raise InvalidOptionsError(f"config.stream_id must be at most 128 characters, got {len(self.stream_id)}")

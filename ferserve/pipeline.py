@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 from ferserve.decode import Picture, decode
 from ferserve.detect import FaceDetector
 from ferserve.errors import InvalidFrameError
+from ferserve.model_spec import HeadSpec, InputSpec
 from ferserve.options import FrameOptions
 from ferserve.preprocess import preprocess_into
 from ferserve.runtime.base import Tensor
 from ferserve.runtime.classifier import Classifier
-from ferserve.smooth import Smoother
-from ferserve.track import LOST_AFTER_NS, Tracker
+from ferserve.stream_state import StreamState
+from ferserve.track import Tracked
 from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadResult, Timings
 
 
@@ -28,38 +30,6 @@ class Settings:
 
     options: FrameOptions
     max_pixels: int
-    detection_interval: int = 1
-
-
-class StreamState:
-    """What a stream remembers from frame to frame; for one worker at a time, who holds ``lock``."""
-
-    def __init__(self, smoothing_ms: float) -> None:
-        self.lock = threading.Lock()
-        """Held while a frame is worked on; two connections may meet here when a stream is resumed."""
-        self.tracker = Tracker()
-        self.smoother = Smoother(smoothing_ms)
-        self.frames_since_detection = 0
-        self.seen_any = False
-        self._now_ns = 0
-        self._capture_ns = 0
-        self._arrival_ns = 0
-
-    def advance(self, capture_ns: int, arrival_ns: int) -> int:
-        """The stream's own clock at this frame, in ns, which never falls.
-
-        It follows the camera's clock, and the server's where the camera gives none, jumps back, or leaps ahead.
-        """
-        step = capture_ns - self._capture_ns if capture_ns and self._capture_ns else -1
-        if not 0 <= step <= _LEAP_NS:
-            step = max(arrival_ns - self._arrival_ns, 0) if self._arrival_ns else 0
-        self._capture_ns, self._arrival_ns = capture_ns, arrival_ns
-        self._now_ns += step
-        return self._now_ns
-
-
-_LEAP_NS = 5_000_000_000
-"""A camera clock that moves further than this between two frames is not believed."""
 
 
 @dataclass(slots=True)
@@ -78,9 +48,12 @@ class _Watch:
 class Pipeline:
     """Decode, detect, preprocess, infer, smooth. Each worker thread owns one."""
 
-    def __init__(self, detector: FaceDetector | None) -> None:
-        """``detector`` None means that every frame must bring boxes or crops."""
+    def __init__(self, detector: FaceDetector | None, load: Callable[[], float]) -> None:
+        """``detector`` None means that every frame must bring boxes or crops; ``load`` tells how busy the machine is,
+        from 0 to 1.
+        """
         self._detector = detector
+        self._load = load
 
     def run(
         self,
@@ -108,7 +81,7 @@ class Pipeline:
         watch.lap("preprocess")
         heads = _heads(classifier, batch)
         if state:
-            heads = _smoothed(heads, track_ids, state, now_ns)
+            heads = state.refine(heads, track_ids, now_ns, neutral=frame.neutral)
         watch.lap("infer")
         return _result(frame, _faces(detections, track_ids, heads), classifier, watch, picture)
 
@@ -143,15 +116,24 @@ class Pipeline:
         """Boxes from the client, the tracker or the detector, whichever comes first, and their track ids."""
         if frame.boxes is not None:
             detections = _given(frame.boxes, picture, settings)
-            return detections, state.tracker.update(detections, now_ns) if state else _untracked(detections)
-        if state and state.seen_any and state.frames_since_detection + 1 < settings.detection_interval:
-            state.frames_since_detection += 1
-            return state.tracker.predict(now_ns)
-        detections = self._detect(picture, settings)
+            ids = state.tracker.confirm(detections, now_ns).track_ids if state else _untracked(detections)
+            return detections, ids
         if state is None:
+            detections = self._detect(picture, settings)
             return detections, _untracked(detections)
-        state.frames_since_detection, state.seen_any = 0, True
-        return detections, state.tracker.update(detections, now_ns)
+        tracked = self._track(picture, settings, state, now_ns)
+        return tracked.detections, tracked.track_ids
+
+    def _track(self, picture: Picture, settings: Settings, state: StreamState, now_ns: int) -> Tracked:
+        """Follow the faces where that will do, look for them where it is time, or where following is not sure."""
+        tracker, cadence = state.tracker, state.cadence
+        if not cadence.next_frame(now_ns, self._load()):
+            followed = tracker.follow(picture.luma, now_ns)
+            if not (followed.unsure and cadence.may_look()):
+                return followed
+        confirmed = tracker.confirm(self._detect(picture, settings), now_ns, picture.luma)
+        cadence.looked(now_ns, unsure=confirmed.unsure)
+        return confirmed
 
     def _detect(self, picture: Picture, settings: Settings) -> Detections:
         if self._detector is None:
@@ -167,6 +149,18 @@ class Pipeline:
             size = np.prod(detections.xyxy[:, 2:] - detections.xyxy[:, :2], axis=1)
             detections = detections.select(np.sort(np.argsort(-size, kind="stable")[: settings.options.max_faces]))
         return detections
+
+
+def square_crops(luma: NDArray[np.uint8], xyxy: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
+    """Boxes of a luma image as uint8 (N, side, side), stretched; the sampler for :mod:`ferserve.follow`."""
+    out = np.empty((len(xyxy), 1, side, side), np.uint8)
+    preprocess_into(luma, "luma", xyxy, _square_spec(side), out)
+    return out[:, 0]
+
+
+@lru_cache
+def _square_spec(side: int) -> InputSpec:
+    return InputSpec(side, side, dtype="uint8", scale=1.0, square=False)
 
 
 def _require_few(count: int, field_name: str, settings: Settings) -> None:
@@ -210,22 +204,11 @@ def _heads(classifier: Classifier, batch: Tensor) -> list[list[HeadResult]]:
         return []
     outputs = classifier.infer(batch)
     specs = classifier.spec.heads
-    return [
-        [HeadResult(h.name, h.labels, out[i]) for h, out in zip(specs, outputs, strict=True)] for i in range(len(batch))
-    ]
+    return [[_head(spec, out[i]) for spec, out in zip(specs, outputs, strict=True)] for i in range(len(batch))]
 
 
-def _smoothed(
-    heads: list[list[HeadResult]], track_ids: NDArray[np.int64], state: StreamState, now_ns: int
-) -> list[list[HeadResult]]:
-    def one(track_id: int, head: HeadResult) -> HeadResult:
-        raw = head.probabilities
-        smooth = state.smoother.smooth(track_id, head.name, raw, now_ns)
-        return HeadResult(head.name, head.labels, smooth, None if smooth is raw else raw)
-
-    smoothed = [[one(int(i), head) for head in face] for i, face in zip(track_ids, heads, strict=True)]
-    state.smoother.forget_older(now_ns - LOST_AFTER_NS)
-    return smoothed
+def _head(spec: HeadSpec, probabilities: NDArray[np.float32]) -> HeadResult:
+    return HeadResult.of(spec.name, spec.labels, probabilities, spec.reserved_index)
 
 
 def _faces(detections: Detections, track_ids: NDArray[np.int64], heads: list[list[HeadResult]]) -> tuple[Face, ...]:

@@ -1,7 +1,8 @@
-"""Probabilities that do not flicker: exponential smoothing over time, a track at a time.
+"""Probabilities and labels that do not flicker, a track at a time.
 
-The weight of the past follows from the time that went by, not from the number of frames:
-``p += (1 - exp(-dt / tau)) * (raw - p)``, the first-order low-pass filter sampled at irregular times.
+Probabilities go through a first-order low-pass filter sampled at irregular times, ``p += (1 - exp(-dt / tau)) * (raw -
+p)``: the weight of the past follows from the time that went by, not from the number of frames. The top label has
+hysteresis: another label takes over only when it leads by a margin.
 """
 
 from __future__ import annotations
@@ -12,33 +13,45 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.types import HeadResult
 
-@dataclass
+LEAD = 0.1
+"""By how much another label's probability must lead before it becomes the top label."""
+
+
+@dataclass(slots=True)
 class _State:
     probabilities: NDArray[np.float32]
+    top: int
     time_ns: int
 
 
 class Smoother:
-    """Smooths the probability vectors of the tracks of one stream."""
+    """Smooths what the heads say of the tracks of one stream."""
 
     def __init__(self, tau_ms: float) -> None:
+        """``tau_ms`` is the time constant; 0 turns smoothing and hysteresis off."""
         self._tau_ns = tau_ms * 1e6
         self._states: dict[tuple[int, str], _State] = {}
 
-    def smooth(self, track_id: int, head: str, raw: NDArray[np.float32], now_ns: int) -> NDArray[np.float32]:
-        """Smoothed probabilities (K,) of a track's head; the first vector of a track comes back as it is."""
+    def smooth(self, track_id: int, raw: HeadResult, now_ns: int) -> HeadResult:
+        """The head's result over time, with ``raw_probabilities`` as they came; a new track starts with its first."""
         if self._tau_ns <= 0:
             return raw
-        state = self._states.get((track_id, head))
+        key = (track_id, raw.name)
+        state = self._states.get(key)
         if state is None:
-            smoothed = raw
+            smoothed, top = raw.probabilities, raw.top
         else:
-            weight = -math.expm1(-max(now_ns - state.time_ns, 0) / self._tau_ns)
-            smoothed = (state.probabilities + np.float32(weight) * (raw - state.probabilities)).astype(np.float32)
-        self._states[track_id, head] = _State(smoothed, now_ns)
-        return smoothed
+            weight = np.float32(-math.expm1(-max(now_ns - state.time_ns, 0) / self._tau_ns))
+            smoothed = state.probabilities + weight * (raw.probabilities - state.probabilities)
+            leader = raw.leader(smoothed)
+            top = leader if smoothed[leader] - smoothed[state.top] >= LEAD else state.top
+        self._states[key] = _State(smoothed, top, now_ns)
+        return HeadResult(raw.name, raw.labels, smoothed, top, raw.reserved, raw_probabilities=raw.probabilities)
 
     def forget_older(self, time_ns: int) -> None:
         """Drop the tracks that were last smoothed before ``time_ns``, so that memory does not grow."""
-        self._states = {key: state for key, state in self._states.items() if state.time_ns >= time_ns}
+        old = [key for key, state in self._states.items() if state.time_ns < time_ns]
+        for key in old:
+            del self._states[key]

@@ -14,7 +14,8 @@ from typing import TypeAlias
 from ferserve.errors import InvalidFrameError, ModelNotReadyError, OverloadedError, StreamProtocolError
 from ferserve.model_store import ModelInfo
 from ferserve.options import Delivery, StreamOptions
-from ferserve.pipeline import Pipeline, StreamState
+from ferserve.pipeline import Pipeline
+from ferserve.stream_state import StreamState
 from ferserve.types import DropReason, Frame, FrameFault, FrameResult, Timings
 from ferserve.workers import WorkerPool
 
@@ -88,6 +89,7 @@ class SingleFrame:
     """The strand of a unary call: one frame, no memory."""
 
     def __init__(self, job: Job, walk: Walk, backlog: Backlog) -> None:
+        self.weight, self.turn = 1.0, 0.0
         self._job, self._walk, self._backlog = job, walk, backlog
 
     def run_one(self, tool: Pipeline) -> bool:
@@ -112,6 +114,7 @@ class EngineStream:
         last_frame_id: int | None,
         on_close: Callable[[EngineStream], None],
     ) -> None:
+        self.weight, self.turn = options.priority.weight, 0.0
         self.options = options
         self.model = model
         self.state = state

@@ -1,7 +1,9 @@
 """Stable ids for the faces of one stream.
 
-Detections are matched to tracks by overlap, best pair first (greedy matching loses nothing against the Hungarian method
-where faces rarely overlap), and between detections a track moves on with its last velocity.
+The detector confirms tracks now and then; between its looks each face is followed by :mod:`ferserve.follow`.
+Detections are matched to tracks by overlap, best pair first: where faces rarely overlap, greedy matching loses nothing
+against the Hungarian method. A track that the detector has missed twice is no longer shown, but remembered for a while,
+so that a face that turned away gets its id back.
 """
 
 from __future__ import annotations
@@ -13,12 +15,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.follow import Pixels, Sampler, locate, templates_of
 from ferserve.types import Detections
 
 MIN_IOU = 0.2
 """Least overlap of a detection and a track's expected box for them to be one face."""
-LOST_AFTER_NS = 300_000_000
-"""A track that no detection has confirmed for this long is forgotten."""
+SURE = 0.6
+"""Least correlation at which a followed face is believed to be where it was found."""
+MAX_MISSES = 2
+"""A track that the detector has missed so often in a row is not shown any more."""
+REMEMBER_NS = 1_000_000_000
+"""How long a track that is not shown may still come back under its id."""
+_COAST_NS = 300_000_000
+"""A velocity is believed for this long at most."""
 
 
 @dataclass
@@ -27,57 +36,127 @@ class _Track:
     xyxy: NDArray[np.float32]
     score: float
     landmarks: NDArray[np.float32] | None
+    template: Pixels | None
     velocity: NDArray[np.float32]  # of the centre, px a ns
-    seen_ns: int
+    seen_ns: int  # when xyxy was last measured
+    misses: int = 0
+    sure: bool = True
+
+    @property
+    def shown(self) -> bool:
+        return self.misses < MAX_MISSES
 
     def expected(self, now_ns: int) -> NDArray[np.float32]:
-        """The box, moved on with the last velocity for at most :data:`LOST_AFTER_NS`."""
-        elapsed = min(max(now_ns - self.seen_ns, 0), LOST_AFTER_NS)
-        return self.xyxy + np.tile(self.velocity * np.float32(elapsed), 2)
+        """The box, moved on with the last velocity."""
+        elapsed = np.float32(min(max(now_ns - self.seen_ns, 0), _COAST_NS))
+        return self.xyxy + np.tile(self.velocity * elapsed, 2)
+
+    def move_to(self, xyxy: NDArray[np.float32], now_ns: int) -> None:
+        """Take a new measurement of the place; the landmarks move along."""
+        moved = (xyxy[:2] + xyxy[2:] - self.xyxy[:2] - self.xyxy[2:]) / 2
+        elapsed = now_ns - self.seen_ns
+        if elapsed > 0:  # half of the new velocity: jitter would otherwise be taken for movement
+            self.velocity = ((self.velocity + moved / np.float32(elapsed)) / 2).astype(np.float32)
+        if self.landmarks is not None:
+            self.landmarks = (self.landmarks + moved).astype(np.float32)
+        self.xyxy, self.seen_ns = xyxy, now_ns
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """The faces of one frame: ``track_ids`` int64 (N,) for the rows of ``detections``.
+
+    ``unsure`` is True where a face was missed or not found again with confidence, so that the detector should look.
+    """
+
+    detections: Detections
+    track_ids: NDArray[np.int64]
+    unsure: bool
 
 
 class Tracker:
     """Follows the faces of one stream; times are nanoseconds of one clock that never falls."""
 
-    def __init__(self) -> None:
+    def __init__(self, sample: Sampler) -> None:
+        self._sample = sample
         self._ids: Iterator[int] = itertools.count(1)
         self._tracks: list[_Track] = []
 
-    def update(self, detections: Detections, now_ns: int) -> NDArray[np.int64]:
-        """Take what the detector found; returns the track id (N,) of each detection."""
-        self._tracks = [t for t in self._tracks if now_ns - t.seen_ns <= LOST_AFTER_NS]
-        expected = np.array([t.expected(now_ns) for t in self._tracks], np.float32).reshape(-1, 4)
+    def confirm(self, detections: Detections, now_ns: int, luma: Pixels | None = None) -> Tracked:
+        """Take what the detector, or the client, found in a frame.
+
+        With ``luma`` uint8 (H, W) given, missed faces are followed, and new looks are kept for following. The rows of
+        ``detections`` come first, in their order, then the missed faces that are still followed.
+        """
+        if luma is not None:
+            self._locate(luma, now_ns)
+        candidates = self._tracks
+        expected = np.array([t.expected(now_ns) for t in candidates], np.float32).reshape(-1, 4)
         matches = _match(iou_matrix(detections.xyxy, expected))
-        found = [self._seen(detections, i, matches.get(i), now_ns) for i in range(len(detections))]
-        kept = [t for i, t in enumerate(self._tracks) if i not in matches.values()]
-        self._tracks = kept + found
-        return np.array([t.track_id for t in found], np.int64)
+        looks = templates_of(luma, detections.xyxy, self._sample) if luma is not None and len(detections) else None
+        found = []
+        for row in range(len(detections)):
+            track = candidates[matches[row]] if row in matches else None
+            found.append(self._confirmed(track, detections, row, None if looks is None else looks[row], now_ns))
+        missed = [t for i, t in enumerate(candidates) if i not in matches.values()]
+        for track in missed:
+            track.misses += 1 if luma is not None and track.sure else MAX_MISSES
+        self._tracks = found + [t for t in missed if now_ns - t.seen_ns <= REMEMBER_NS]
+        return self._shown(unsure=any(t.shown for t in missed))
 
-    def predict(self, now_ns: int) -> tuple[Detections, NDArray[np.int64]]:
-        """Where the tracked faces should be on a frame that the detector did not see, and their ids."""
-        live = [t for t in self._tracks if now_ns - t.seen_ns <= LOST_AFTER_NS]
-        if not live:
-            return Detections.empty(), np.zeros(0, np.int64)
-        xyxy = np.array([t.expected(now_ns) for t in live], np.float32)
-        score = np.array([t.score for t in live], np.float32)
-        marks = [t.landmarks for t in live]
-        moved = None
-        if all(m is not None for m in marks):
-            shift = xyxy[:, None, :2] - np.array([t.xyxy[:2] for t in live])[:, None]
-            moved = np.array(marks, np.float32) + shift
-        return Detections(xyxy, score, moved), np.array([t.track_id for t in live], np.int64)
+    def follow(self, luma: Pixels, now_ns: int) -> Tracked:
+        """Where the faces are on a frame, luma uint8 (H, W), that the detector does not look at."""
+        self._locate(luma, now_ns)
+        return self._shown(unsure=any(t.shown and not (t.sure and t.misses == 0) for t in self._tracks))
 
-    def _seen(self, detections: Detections, row: int, match: int | None, now_ns: int) -> _Track:
+    def _locate(self, luma: Pixels, now_ns: int) -> None:
+        """Move every shown track to where its template is found; those that leave the frame or get lost are unsure."""
+        followed = [(t, t.template) for t in self._tracks if t.shown and t.template is not None]
+        if not followed:
+            return
+        expected = np.array([t.expected(now_ns) for t, _ in followed], np.float32)
+        inside = _overlaps_frame(expected, luma)
+        for (track, _), ok in zip(followed, inside, strict=True):
+            track.sure = bool(ok)
+        rows = np.flatnonzero(inside)
+        if len(rows) == 0:
+            return
+        templates = np.stack([followed[i][1] for i in rows])
+        shift, confidence = locate(luma, expected[rows], templates, self._sample)
+        found = expected[rows] + np.tile(shift, 2)
+        for i, box, sure in zip(rows, found, (confidence >= SURE) & _overlaps_frame(found, luma), strict=True):
+            followed[i][0].sure = bool(sure)
+            if sure:
+                followed[i][0].move_to(box, now_ns)
+
+    def _confirmed(
+        self, track: _Track | None, detections: Detections, row: int, look: Pixels | None, now_ns: int
+    ) -> _Track:
         xyxy, score = detections.xyxy[row], float(detections.score[row])
         landmarks = None if detections.landmarks is None else detections.landmarks[row]
-        if match is None:
-            return _Track(next(self._ids), xyxy, score, landmarks, np.zeros(2, np.float32), now_ns)
-        track = self._tracks[match]
-        elapsed = now_ns - track.seen_ns
-        moved = (xyxy[:2] + xyxy[2:] - track.xyxy[:2] - track.xyxy[2:]) / 2
-        # Half of the new velocity: the detector's own jitter would otherwise be taken for movement.
-        velocity = (track.velocity + moved / np.float32(elapsed)) / 2 if elapsed > 0 else track.velocity
-        return _Track(track.track_id, xyxy, score, landmarks, velocity.astype(np.float32), now_ns)
+        if track is None:
+            return _Track(next(self._ids), xyxy, score, landmarks, look, np.zeros(2, np.float32), now_ns)
+        track.move_to(xyxy, now_ns)
+        track.score, track.landmarks, track.template = score, landmarks, look
+        track.misses, track.sure = 0, True
+        return track
+
+    def _shown(self, unsure: bool) -> Tracked:
+        shown = [t for t in self._tracks if t.shown]
+        if not shown:
+            return Tracked(Detections.empty(), np.zeros(0, np.int64), unsure)
+        marks = [t.landmarks for t in shown if t.landmarks is not None]
+        detections = Detections(
+            np.array([t.xyxy for t in shown], np.float32),
+            np.array([t.score for t in shown], np.float32),
+            np.array(marks, np.float32) if len(marks) == len(shown) else None,
+        )
+        return Tracked(detections, np.array([t.track_id for t in shown], np.int64), unsure)
+
+
+def _overlaps_frame(xyxy: NDArray[np.float32], luma: Pixels) -> NDArray[np.bool_]:
+    height, width = luma.shape
+    return np.asarray((xyxy[:, :2] < (width, height)).all(axis=1) & (xyxy[:, 2:] > 0).all(axis=1))
 
 
 def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

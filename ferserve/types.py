@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
 
@@ -65,6 +65,8 @@ class Frame:
     payload: EncodedImage | RawImage | Crops
     capture_time_ns: int = 0
     boxes: NDArray[np.float32] | None = None
+    neutral: bool = False
+    """Every face in this frame is known to show its neutral expression; streams take it as the person's reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +106,34 @@ class HeadResult:
     name: str
     labels: tuple[str, ...]
     probabilities: NDArray[np.float32]
+    top: int
+    """Index of the label that is told: the most probable one, or the last one while none leads clearly."""
+    reserved: frozenset[int] = frozenset()
+    """Labels that say 'not sure' and are never the top one."""
     raw_probabilities: NDArray[np.float32] | None = None
     """Before smoothing over time; None where nothing was smoothed."""
 
-    @property
-    def top(self) -> int:
-        """Index of the most probable label."""
-        return int(self.probabilities.argmax())
+    @classmethod
+    def of(
+        cls, name: str, labels: tuple[str, ...], probabilities: NDArray[np.float32], reserved: frozenset[int]
+    ) -> HeadResult:
+        """A result whose top label is the most probable one that is not reserved."""
+        result = cls(name, labels, probabilities, 0, reserved)
+        return result.with_probabilities(probabilities)
+
+    def with_probabilities(self, probabilities: NDArray[np.float32]) -> HeadResult:
+        """The same head with other probabilities and their own top label."""
+        return replace(self, probabilities=probabilities, top=self.leader(probabilities))
+
+    def leader(self, probabilities: NDArray[np.float32]) -> int:
+        """Index of the most probable label that is not reserved."""
+        if not self.reserved:
+            return int(probabilities.argmax())
+        return max((i for i in range(len(probabilities)) if i not in self.reserved), key=lambda i: probabilities[i])
 
     @property
     def label(self) -> str:
-        """The most probable label."""
+        """The label that is told."""
         return self.labels[self.top]
 
     @property

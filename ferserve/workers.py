@@ -1,11 +1,15 @@
-"""A bounded pool of threads that takes turns among streams.
+"""A bounded pool of threads that shares its turns among streams.
 
 Work comes as strands: a strand is worked on by one thread at a time, so whatever it remembers needs no lock, and after
-each piece of work it goes to the end of the line, so a busy stream cannot starve a quiet one.
+each piece of work it waits for its next turn. Turns are dealt by stride scheduling (Waldspurger & Weihl 1995, MIT
+LCS/TM-528): each strand's pass grows by one over its weight with every turn, the lowest pass is next, so that a busy
+stream cannot starve a quiet one and shares follow the weights.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import queue
 import threading
 from collections.abc import Sequence
@@ -18,6 +22,11 @@ Tool_contra = TypeVar("Tool_contra", contravariant=True)
 class Strand(Protocol[Tool_contra]):
     """A sequence of pieces of work that must not overlap."""
 
+    weight: float
+    """Turns in comparison with a strand of weight 1."""
+    turn: float
+    """The pass of stride scheduling; starts at 0 and belongs to the pool."""
+
     def run_one(self, tool: Tool_contra) -> bool:
         """Do the next piece of work with this thread's ``tool``; True where more waits. Must not raise."""
 
@@ -26,7 +35,12 @@ class WorkerPool(Generic[Tool]):
     """One thread for each of ``tools``, which that thread alone uses."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
-        self._ready: queue.SimpleQueue[Strand[Tool] | None] = queue.SimpleQueue()
+        self._line: list[tuple[float, int, Strand[Tool]]] = []
+        self._arrivals = itertools.count()
+        self._now = 0.0
+        self._lock = threading.Lock()
+        self._permits: queue.SimpleQueue[bool] = queue.SimpleQueue()  # a semaphore that waits in C
+        self._busy = 0
         self._threads = [
             threading.Thread(target=self._work, args=(tool,), name=f"ferserve-worker-{i}", daemon=True)
             for i, tool in enumerate(tools)
@@ -35,17 +49,34 @@ class WorkerPool(Generic[Tool]):
             thread.start()
 
     def schedule(self, strand: Strand[Tool]) -> None:
-        """Put a strand that has work at the end of the line. It must not stand there already."""
-        self._ready.put(strand)
+        """Put a strand that has work in line. It must not stand there already."""
+        with self._lock:
+            # A strand that was idle gets no credit for the turns that it did not want.
+            strand.turn = max(strand.turn, self._now)
+            heapq.heappush(self._line, (strand.turn, next(self._arrivals), strand))
+        self._permits.put(True)
+
+    def load(self) -> float:
+        """How short threads are, from 0 (all idle but one) to 1 (all busy or more work than threads)."""
+        others = self._busy + len(self._line) - 1
+        return min(max(others, 0) / max(len(self._threads) - 1, 1), 1.0)
 
     def close(self) -> None:
         """Let the threads finish what is scheduled, then end them."""
         for _ in self._threads:
-            self._ready.put(None)
+            self._permits.put(False)
         for thread in self._threads:
             thread.join()
 
     def _work(self, tool: Tool) -> None:
-        while (strand := self._ready.get()) is not None:
-            if strand.run_one(tool):
-                self._ready.put(strand)
+        while self._permits.get():
+            with self._lock:
+                turn, _, strand = heapq.heappop(self._line)
+                self._now = turn
+                strand.turn = turn + 1 / strand.weight
+                self._busy += 1
+            more = strand.run_one(tool)
+            with self._lock:
+                self._busy -= 1
+            if more:
+                self.schedule(strand)

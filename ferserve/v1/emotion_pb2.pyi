@@ -22,6 +22,13 @@ class Delivery(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DELIVERY_UNSPECIFIED: _ClassVar[Delivery]
     DELIVERY_LATEST: _ClassVar[Delivery]
     DELIVERY_EVERY: _ClassVar[Delivery]
+
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRIORITY_UNSPECIFIED: _ClassVar[Priority]
+    PRIORITY_LOW: _ClassVar[Priority]
+    PRIORITY_NORMAL: _ClassVar[Priority]
+    PRIORITY_HIGH: _ClassVar[Priority]
 PIXEL_FORMAT_UNSPECIFIED: PixelFormat
 PIXEL_FORMAT_GRAY8: PixelFormat
 PIXEL_FORMAT_BGR24: PixelFormat
@@ -32,6 +39,10 @@ PIXEL_FORMAT_YUYV: PixelFormat
 DELIVERY_UNSPECIFIED: Delivery
 DELIVERY_LATEST: Delivery
 DELIVERY_EVERY: Delivery
+PRIORITY_UNSPECIFIED: Priority
+PRIORITY_LOW: Priority
+PRIORITY_NORMAL: Priority
+PRIORITY_HIGH: Priority
 
 class Box(_message.Message):
     __slots__ = ("x0", "y0", "x1", "y1")
@@ -88,20 +99,22 @@ class Boxes(_message.Message):
     def __init__(self, boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ...) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("frame_id", "capture_time_ns", "encoded", "raw", "crops", "boxes")
+    __slots__ = ("frame_id", "capture_time_ns", "encoded", "raw", "crops", "boxes", "neutral")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     CAPTURE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
     ENCODED_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
     CROPS_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
+    NEUTRAL_FIELD_NUMBER: _ClassVar[int]
     frame_id: int
     capture_time_ns: int
     encoded: bytes
     raw: RawImage
     crops: Crops
     boxes: Boxes
-    def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., encoded: _Optional[bytes] = ..., raw: _Optional[_Union[RawImage, _Mapping]] = ..., crops: _Optional[_Union[Crops, _Mapping]] = ..., boxes: _Optional[_Union[Boxes, _Mapping]] = ...) -> None: ...
+    neutral: bool
+    def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., encoded: _Optional[bytes] = ..., raw: _Optional[_Union[RawImage, _Mapping]] = ..., crops: _Optional[_Union[Crops, _Mapping]] = ..., boxes: _Optional[_Union[Boxes, _Mapping]] = ..., neutral: bool = ...) -> None: ...
 
 class ClassifyOptions(_message.Message):
     __slots__ = ("model", "min_score", "max_faces", "detection_side_px")
@@ -116,20 +129,26 @@ class ClassifyOptions(_message.Message):
     def __init__(self, model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_faces: _Optional[int] = ..., detection_side_px: _Optional[int] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
-    __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id")
+    __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id", "min_detection_interval", "priority", "neutral_first_ms")
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     SMOOTHING_MS_FIELD_NUMBER: _ClassVar[int]
     DETECTION_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     FRAME_DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     STREAM_ID_FIELD_NUMBER: _ClassVar[int]
+    MIN_DETECTION_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    NEUTRAL_FIRST_MS_FIELD_NUMBER: _ClassVar[int]
     options: ClassifyOptions
     delivery: Delivery
     smoothing_ms: float
     detection_interval: int
     frame_deadline_ms: int
     stream_id: str
-    def __init__(self, options: _Optional[_Union[ClassifyOptions, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., smoothing_ms: _Optional[float] = ..., detection_interval: _Optional[int] = ..., frame_deadline_ms: _Optional[int] = ..., stream_id: _Optional[str] = ...) -> None: ...
+    min_detection_interval: int
+    priority: Priority
+    neutral_first_ms: float
+    def __init__(self, options: _Optional[_Union[ClassifyOptions, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., smoothing_ms: _Optional[float] = ..., detection_interval: _Optional[int] = ..., frame_deadline_ms: _Optional[int] = ..., stream_id: _Optional[str] = ..., min_detection_interval: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., neutral_first_ms: _Optional[float] = ...) -> None: ...
 
 class ClassifyRequest(_message.Message):
     __slots__ = ("frame", "options")

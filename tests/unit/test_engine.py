@@ -141,6 +141,8 @@ def _hold_workers(engine: Engine) -> threading.Event:
     gate = threading.Event()
 
     class _Gate:
+        weight, turn = 1.0, 0.0
+
         def run_one(self, tool: object) -> bool:
             gate.wait(30)
             return False
@@ -239,5 +241,5 @@ def test_a_spec_that_does_not_fit_its_graph(tmp_path: Path, head: HeadSpec, side
 
 
 def test_an_unknown_detector_is_a_configuration_error(model: Path) -> None:
-    with pytest.raises(ConfigError, match="engine.detector must be one of"):
+    with pytest.raises(ConfigError, match=r"engine\.detector must be one of"):
         Engine(EngineConfig(model=str(model), detector="psychic"))

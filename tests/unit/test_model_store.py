@@ -43,7 +43,7 @@ def test_a_file_that_says_nothing_is_refused_with_json_that_works(tmp_path: Path
 
 def test_two_files_of_one_name_are_refused_but_a_named_path_wins(tmp_path: Path) -> None:
     one = write_brightness_model(tmp_path / "one.onnx", brightness_spec("emotion-lite"))
-    with pytest.raises(ModelSpecError, match="spec.name must be unique, got 'emotion-lite'"):
+    with pytest.raises(ModelSpecError, match=r"spec\.name must be unique, got 'emotion-lite'"):
         ModelStore(tmp_path)
     store = ModelStore()
     assert store.add(one) is store.get("emotion-lite")

@@ -1,15 +1,21 @@
 """Ids stay with their faces."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from skimage import data
 
-from ferserve.track import LOST_AFTER_NS, Tracker, iou_matrix
+from ferserve.follow import TEMPLATE_PX, locate, templates_of
+from ferserve.pipeline import square_crops
+from ferserve.track import MAX_MISSES, REMEMBER_NS, Tracker, iou_matrix
 from ferserve.types import Detections
 
 FRAME_NS = 33_000_000
+GREY: NDArray[np.uint8] = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
+FACE = np.array([177, 66, 272, 161], np.float32)  # where the astronaut's face is
 
 
 def _box(x: float, y: float = 50, side: float = 40) -> list[float]:
@@ -20,45 +26,95 @@ def _detections(*boxes: list[float]) -> Detections:
     return Detections.from_boxes(np.array(boxes, np.float32).reshape(-1, 4))
 
 
-def test_two_faces_that_pass_each_other_on_different_rows_keep_their_ids() -> None:
-    tracker = Tracker()
+def _moved(dx: float, dy: float, scale: float = 1.0, light: float = 1.0) -> NDArray[np.uint8]:
+    """The astronaut, shifted by pixels and lit otherwise."""
+    move = np.array([[scale, 0, dx], [0, scale, dy]], np.float32)
+    moved = cv2.warpAffine(GREY, move, GREY.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(moved * light, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def tracker() -> Tracker:
+    return Tracker(square_crops)
+
+
+def test_two_faces_that_pass_each_other_on_different_rows_keep_their_ids(tracker: Tracker) -> None:
     for i in range(30):
         found = _detections(_box(10 + 6 * i, y=20), _box(190 - 6 * i, y=75))
         if i % 2:  # the detector's order means nothing
             found = found.select(np.array([1, 0]))
-        ids = tracker.update(found, i * FRAME_NS)
+        ids = tracker.confirm(found, i * FRAME_NS).track_ids
         assert sorted(ids.tolist()) == [1, 2]
         assert ids[int(found.xyxy[0, 1] != 20)] == 1
 
 
-def test_a_face_missed_for_some_frames_keeps_its_id_and_a_lost_one_does_not() -> None:
-    tracker = Tracker()
-    assert tracker.update(_detections(_box(10)), 0).tolist() == [1]
-    assert tracker.update(_detections(), FRAME_NS).tolist() == []
-    assert tracker.update(_detections(_box(14)), 3 * FRAME_NS).tolist() == [1]
-    assert tracker.update(_detections(_box(14)), 3 * FRAME_NS + LOST_AFTER_NS + 1).tolist() == [2]
+def test_a_face_that_comes_back_gets_its_id_back_and_after_a_while_a_new_one(tracker: Tracker) -> None:
+    assert tracker.confirm(_detections(_box(10)), 0).track_ids.tolist() == [1]
+    assert tracker.confirm(_detections(), FRAME_NS).track_ids.tolist() == []
+    assert tracker.confirm(_detections(_box(14)), 3 * FRAME_NS).track_ids.tolist() == [1]
+    assert tracker.confirm(_detections(), 4 * FRAME_NS).track_ids.tolist() == []
+    assert tracker.confirm(_detections(), 5 * FRAME_NS + REMEMBER_NS).track_ids.tolist() == []
+    assert tracker.confirm(_detections(_box(14)), 6 * FRAME_NS + REMEMBER_NS).track_ids.tolist() == [2]
 
 
-def test_prediction_moves_on_with_the_face() -> None:
-    tracker = Tracker()
-    for i in range(8):
-        tracker.update(_detections(_box(10 + 4 * i)), i * FRAME_NS)
-    predicted, ids = tracker.predict(8 * FRAME_NS)
-    assert ids.tolist() == [1]
-    np.testing.assert_allclose(predicted.xyxy[0], _box(10 + 4 * 8), atol=1)
-    gone, _ = tracker.predict(7 * FRAME_NS + LOST_AFTER_NS + 1)
-    assert len(gone) == 0
+def test_a_followed_face_stays_on_the_face(tracker: Tracker) -> None:
+    tracker.confirm(Detections.from_boxes(FACE[None]), 0, GREY)
+    for i in range(1, 6):
+        dx, dy = 7.3 * i, -3.1 * i
+        tracked = tracker.follow(_moved(dx, dy, light=1 - 0.05 * i), i * FRAME_NS)
+        assert tracked.track_ids.tolist() == [1]
+        assert not tracked.unsure
+        np.testing.assert_allclose(tracked.detections.xyxy[0], FACE + np.array([dx, dy] * 2), atol=1.5)
 
 
-def test_landmarks_move_with_the_predicted_box() -> None:
-    tracker = Tracker()
-    for i in range(8):
-        marks = np.full((1, 5, 2), 20 + 4 * i, np.float32)
-        boxes = np.array([_box(10 + 4 * i)], np.float32)
-        tracker.update(Detections(boxes, np.ones(1, np.float32), marks), i * FRAME_NS)
-    predicted, _ = tracker.predict(8 * FRAME_NS)
-    assert predicted.landmarks is not None
-    np.testing.assert_allclose(predicted.landmarks[0, :, 0], 20 + 4 * 8, atol=1)
+def test_landmarks_move_with_the_followed_box(tracker: Tracker) -> None:
+    marks = np.full((1, 5, 2), 200, np.float32)
+    tracker.confirm(Detections(FACE[None], np.ones(1, np.float32), marks), 0, GREY)
+    tracked = tracker.follow(_moved(9, 4), FRAME_NS)
+    assert tracked.detections.landmarks is not None
+    np.testing.assert_allclose(tracked.detections.landmarks[0], np.tile([209, 204], (5, 1)), atol=1)
+
+
+def test_a_face_that_vanished_is_unsure_and_hidden_after_two_misses(tracker: Tracker) -> None:
+    tracker.confirm(Detections.from_boxes(FACE[None]), 0, GREY)
+    empty = np.full_like(GREY, 90)
+    assert tracker.follow(empty, FRAME_NS).unsure
+    missed = tracker.confirm(Detections.empty(), 2 * FRAME_NS, empty)
+    assert missed.track_ids.tolist() == []
+
+
+def test_a_face_that_the_detector_missed_once_is_still_followed(tracker: Tracker) -> None:
+    tracker.confirm(Detections.from_boxes(FACE[None]), 0, GREY)
+    for miss in range(1, MAX_MISSES + 1):
+        tracked = tracker.confirm(Detections.empty(), miss * FRAME_NS, GREY)
+        assert tracked.track_ids.tolist() == ([1] if miss < MAX_MISSES else [])
+    assert tracker.confirm(Detections.from_boxes(FACE[None]), 9 * FRAME_NS, GREY).track_ids.tolist() == [1]
+
+
+def test_a_face_that_leaves_the_frame_is_not_followed_outside(tracker: Tracker) -> None:
+    tracker.confirm(Detections.from_boxes(FACE[None]), 0, GREY)
+    for i in range(1, 12):
+        tracked = tracker.follow(_moved(-30.0 * i, 0), i * FRAME_NS)
+        for box in tracked.detections.xyxy:
+            assert box[2] > 0
+    assert tracked.unsure
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0, 0), (12.5, -7.25), (-30, 30), (40, 0)])
+def test_the_template_is_found_where_the_picture_went(dx: float, dy: float) -> None:
+    template = templates_of(GREY, FACE[None], square_crops)
+    shift, confidence = locate(_moved(dx, dy), FACE[None], template, square_crops)
+    cell = (FACE[2] - FACE[0]) / TEMPLATE_PX
+    np.testing.assert_allclose(shift[0], [dx, dy], atol=0.4 * cell)
+    assert confidence[0] > 0.85
+
+
+def test_a_flat_picture_gives_no_confidence() -> None:
+    flat = np.full_like(GREY, 128)
+    _, confidence = locate(flat, FACE[None], templates_of(flat, FACE[None], square_crops), square_crops)
+    assert confidence[0] == 0
+    _, confidence = locate(flat, FACE[None], templates_of(GREY, FACE[None], square_crops), square_crops)
+    assert confidence[0] < 0.2
 
 
 def _iou_of_pixels(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:

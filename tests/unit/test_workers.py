@@ -9,7 +9,8 @@ from ferserve.workers import WorkerPool
 class _Counter:
     """A strand of ``total`` pieces that notes the order in which they run."""
 
-    def __init__(self, name: str, total: int, log: list[str], done: threading.Event) -> None:
+    def __init__(self, name: str, total: int, log: list[str], done: threading.Event, weight: float = 1.0) -> None:
+        self.weight, self.turn = weight, 0.0
         self._name, self._log, self._done = name, log, done
         self._left = deque(range(total))
         self._inside = threading.Lock()
@@ -29,6 +30,8 @@ def test_a_busy_strand_does_not_starve_a_quiet_one() -> None:
     gate, busy_done, quiet_done = threading.Event(), threading.Event(), threading.Event()
 
     class _Gate:
+        weight, turn = 1.0, 0.0
+
         def run_one(self, tool: str) -> bool:
             gate.wait(10)
             return False
@@ -37,12 +40,36 @@ def test_a_busy_strand_does_not_starve_a_quiet_one() -> None:
     pool.schedule(_Gate())  # holds the only thread until both strands stand in line
     pool.schedule(_Counter("busy", 100, log, busy_done))
     pool.schedule(_Counter("quiet", 3, log, quiet_done))
+    assert pool.load() == 1.0
     gate.set()
     assert busy_done.wait(10)
     assert quiet_done.wait(10)
     pool.close()
     assert log[:6] == ["busy", "quiet"] * 3
     assert len(log) == 103
+
+
+def test_turns_follow_the_weights() -> None:
+    log: list[str] = []
+    events = [threading.Event() for _ in range(3)]
+    gate = threading.Event()
+
+    class _Gate:
+        weight, turn = 1.0, 0.0
+
+        def run_one(self, tool: str) -> bool:
+            gate.wait(10)
+            return False
+
+    pool = WorkerPool(["tool"])
+    pool.schedule(_Gate())
+    for name, weight, event in zip("lnh", (0.25, 1.0, 4.0), events, strict=True):
+        pool.schedule(_Counter(name, 400, log, event, weight))
+    gate.set()
+    assert all(event.wait(10) for event in events)
+    pool.close()
+    first = log[:420]  # all three still want turns: 1 to 4 to 16
+    assert [first.count(name) for name in "lnh"] == [20, 80, 320]
 
 
 def test_many_threads_never_share_a_strand() -> None:

@@ -1,0 +1,68 @@
+"""What a stream remembers from frame to frame."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from numpy import int64
+from numpy.typing import NDArray
+
+from ferserve.cadence import Cadence
+from ferserve.calibrate import NeutralCalibration
+from ferserve.follow import Sampler
+from ferserve.smooth import Smoother
+from ferserve.track import REMEMBER_NS, Tracker
+from ferserve.types import HeadResult
+
+_LEAP_NS = 5_000_000_000
+"""A camera clock that moves further than this between two frames is not believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How a stream remembers: smoothing and calibration in ms, bounds of the detector's interval in frames."""
+
+    smoothing_ms: float
+    neutral_first_ms: float
+    least_interval: int
+    most_interval: int
+
+
+class StreamState:
+    """The memory of one stream, for one worker at a time, who holds ``lock``."""
+
+    def __init__(self, memory: Memory, sample: Sampler) -> None:
+        self.lock = threading.Lock()
+        """Held while a frame is worked on; two connections may meet here when a stream is resumed."""
+        self.tracker = Tracker(sample)
+        self.cadence = Cadence(memory.least_interval, memory.most_interval)
+        self._smoother = Smoother(memory.smoothing_ms)
+        self._calibration = NeutralCalibration(memory.neutral_first_ms)
+        self._now_ns = 0
+        self._capture_ns = 0
+        self._arrival_ns = 0
+
+    def advance(self, capture_ns: int, arrival_ns: int) -> int:
+        """The stream's own clock at this frame, in ns, which never falls.
+
+        It follows the camera's clock, and the server's where the camera gives none, jumps back, or leaps ahead.
+        """
+        step = capture_ns - self._capture_ns if capture_ns and self._capture_ns else -1
+        if not 0 <= step <= _LEAP_NS:
+            step = max(arrival_ns - self._arrival_ns, 0) if self._arrival_ns else 0
+        self._capture_ns, self._arrival_ns = capture_ns, arrival_ns
+        self._now_ns += step
+        return self._now_ns
+
+    def refine(
+        self, faces: list[list[HeadResult]], track_ids: NDArray[int64], now_ns: int, *, neutral: bool
+    ) -> list[list[HeadResult]]:
+        """Calibrate and smooth what the heads say of each tracked face."""
+        refined = []
+        for track_id, heads in zip(track_ids.tolist(), faces, strict=True):
+            corrected = [self._calibration.correct(track_id, head, now_ns, neutral=neutral) for head in heads]
+            refined.append([self._smoother.smooth(track_id, head, now_ns) for head in corrected])
+        self._smoother.forget_older(now_ns - REMEMBER_NS)
+        self._calibration.forget_older(now_ns - REMEMBER_NS)
+        return refined
