@@ -6,7 +6,10 @@ status codes. Messages follow one grammar, ``<field> must be <expected>, got <ac
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+KIND_KEY: Final = "ferserve-error-kind"
+"""The name under which a kind travels beside an error's text, so that a client raises what the server raised."""
 
 
 class FerserveError(Exception):

@@ -1,0 +1,59 @@
+"""The commands and what they share: exit codes and errors in one line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ferserve import errors
+from ferserve._version import __version__
+from ferserve.cli import check, classify, models, serve, stream
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+_USAGE_ERRORS = (
+    errors.ConfigError,
+    errors.ModelSpecError,
+    errors.ModelNotFoundError,
+    errors.InvalidOptionsError,
+    errors.ServerUnavailableError,
+)
+
+app = typer.Typer(
+    name="ferserve",
+    help="Live facial-expression recognition: serve it, or ask a server, or do without one.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.command)
+app.command("classify")(classify.command)
+app.command("stream")(stream.command)
+app.command("check")(check.command)
+app.add_typer(models.app, name="models")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ferserve {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration."""
+
+
+def main() -> None:
+    """Run the command of ``sys.argv`` and leave with its exit code."""
+    try:
+        app(prog_name="ferserve")
+    except errors.FerserveError as error:
+        print(f"ferserve: {error}", file=sys.stderr)
+        sys.exit(EXIT_USAGE if isinstance(error, _USAGE_ERRORS) else EXIT_FAILED)

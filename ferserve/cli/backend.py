@@ -1,0 +1,33 @@
+"""Who answers: a server, or an engine in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ferserve.cli import flags
+from ferserve.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ferserve.cli.local import LocalClient
+    from ferserve.client import Client
+
+
+def open_backend(
+    target: str | None, model: str | None, detector: str | None, config: Path | None
+) -> Client | LocalClient:
+    """A context manager with ``classify``, ``stream``, ``models`` and ``model``; raises :class:`ConfigError`."""
+    if target is None:
+        from ferserve.cli.local import LocalClient
+
+        return LocalClient(flags.load(config, engine_model=model, engine_detector=detector).engine)
+    if detector is not None:
+        raise ConfigError(f"--detector must be left out with --target, got {detector}; it is the server's to choose")
+    from ferserve.client import Client
+
+    return Client(target)
+
+
+def model_name(target: str | None, model: str | None) -> str:
+    """What to ask the backend for: an engine in this process has ``model`` as its default already."""
+    return (model or "") if target else ""

@@ -1,0 +1,54 @@
+"""``ferserve check``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ferserve.cli import flags
+
+if TYPE_CHECKING:
+    from ferserve.engine import Engine
+
+RUNS = 50
+"""Faces that are classified to see how long one takes."""
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="An ONNX file, or the name of a model.")],
+    model_dir: flags.ModelDir = None,
+    config: flags.ConfigFile = None,
+) -> None:
+    """Load a model, run it, and say what it is, what runs it, and how fast."""
+    from rich.console import Console
+
+    from ferserve.cli.local import describe
+    from ferserve.cli.table import model_table
+    from ferserve.engine import Engine
+    from ferserve.preprocess import features
+
+    loaded = flags.load(config, engine_model=model, engine_model_dir=model_dir, engine_threads=1).engine
+    with Engine(loaded) as engine:
+        table = model_table(describe(engine.model("")))
+        table.add_row("one face", _speed(engine))
+    for name, value in features().items():
+        table.add_row(f"kernels: {name}", str(value))
+    Console().print(table)
+
+
+def _speed(engine: Engine) -> str:
+    """Median times of one face of a noisy grey frame, ms."""
+    import statistics
+
+    import numpy as np
+
+    from ferserve.sources import raw_image
+    from ferserve.types import Frame
+
+    luma = np.random.default_rng(0).integers(0, 256, (240, 320), np.uint8)
+    frame = Frame(0, raw_image(luma), boxes=np.array([[100, 60, 220, 180]], np.float32))
+    timings = [engine.classify(frame).timings for _ in range(RUNS)]
+    preprocess = statistics.median(t.preprocess_ms for t in timings)
+    infer = statistics.median(t.infer_ms for t in timings)
+    return f"preprocess {preprocess:.3f} ms, infer {infer:.3f} ms (median of {RUNS}, one thread)"

@@ -1,0 +1,73 @@
+"""``ferserve classify``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ferserve.cli import flags
+
+if TYPE_CHECKING:
+    from ferserve.cli.local import LocalClient
+    from ferserve.client import Client
+    from ferserve.options import FrameOptions
+    from ferserve.types import FrameResult
+
+
+def command(
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="JPEG, PNG, WebP or BMP files.")],
+    json: flags.Json = False,
+    target: flags.Target = None,
+    model: flags.Model = None,
+    detector: flags.Detector = None,
+    min_score: flags.MinScore = None,
+    config: flags.ConfigFile = None,
+) -> None:
+    """Find the faces in pictures and say what they express."""
+    from ferserve.cli import report
+    from ferserve.cli.backend import model_name, open_backend
+    from ferserve.options import FrameOptions
+
+    options = FrameOptions(model=model_name(target, model), min_score=min_score)
+    failed = False
+    with open_backend(target, model, detector, config) as backend:
+        for file in files:
+            result = _classify(backend, file, options)
+            if result.fault is not None:
+                failed = True
+                report.complain(file, result.fault.message)
+            if json:
+                print(report.json_line("file", file, result), flush=True)
+            elif result.fault is None:
+                _print_table(file, result)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _classify(backend: Client | LocalClient, file: str, options: FrameOptions) -> FrameResult:
+    """A file that cannot be read or classified is a result with a fault: the next one has its turn all the same."""
+    from ferserve.errors import FerserveError, FrameDeadlineError, InvalidFrameError, OverloadedError
+    from ferserve.types import FrameFault, FrameResult
+
+    try:
+        return backend.classify(file, options=options)
+    except (InvalidFrameError, OverloadedError, FrameDeadlineError) as error:
+        return FrameResult(0, fault=FrameFault(error.kind, str(error)))
+    except FerserveError:  # of the backend, not of the file; some of them are OSErrors too
+        raise
+    except OSError as error:
+        return FrameResult(0, fault=FrameFault("unreadable", error.strerror or str(error)))
+
+
+def _print_table(file: str, result: FrameResult) -> None:
+    from rich.console import Console
+
+    from ferserve.cli.table import faces_table
+
+    console = Console()
+    console.print(f"[bold]{file}[/bold] {result.width}x{result.height}, {result.timings.total_ms:.1f} ms")
+    if result.faces:
+        console.print(faces_table(result.faces, tracked=False))
+    else:
+        console.print("no face")

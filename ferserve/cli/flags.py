@@ -1,0 +1,35 @@
+"""Flags that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from ferserve.config import Config
+
+ConfigFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with the tables [engine] and [server].")
+]
+ModelDir: TypeAlias = Annotated[str | None, typer.Option(help="Folder with further models.")]
+Target: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Ask this server; without it an engine runs in this process.")
+]
+Model: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="NAME|PATH", help="Model to use; a path needs an engine in this process.")
+]
+Detector: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Face detector of the engine.")]
+MinScore: TypeAlias = Annotated[float | None, typer.Option(help="Least detector score of a face, 0 to 1.")]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+def load(path: Path | None, **flags: Any) -> Config:
+    """The configuration; ``flags`` are named ``<section>_<key>``, None where they were not given."""
+    from ferserve.config import load_config
+
+    sections: dict[str, dict[str, Any]] = {"engine": {}, "server": {}}
+    for name, value in flags.items():
+        section, _, key = name.partition("_")
+        sections[section][key] = value
+    return load_config(path, flags=sections)

@@ -1,0 +1,105 @@
+"""``ferserve models``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_lib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ferserve.cli import flags
+
+if TYPE_CHECKING:
+    from ferserve.client import ModelDescription
+
+app = typer.Typer(help="The models at hand.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_command(
+    json: flags.Json = False,
+    target: flags.Target = None,
+    model_dir: flags.ModelDir = None,
+    config: flags.ConfigFile = None,
+) -> None:
+    """Every model, the default one marked."""
+    models = _models(target, model_dir, config)
+    if json:
+        for model in models:
+            _print_json(model)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("model", "version", "labels", "input", "license", "description"):
+        table.add_column(column)
+    for model in models:
+        labels = len(next(iter(model.heads.values())))
+        size = f"{model.input_width}x{model.input_height} {model.input_color}"
+        mark = "*" if model.is_default else ""
+        table.add_row(model.name + mark, model.version, str(labels), size, model.license, model.description)
+    Console().print(table)
+
+
+@app.command("info")
+def info_command(
+    name: Annotated[str, typer.Argument(help="Name of a model; the default one if left out.")] = "",
+    json: flags.Json = False,
+    target: flags.Target = None,
+    model_dir: flags.ModelDir = None,
+    config: flags.ConfigFile = None,
+) -> None:
+    """Everything that a model says of itself."""
+    model = _model(name, target, model_dir, config)
+    if json:
+        _print_json(model)
+        return
+    from rich.console import Console
+
+    from ferserve.cli.table import model_table
+
+    Console().print(model_table(model))
+
+
+def _models(target: str | None, model_dir: str | None, config: Path | None) -> list[ModelDescription]:
+    if target is not None:
+        from ferserve.client import Client
+
+        with Client(target) as client:
+            return client.models()
+    return _local_models(model_dir, config)
+
+
+def _model(name: str, target: str | None, model_dir: str | None, config: Path | None) -> ModelDescription:
+    if target is not None:
+        from ferserve.client import Client
+
+        with Client(target) as client:
+            return client.model(name)
+    models = {model.name: model for model in _local_models(model_dir, config)}
+    if not name:
+        return next(model for model in models.values() if model.is_default)
+    if name not in models:
+        from ferserve.errors import ModelNotFoundError
+
+        raise ModelNotFoundError(f"model must be one of {', '.join(models)}, got {name!r}")
+    return models[name]
+
+
+def _local_models(model_dir: str | None, config: Path | None) -> list[ModelDescription]:
+    """What an engine of this configuration would serve; no model is loaded for it."""
+    from ferserve.cli.local import describe
+    from ferserve.model_store import ModelInfo, ModelStore
+
+    engine = flags.load(config, engine_model_dir=model_dir).engine
+    store = ModelStore(Path(engine.model_dir) if engine.model_dir else None)
+    is_path = engine.model.endswith(".onnx")
+    default = store.add(Path(engine.model)) if is_path else store.get(engine.model)
+    return [describe(ModelInfo(file.spec, "", file.sha256, file is default)) for file in store.models()]
+
+
+def _print_json(model: ModelDescription) -> None:
+    print(json_lib.dumps(dataclasses.asdict(model), ensure_ascii=False), flush=True)

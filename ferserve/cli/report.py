@@ -1,0 +1,53 @@
+"""Results as lines: JSON for programs, text for people."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Any
+
+from ferserve.types import Face, FrameFault, FrameResult
+
+
+def json_line(key: str, name: str | int, result: FrameResult) -> str:
+    """One result as one JSON object: ``key`` is ``file`` or ``frame_id``, ``name`` its value."""
+    line: dict[str, Any] = {key: name, "faces": [_face(face) for face in result.faces]}
+    if result.fault is not None:
+        line["error"] = dataclasses.asdict(result.fault)
+    if result.dropped is not None:
+        line["dropped"] = result.dropped.value
+    timings = dataclasses.asdict(result.timings)
+    line["timings_ms"] = {stage.removesuffix("_ms"): round(value, 3) for stage, value in timings.items()}
+    return json.dumps(line, ensure_ascii=False)
+
+
+def json_error(key: str, name: str | int, fault: FrameFault) -> str:
+    """An input that could not even be sent."""
+    return json_line(key, name, FrameResult(0, fault=fault))
+
+
+def _face(face: Face) -> dict[str, Any]:
+    return {
+        "track_id": face.track_id,
+        "box": [round(edge, 2) for edge in face.box],
+        "score": round(face.score, 4),
+        "emotion": face.emotion,
+        "confidence": round(face.confidence, 4),
+        "probabilities": {label: round(value, 4) for label, value in face.probabilities.items()},
+    }
+
+
+def text_line(name: str | int, result: FrameResult) -> str:
+    """One result in words."""
+    if result.fault is not None:
+        return f"{name}: {result.fault.message}"
+    if result.dropped is not None:
+        return f"{name}: dropped, {result.dropped.value}"
+    faces = ", ".join(f"#{face.track_id} {face.emotion} {face.confidence:.2f}" for face in result.faces)
+    return f"{name}: {faces or 'no face'}"
+
+
+def complain(name: str | int, message: str) -> None:
+    """Say on stderr, in one line, what was wrong with one input."""
+    print(f"ferserve: {name}: {message}", file=sys.stderr, flush=True)

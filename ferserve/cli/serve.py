@@ -1,0 +1,41 @@
+"""``ferserve serve``."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from ferserve.cli import flags
+
+
+def command(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 0 for any free one.")] = None,
+    model: flags.Model = None,
+    model_dir: flags.ModelDir = None,
+    detector: flags.Detector = None,
+    threads: Annotated[int | None, typer.Option(help="Worker threads; 0 for one a processor.")] = None,
+    config: flags.ConfigFile = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more, to stderr.")] = False,
+) -> None:
+    """Serve the gRPC API until SIGINT or SIGTERM; a second signal stops at once.
+
+    Every further setting comes from --config or the environment, as FERSERVE_<SECTION>_<KEY>.
+    """
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    loaded = flags.load(
+        config,
+        server_host=host,
+        server_port=port,
+        engine_model=model,
+        engine_model_dir=model_dir,
+        engine_detector=detector,
+        engine_threads=threads,
+    )
+    from ferserve.server.run import run
+
+    run(loaded)

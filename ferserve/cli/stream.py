@@ -1,0 +1,57 @@
+"""``ferserve stream``."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated
+
+import typer
+
+from ferserve.cli import flags
+from ferserve.options import Delivery, FrameOptions, StreamOptions
+
+
+def command(
+    source: Annotated[str, typer.Argument(help="Index of a camera, a video or image file, or a URL.")],
+    json: flags.Json = False,
+    show: Annotated[bool, typer.Option("--show", help="Show the frames in a window.")] = False,
+    target: flags.Target = None,
+    model: flags.Model = None,
+    detector: flags.Detector = None,
+    min_score: flags.MinScore = None,
+    delivery: Annotated[
+        Delivery | None, typer.Option(help="Skip frames that come too fast, or take every one; live sources skip.")
+    ] = None,
+    smoothing_ms: Annotated[float | None, typer.Option(help="Time constant of the smoothing, ms; 0: none.")] = None,
+    config: flags.ConfigFile = None,
+) -> None:
+    """Say what the faces in a video express, frame by frame, until it ends or Ctrl-C."""
+    if json and show:
+        raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
+    from ferserve.cli.backend import model_name, open_backend
+    from ferserve.cli.outlets import open_outlet
+    from ferserve.cli.report import complain
+    from ferserve.sources import open_source
+
+    opened = open_source(int(source) if source.isdecimal() else source)
+    options = StreamOptions(
+        frame=FrameOptions(model=model_name(target, model), min_score=min_score),
+        delivery=delivery or (Delivery.LATEST if opened.live else Delivery.EVERY),
+        smoothing_ms=smoothing_ms,
+    )
+    faults = 0
+    with (
+        open_outlet(source, json=json, show=show) as outlet,
+        open_backend(target, model, detector, config) as backend,
+        contextlib.closing(backend.stream(outlet.watch(opened.frames), options)) as results,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        for result in results:
+            if result.fault is not None:
+                faults += 1
+                complain(f"frame {result.frame_id}", result.fault.message)
+            outlet.show(result)
+            if outlet.closed:
+                break
+    if faults:
+        raise typer.Exit(1)

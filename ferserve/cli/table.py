@@ -1,0 +1,69 @@
+"""Tables for terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from ferserve.client import ModelDescription
+from ferserve.types import Face
+
+BAR_CELLS = 20
+SHOWN_LABELS = 3
+
+
+def faces_table(faces: Sequence[Face], tracked: bool) -> Table:
+    """One row a face; ``tracked`` numbers them by their tracks, which stay the same from frame to frame."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("face", justify="right")
+    table.add_column("box (px)")
+    table.add_column("score", justify="right")
+    table.add_column("emotion", style="bold")
+    table.add_column("confidence")
+    table.add_column("then")
+    for number, face in enumerate(faces, 1):
+        x0, y0, x1, y1 = face.box
+        table.add_row(
+            str(face.track_id if tracked else number),
+            f"{x0:.0f},{y0:.0f} to {x1:.0f},{y1:.0f}",
+            f"{face.score:.2f}",
+            face.emotion,
+            bar(face.confidence),
+            _runners_up(face),
+        )
+    return table
+
+
+def bar(share: float) -> Text:
+    """``share`` in [0, 1] as a bar with its value."""
+    full = round(share * BAR_CELLS)
+    return Text.assemble(("█" * full, "green"), ("░" * (BAR_CELLS - full), "dim"), f" {share:.2f}")
+
+
+def _runners_up(face: Face) -> str:
+    ranked = sorted(face.probabilities.items(), key=lambda item: -item[1])
+    return ", ".join(f"{label} {value:.2f}" for label, value in ranked[1:SHOWN_LABELS])
+
+
+def model_table(model: ModelDescription) -> Table:
+    """Everything that a model says of itself, one row a fact."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    facts = {
+        "model": f"{model.name} {model.version}" + (" (default)" if model.is_default else ""),
+        "description": model.description,
+        **{f"head {name}": ", ".join(labels) for name, labels in model.heads.items()},
+        "input": f"{model.input_width}x{model.input_height} {model.input_color}",
+        "license": model.license,
+        "trained on": ", ".join(model.trained_on),
+        **{figure: f"{value:.4g}" for figure, value in model.metrics.items()},
+        "runs on": model.runs_on,
+        "sha256": model.sha256,
+    }
+    for name, fact in facts.items():
+        if fact:
+            table.add_row(name, fact)
+    return table

@@ -1,0 +1,167 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from types import TracebackType
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ferserve.client import converters
+from ferserve.client.channel import open_channel
+from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
+from ferserve.client.model_description import ModelDescription
+from ferserve.client.session import Link
+from ferserve.client.status import error_from_rpc
+from ferserve.client.stream import StreamRun, StreamSource, finish
+from ferserve.errors import InvalidFrameError
+from ferserve.options import FrameOptions, StreamOptions
+from ferserve.sources import ImageLike, payload_of
+from ferserve.types import Frame, FrameResult
+from ferserve.v1 import emotion_pb2 as pb
+from ferserve.v1 import emotion_pb2_grpc
+
+DEFAULT_TARGET = "127.0.0.1:50051"
+
+
+class AsyncClient:
+    """Talks to one server. Use it as an asynchronous context manager, within one event loop."""
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        timeout_s: float = 10.0,
+        reconnect_s: float = 30.0,
+        encoding: Encoding = "auto",
+        jpeg_quality: int = 90,
+        max_in_flight: int = 8,
+    ) -> None:
+        """``target`` is HOST:PORT.
+
+        ``timeout_s``: how long a single call may take. ``reconnect_s``: how long a stream tries to come back after
+        its connection broke; 0 for not at all. ``encoding``: how arrays travel, ``raw``, ``jpeg`` (of
+        ``jpeg_quality``, 1 to 100) or ``auto``, which is raw to a server on this machine and JPEG to any other;
+        images that come as bytes or payloads travel as they are. ``max_in_flight``: frames of a stream that are
+        pulled before the result of the first of them has been taken.
+        """
+        self.target = target
+        self._timeout_s = timeout_s
+        self._reconnect_s = reconnect_s
+        self._packer = ArrayPacker(jpeg=wants_jpeg(encoding, target), luma=False, quality=jpeg_quality)
+        self._max_in_flight = max_in_flight
+        self._models: dict[str, ModelDescription] = {}
+        self._channel = open_channel(target)
+        self._stub = emotion_pb2_grpc.EmotionServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all calls and the connection."""
+        await self._channel.close()
+
+    async def classify(
+        self,
+        image: ImageLike,
+        boxes: ArrayLike | None = None,
+        *,
+        options: FrameOptions | None = None,
+        timeout_s: float | None = None,
+    ) -> FrameResult:
+        """All faces of one image: uint8 (H, W) luma or (H, W, 3) BGR, the bytes or the path of an image file, a
+        :class:`RawImage`, an :class:`EncodedImage` or :class:`Crops`.
+
+        ``boxes`` (N, 4) as (x0, y0, x1, y1) px skips detection: one face a box, in the same order. Raises
+        :class:`InvalidFrameError`, :class:`ModelNotFoundError`, :class:`OverloadedError`,
+        :class:`FrameDeadlineError` (no answer in time), :class:`ServerUnavailableError`, and OSError for a path that
+        cannot be read.
+        """
+        frame = Frame(0, self._packer(payload_of(image)), boxes=_boxes(boxes))
+        request = pb.ClassifyRequest(
+            frame=converters.frame_to_proto(frame),
+            options=converters.frame_options_to_proto(options or FrameOptions()),
+        )
+        response = await self._call(self._stub.Classify, request, timeout_s)
+        model = await self._described(response.result.model_name, response.result.model_version)
+        return converters.result_from_proto(response.result, dict(model.heads))
+
+    async def stream(
+        self,
+        frames: StreamSource,
+        options: StreamOptions | None = None,
+    ) -> AsyncGenerator[FrameResult, None]:
+        """Results of ``frames``, one for each and in their order.
+
+        ``frames`` is a camera's index, the path or URL of a video, or an iterable, asynchronous or not, of what
+        :meth:`classify` takes or of :class:`Frame`. It is pulled only as fast as results are taken; a blocking one is
+        pulled in a thread. Without ``options`` a live source is answered with :attr:`Delivery.LATEST` and anything
+        else with :attr:`Delivery.EVERY`. A broken connection is reopened and what was not answered is sent again.
+
+        A frame that cannot be read is a result with a ``fault``. Raises what ends the stream:
+        :class:`ConfigError` (no such source), :class:`ModelNotFoundError`, :class:`InvalidOptionsError`,
+        :class:`StreamProtocolError`, :class:`OverloadedError` (too many streams), :class:`ServerUnavailableError`,
+        and whatever the iterable raises.
+        """
+        results: asyncio.Queue[FrameResult | None] = asyncio.Queue()
+        run = self.start_stream(frames, options, results.put_nowait)
+        task = asyncio.ensure_future(run.run())
+        try:
+            while (result := await results.get()) is not None:
+                run.take()
+                yield result
+            await task
+        finally:
+            await finish(task)
+
+    def start_stream(
+        self, frames: StreamSource, options: StreamOptions | None, emit: Callable[[FrameResult | None], None]
+    ) -> StreamRun:
+        """What :meth:`stream` is made of, for those who bring their own queue."""
+        link = Link(self._stub.ClassifyStream, self.target, self._reconnect_s)
+        return StreamRun(link, frames, options, self._packer, self._max_in_flight, emit)
+
+    async def models(self, *, timeout_s: float | None = None) -> list[ModelDescription]:
+        """The models of the server, by name."""
+        response = await self._call(self._stub.ListModels, pb.ListModelsRequest(), timeout_s)
+        return [converters.model_from_proto(model) for model in response.models]
+
+    async def model(self, name: str = "", *, timeout_s: float | None = None) -> ModelDescription:
+        """One model, the default one for an empty name; raises :class:`ModelNotFoundError`."""
+        response = await self._call(self._stub.GetModel, pb.GetModelRequest(name=name), timeout_s)
+        return converters.model_from_proto(response)
+
+    async def _call(self, method: Any, request: Any, timeout_s: float | None) -> Any:
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        try:
+            return await method(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as rpc:
+            raise error_from_rpc(rpc, self.target, timeout_s) from None
+
+    async def _described(self, name: str, version: str) -> ModelDescription:
+        """The model of a result; asked for once."""
+        known = self._models.get(name)
+        if known is None or known.version != version:
+            known = self._models[name] = await self.model(name)
+        return known
+
+
+def _boxes(boxes: ArrayLike | None) -> NDArray[np.float32] | None:
+    if boxes is None:
+        return None
+    try:
+        made = np.asarray(boxes, np.float32)
+    except (TypeError, ValueError):
+        raise InvalidFrameError(f"boxes must be numbers (N, 4) as (x0, y0, x1, y1) px, got {boxes!r}") from None
+    if made.size and (made.ndim != 2 or made.shape[1] != 4):
+        raise InvalidFrameError(f"boxes must be (N, 4) as (x0, y0, x1, y1) px, got shape {made.shape}")
+    return made.reshape(-1, 4)

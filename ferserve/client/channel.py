@@ -1,0 +1,48 @@
+"""How clients open their channel."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import grpc
+
+from ferserve.client.encoding import is_local
+
+_SERVICE: Final = "ferserve.v1.EmotionService"
+
+_SERVICE_CONFIG: Final = {
+    "methodConfig": [
+        {
+            # Unary calls change nothing on the server, so they may be sent again; a stream resumes by itself.
+            "name": [{"service": _SERVICE, "method": name} for name in ("Classify", "ListModels", "GetModel")],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+
+
+def open_channel(target: str) -> grpc.aio.Channel:
+    """A channel that comes back soon after its server does."""
+    options: list[tuple[str, Any]] = [
+        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+        # A peer that vanished without a word is noticed within half a minute.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # Clients do not share connections: closing one must not slow down another.
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    if is_local(target):
+        options.append(("grpc.enable_http_proxy", 0))  # no proxy of the environment knows this machine
+    return grpc.aio.insecure_channel(target, options=options)

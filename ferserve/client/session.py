@@ -1,0 +1,182 @@
+"""One stream of a client, which outlives the connections that carry it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from ferserve.client import converters
+from ferserve.client.feed import Feed
+from ferserve.client.status import error_from_rpc, is_broken_connection
+from ferserve.errors import FerserveError, ServerUnavailableError, StreamProtocolError
+from ferserve.types import DropReason, FrameResult
+from ferserve.v1 import emotion_pb2 as pb
+
+FIRST_DELAY_S = 0.05
+LONGEST_DELAY_S = 2.0
+
+
+@dataclass(frozen=True)
+class Link:
+    """How a stream reaches its server: ``open_call`` starts a ``ClassifyStream`` there."""
+
+    open_call: Callable[[], Any]
+    target: str
+    reconnect_s: float
+    """How long to try to come back after the connection broke; 0 for not at all."""
+
+
+class StreamSession:
+    """Sends the feed's frames, emits one result for each, in order, and reconnects where the connection breaks.
+
+    Frames stay in ``_unanswered`` until their result has come; a new connection first sends them again. A frame that
+    a stopping server dropped counts as unanswered, since the next server will have time for it.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        feed: Feed,
+        config: pb.StreamConfig,
+        on_model: Callable[[pb.Model], None],
+        emit: Callable[[FrameResult], None],
+    ) -> None:
+        """``on_model`` hears of the model before the first frame is pulled, ``emit`` of every result."""
+        self._link = link
+        self._feed = feed
+        self._config = config
+        self._on_model = on_model
+        self._emit = emit
+        self._labels: converters.HeadLabels = {}
+        self._unanswered: dict[int, pb.ClassifyStreamRequest] = {}
+        self._outbox: deque[pb.ClassifyStreamRequest] = deque()
+        self._more = asyncio.Event()
+        self._newest_id = -1
+        self._exhausted = False
+        self._feed_error: BaseException | None = None
+        self._connected_before = False
+        self._alive_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Until every frame is answered; raises what the feed raised, or what ended the stream for good."""
+        attempt = 0
+        try:
+            while True:
+                before = self._alive_at
+                try:
+                    if await self._run_connection():
+                        break
+                    error: FerserveError = ServerUnavailableError("the server ended the stream early")
+                except grpc.aio.AioRpcError as rpc:
+                    error = error_from_rpc(rpc, self._link.target)
+                    if not (self._connected_before and is_broken_connection(rpc)):
+                        raise error from None
+                attempt = 0 if self._alive_at > before else attempt + 1
+                await self._back_off(attempt, error)
+        finally:
+            self._feed.close()
+        if self._feed_error is not None:
+            raise self._feed_error
+
+    async def _back_off(self, attempt: int, error: FerserveError) -> None:
+        delay = min(FIRST_DELAY_S * 2**attempt, LONGEST_DELAY_S) * random.uniform(0.5, 1.0)
+        if time.monotonic() + delay - self._alive_at > self._link.reconnect_s:
+            raise ServerUnavailableError(
+                f"target must be a server that comes back within {self._link.reconnect_s:g} s, "
+                f"got {self._link.target}: {error}"
+            )
+        await asyncio.sleep(delay)
+
+    async def _run_connection(self) -> bool:
+        """One connection from its config to its end; True where every frame was answered."""
+        call = self._link.open_call()
+        sender: asyncio.Task[None] | None = None
+        try:
+            await call.write(pb.ClassifyStreamRequest(config=self._config))
+            response = await call.read()
+            if response is grpc.aio.EOF:
+                return False
+            self._on_started(response.started)
+            sender = asyncio.ensure_future(self._send(call))
+            while (response := await call.read()) is not grpc.aio.EOF:
+                self._on_result(response.result)
+            return self._exhausted and not self._unanswered
+        except asyncio.InvalidStateError:  # grpc.aio's word for a write to a call that has ended
+            await _raise_status(call)
+            return False
+        finally:
+            if sender is not None:
+                sender.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await sender
+            call.cancel()
+
+    def _on_started(self, started: pb.StreamStarted) -> None:
+        self._labels = {head.name: tuple(head.labels) for head in started.model.heads}
+        self._outbox = deque(self._unanswered.values())
+        self._more.set()
+        self._alive_at = time.monotonic()
+        if not self._connected_before:
+            self._connected_before = True
+            self._on_model(started.model)
+            self._feed.start(self._on_frame, self._on_end)
+
+    def _on_frame(self, request: pb.ClassifyStreamRequest) -> None:
+        frame_id = request.frame.frame_id
+        if self._exhausted:
+            return
+        if frame_id <= self._newest_id:
+            self._feed.close()
+            self._on_end(
+                StreamProtocolError(
+                    f"frame_id must rise within a stream, got {frame_id} after {self._newest_id}; number frames upwards"
+                )
+            )
+            return
+        self._newest_id = frame_id
+        self._unanswered[frame_id] = request
+        self._outbox.append(request)
+        self._more.set()
+
+    def _on_end(self, error: BaseException | None) -> None:
+        if not self._exhausted:
+            self._exhausted = True
+            self._feed_error = error
+            self._more.set()
+
+    async def _send(self, call: Any) -> None:
+        # A failing write means a failing call: the reader gets to know why.
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            while True:
+                while self._outbox:
+                    await call.write(self._outbox.popleft())
+                if self._exhausted:
+                    await call.done_writing()
+                    return
+                self._more.clear()
+                await self._more.wait()
+
+    def _on_result(self, message: pb.FrameResult) -> None:
+        self._alive_at = time.monotonic()
+        result = converters.result_from_proto(message, self._labels)
+        if result.dropped is DropReason.SHUTDOWN and self._link.reconnect_s:
+            return
+        if self._unanswered.pop(result.frame_id, None) is not None:
+            self._emit(result)
+
+
+async def _raise_status(call: Any) -> None:
+    """Raise what the call ended with; nothing where it ended well."""
+    code = await call.code()
+    if code is not grpc.StatusCode.OK:
+        raise grpc.aio.AioRpcError(
+            code, await call.initial_metadata(), await call.trailing_metadata(), await call.details()
+        )

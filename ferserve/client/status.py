@@ -1,0 +1,46 @@
+"""From the status of a failed call back to the error that it stands for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+
+from ferserve import errors
+from ferserve.errors import KIND_KEY, FerserveError
+
+_CLASS_BY_KIND: Final[dict[str, type[FerserveError]]] = {
+    cls.kind: cls
+    for cls in vars(errors).values()
+    if isinstance(cls, type) and issubclass(cls, FerserveError) and cls not in (FerserveError, errors.RemoteError)
+}
+
+_BROKEN: Final = {"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN"}
+"""What a call ends with when its connection breaks, or a proxy's."""
+
+
+def error_from_rpc(rpc: grpc.aio.AioRpcError, target: str, timeout_s: float = 0) -> FerserveError:
+    """The error that the server raised where it says so, otherwise one that says what went wrong on the way."""
+    code, details = rpc.code(), rpc.details() or ""
+    kind = dict(rpc.trailing_metadata() or ()).get(KIND_KEY, "")
+    if kind in _CLASS_BY_KIND:
+        return _CLASS_BY_KIND[str(kind)](details)
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return errors.ServerUnavailableError(
+            f"target must be a server that can be reached, got {target}: {details}; start one with `ferserve serve`"
+        )
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return errors.FrameDeadlineError(
+            f"the answer must come within {timeout_s:g} s, got none; give the call a longer timeout"
+        )
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "message larger than max" in details:
+        return errors.InvalidFrameError(
+            f"frame must be smaller than the server's max_message_bytes, got: {details}; scale or compress it"
+        )
+    return errors.RemoteError(details or "the call failed without a reason", code.name)
+
+
+def is_broken_connection(rpc: grpc.aio.AioRpcError) -> bool:
+    """True where the same frames may well be answered after a reconnection: the server went away or is stopping."""
+    kind = dict(rpc.trailing_metadata() or ()).get(KIND_KEY)
+    return kind == errors.ModelNotReadyError.kind or (kind is None and rpc.code().name in _BROKEN)

@@ -1,0 +1,74 @@
+"""From a source of frames to results: opens the source, chooses what its kind suggests, runs the session."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import uuid
+from collections.abc import AsyncIterable, Callable, Iterable
+from typing import TypeAlias
+
+from ferserve.client import converters
+from ferserve.client.encoding import ArrayPacker
+from ferserve.client.feed import Feed, open_feed
+from ferserve.client.session import Link, StreamSession
+from ferserve.options import Delivery, StreamOptions
+from ferserve.sources import ImageLike, VideoSource
+from ferserve.types import Frame, FrameResult
+from ferserve.v1 import emotion_pb2 as pb
+
+StreamSource: TypeAlias = "VideoSource | Iterable[ImageLike | Frame] | AsyncIterable[ImageLike | Frame]"
+
+
+class StreamRun:
+    """One call of a client's ``stream``. ``emit`` hears of every result, then once of None, in the event loop."""
+
+    def __init__(
+        self,
+        link: Link,
+        source: StreamSource,
+        options: StreamOptions | None,
+        packer: ArrayPacker,
+        max_in_flight: int,
+        emit: Callable[[FrameResult | None], None],
+    ) -> None:
+        self._link = link
+        self._source = source
+        self._options = options
+        self._packer = packer
+        self._max_in_flight = max_in_flight
+        self._emit = emit
+        self._feed: Feed | None = None
+
+    async def run(self) -> None:
+        """Until the source is at its end and every frame is answered; raises what ended the stream before that."""
+        try:
+            self._feed, live = await open_feed(self._source, self._prepare, self._max_in_flight)
+            config = converters.stream_options_to_proto(self._settled(live))
+            await StreamSession(self._link, self._feed, config, self._on_model, self._emit).run()
+        finally:
+            self._emit(None)
+
+    def take(self) -> None:
+        """The user took a result, so one frame more may be pulled. May be called from any thread."""
+        if self._feed is not None:
+            self._feed.release()
+
+    def _settled(self, live: bool) -> StreamOptions:
+        options = self._options or StreamOptions(delivery=Delivery.LATEST if live else Delivery.EVERY)
+        return options if options.stream_id else dataclasses.replace(options, stream_id=uuid.uuid4().hex)
+
+    def _prepare(self, frame: Frame) -> pb.ClassifyStreamRequest:
+        packed = dataclasses.replace(frame, payload=self._packer(frame.payload))
+        return pb.ClassifyStreamRequest(frame=converters.frame_to_proto(packed))
+
+    def _on_model(self, model: pb.Model) -> None:
+        self._packer = dataclasses.replace(self._packer, luma=model.input_color == "luma")
+
+
+async def finish(task: asyncio.Future[None]) -> None:
+    """Cancel ``task`` and wait until it is over, whatever it ends with."""
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio does not report it as lost

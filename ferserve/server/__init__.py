@@ -1,0 +1,5 @@
+"""The gRPC door to the engine."""
+
+from ferserve.server.app import Server
+
+__all__ = ["Server"]

@@ -1,0 +1,89 @@
+"""Life of the server: start, serve, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from ferserve.config import ServerConfig
+from ferserve.errors import ConfigError
+from ferserve.server.bridge import FutureBridge
+from ferserve.server.interceptors import ErrorInterceptor
+from ferserve.server.servicers import EmotionServicer
+from ferserve.v1 import emotion_pb2, emotion_pb2_grpc
+
+if TYPE_CHECKING:
+    from ferserve.engine import Engine
+
+SERVICE_NAME: str = emotion_pb2.DESCRIPTOR.services_by_name["EmotionService"].full_name
+
+
+class Server:
+    """One gRPC server on one engine, which it does not own.
+
+    To be used within one event loop: :meth:`start` once, then :meth:`stop`.
+    """
+
+    def __init__(self, engine: Engine, config: ServerConfig) -> None:
+        self._engine = engine
+        self._config = config
+
+    async def start(self) -> str:
+        """Listen and serve; returns ``HOST:PORT`` with the port that the system chose if the configured one is 0.
+
+        Raises :class:`ConfigError` where the address is taken or is none of this machine's.
+        """
+        bridge = FutureBridge(asyncio.get_running_loop())
+        self._emotion = EmotionServicer(self._engine, bridge, self._config)
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(interceptors=(ErrorInterceptor(),), options=_options(self._config))
+        emotion_pb2_grpc.add_EmotionServiceServicer_to_server(  # type: ignore[no-untyped-call]
+            self._emotion, self._server
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        port = self._bind(f"{host}:{self._config.port}")
+        await self._health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+        return f"{host}:{port}"
+
+    def _bind(self, address: str) -> int:
+        try:
+            return int(self._server.add_insecure_port(address))
+        except RuntimeError:
+            raise ConfigError(
+                f"server.host and server.port must be a free address of this machine, got {address}; stop what "
+                "listens there, or choose another port (0 for any free one)"
+            ) from None
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Say NOT_SERVING, accept nothing new, answer what is in flight, and stop, after the grace at the latest.
+
+        ``grace_s`` None stands for the configured grace, 0 for none; a second call may hurry the first.
+        """
+        grace = self._config.grace_s if grace_s is None else grace_s
+        await self._health.enter_graceful_shutdown()
+        refusing = asyncio.ensure_future(self._server.stop(grace or None))
+        await self._emotion.drain(grace)
+        # Watchers of the health service never end by themselves, and nothing else is left to wait for.
+        await self._server.stop(None)
+        await refusing
+
+
+def _options(config: ServerConfig) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        # A port that another process serves is an error, not a lottery between the two.
+        ("grpc.so_reuseport", 0),
+        # Clients may ask every ten seconds whether we are alive, without being sent away for it.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+        # Peers that vanished without a word give their streams back after half a minute.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+    ]

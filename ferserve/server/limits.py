@@ -1,0 +1,40 @@
+"""How many streams one client may hold open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ferserve.errors import OverloadedError
+
+
+class StreamLimit:
+    """Counts the open streams of each client address. For the event loop's thread alone."""
+
+    def __init__(self, max_streams_per_client: int) -> None:
+        self._max = max_streams_per_client
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def hold(self, peer: str) -> Iterator[None]:
+        """Count one stream of ``peer`` while inside; raises :class:`OverloadedError` where it has too many."""
+        client = client_address(peer)
+        if self._open[client] >= self._max:
+            raise OverloadedError(
+                f"open streams must be at most {self._max} a client (server.max_streams_per_client), "
+                f"got one more from {client}; close one first"
+            )
+        self._open[client] += 1
+        try:
+            yield
+        finally:
+            self._open[client] -= 1
+            if not self._open[client]:
+                del self._open[client]
+
+
+def client_address(peer: str) -> str:
+    """gRPC's name of a peer, such as ``ipv4:10.0.0.7:40112`` or ``ipv6:%5B::1%5D:40112``, less scheme and port."""
+    scheme, _, address = peer.partition(":")
+    return address.rpartition(":")[0] if scheme in ("ipv4", "ipv6") else peer

@@ -1,0 +1,73 @@
+"""The RPCs of ``ferserve.v1.EmotionService``, each a few lines: convert, ask the engine, convert back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ferserve.config import ServerConfig
+from ferserve.server import converters
+from ferserve.server.limits import StreamLimit
+from ferserve.server.stream import StreamSession
+from ferserve.v1 import emotion_pb2 as pb
+from ferserve.v1 import emotion_pb2_grpc
+
+if TYPE_CHECKING:
+    from ferserve.engine import Engine
+    from ferserve.server.bridge import FutureBridge
+
+
+class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
+    """Answers calls through one engine; errors are left to the interceptor."""
+
+    def __init__(self, engine: Engine, bridge: FutureBridge, config: ServerConfig) -> None:
+        self._engine = engine
+        self._bridge = bridge
+        self._config = config
+        self._limit = StreamLimit(config.max_streams_per_client)
+        self._sessions: set[StreamSession] = set()
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._draining = False
+
+    async def drain(self, grace_s: float) -> None:
+        """Let open streams answer the frames that they took, and end; wait for every call, ``grace_s`` at most."""
+        self._draining = True
+        for session in self._sessions:
+            session.drain()
+        if grace_s and self._calls:
+            await asyncio.wait(self._calls, timeout=grace_s)
+
+    async def Classify(self, request: pb.ClassifyRequest, context: Any) -> pb.ClassifyResponse:
+        """One image, all its faces."""
+        self._track_call()
+        options = converters.frame_options_from_proto(request.options)
+        frame = converters.frame_from_proto(request.frame)
+        result = await self._bridge.wrap(self._engine.submit(frame, options))
+        return pb.ClassifyResponse(result=converters.result_to_proto(result))
+
+    async def ClassifyStream(self, request_iterator: Any, context: Any) -> None:
+        """Live video."""
+        self._track_call()
+        with self._limit.hold(context.peer()):
+            session = StreamSession(self._engine, self._bridge, context, self._config.max_pending_results)
+            if self._draining:
+                session.drain()
+            self._sessions.add(session)
+            try:
+                await session.run()
+            finally:
+                self._sessions.discard(session)
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
+        """Every model."""
+        return pb.ListModelsResponse(models=[converters.model_to_proto(m) for m in self._engine.models()])
+
+    async def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.Model:
+        """One model by name."""
+        return converters.model_to_proto(self._engine.model(request.name))
+
+    def _track_call(self) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)

@@ -1,0 +1,148 @@
+"""One open stream: reads frames, answers them in order, and reads no faster than it may."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Union
+
+import grpc
+
+from ferserve.errors import InvalidFrameError, ModelNotReadyError, StreamProtocolError
+from ferserve.options import Delivery
+from ferserve.server import converters
+from ferserve.types import FrameFault, FrameResult
+from ferserve.v1 import emotion_pb2 as pb
+
+if TYPE_CHECKING:
+    from ferserve.engine import Engine
+    from ferserve.server.bridge import FutureBridge
+    from ferserve.streams import EngineStream
+
+MAX_UNANSWERED_EVERY = 4
+"""Frames of a ``Delivery.EVERY`` stream that are taken before the first of them is answered: enough to keep decoding
+and inference of neighbours busy at once, few enough that the sender soon feels flow control."""
+
+
+Answer = Union["asyncio.Future[FrameResult]", FrameResult, Exception, None]
+"""What stands in the queue of answers: a result, now or later; what ends the stream; None where the client is done."""
+
+
+class StreamSession:
+    """Serves one call of ``ClassifyStream``.
+
+    A reader task submits frames; the caller's task writes the answers. Between them stands a queue of futures in the
+    order of the frames, and a semaphore of as many slots as frames may be unanswered: without a free slot nothing is
+    read, HTTP/2 flow control fills up, and the client has to wait. Cancelled calls leave no frame behind.
+    """
+
+    def __init__(self, engine: Engine, bridge: FutureBridge, context: Any, max_pending_results: int) -> None:
+        self._engine = engine
+        self._bridge = bridge
+        self._context = context
+        self._max_pending = max_pending_results
+        self._answers: asyncio.Queue[Answer] = asyncio.Queue()
+        self._reader: asyncio.Future[Any] | None = None
+        self._draining = False
+
+    def drain(self) -> None:
+        """Take no further frame, answer those taken, then end the stream: the client may reopen it elsewhere."""
+        self._draining = True
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def run(self) -> None:
+        """Serve until the client half-closes and every frame is answered; raises what ends the stream."""
+        options = converters.stream_options_from_proto(await self._read_config())
+        with self._engine.open_stream(options) as stream:
+            await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
+            every = stream.options.delivery is Delivery.EVERY
+            limit = min(MAX_UNANSWERED_EVERY, self._max_pending) if every else self._max_pending
+            slots = asyncio.Semaphore(limit)
+            self._reader = asyncio.ensure_future(self._read_frames(stream, slots))
+            if self._draining:
+                self._reader.cancel()
+            try:
+                await self._write_answers(slots)
+            finally:
+                self._reader.cancel()
+                self._forget_frames()
+
+    async def _read_config(self) -> pb.StreamConfig:
+        if self._draining:
+            raise _shutting_down()
+        self._reader = asyncio.ensure_future(self._context.read())
+        try:
+            message = await self._reader
+        except asyncio.CancelledError:
+            if self._draining:
+                raise _shutting_down() from None
+            raise
+        if message is grpc.aio.EOF:
+            raise StreamProtocolError("the first message must be a config, got the end of the stream")
+        if message.WhichOneof("message") != "config":
+            raise StreamProtocolError(
+                f"the first message must be a config, got {_name(message)}; send a StreamConfig before the first frame"
+            )
+        config: pb.StreamConfig = message.config
+        return config
+
+    async def _read_frames(self, stream: EngineStream, slots: asyncio.Semaphore) -> None:
+        """Submit frame after frame; whatever ends the reading stands in the queue behind their answers."""
+        try:
+            while True:
+                await slots.acquire()
+                message = await self._context.read()
+                if message is grpc.aio.EOF:
+                    self._answers.put_nowait(None)
+                    return
+                self._answers.put_nowait(self._submit(stream, message))
+        except asyncio.CancelledError:
+            self._answers.put_nowait(_shutting_down())
+            raise
+        except Exception as error:
+            self._answers.put_nowait(error)
+
+    def _submit(self, stream: EngineStream, message: pb.ClassifyStreamRequest) -> Answer:
+        if message.WhichOneof("message") != "frame":
+            raise StreamProtocolError(f"messages after the config must be frames, got {_name(message)}")
+        try:
+            frame = converters.frame_from_proto(message.frame)
+        except InvalidFrameError as error:
+            return _fault(message.frame, error)
+        return self._bridge.wrap(stream.submit(frame))
+
+    async def _write_answers(self, slots: asyncio.Semaphore) -> None:
+        while (answer := await self._answers.get()) is not None:
+            if isinstance(answer, Exception):
+                raise answer
+            result = answer if isinstance(answer, FrameResult) else await answer
+            await self._context.write(pb.ClassifyStreamResponse(result=converters.result_to_proto(result)))
+            slots.release()
+
+    def _forget_frames(self) -> None:
+        while not self._answers.empty():
+            answer = self._answers.get_nowait()
+            if isinstance(answer, asyncio.Future) and not answer.cancel() and not answer.cancelled():
+                answer.exception()  # looked at, so that asyncio does not report it as lost
+
+
+def _shutting_down() -> ModelNotReadyError:
+    return ModelNotReadyError("server must be running, got shutting down; open the stream again to go on")
+
+
+def _name(message: pb.ClassifyStreamRequest) -> str:
+    return message.WhichOneof("message") or "an empty message"
+
+
+def _started(stream: EngineStream) -> pb.StreamStarted:
+    return pb.StreamStarted(
+        model=converters.model_to_proto(stream.model),
+        resumed=stream.resumed,
+        last_frame_id=stream.last_frame_id,
+        effective=converters.stream_options_to_proto(stream.options),
+    )
+
+
+def _fault(message: pb.Frame, error: InvalidFrameError) -> FrameResult:
+    fault = FrameFault(error.kind, str(error))
+    return FrameResult(message.frame_id, message.capture_time_ns, fault=fault)
