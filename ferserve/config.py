@@ -52,6 +52,10 @@ class EngineConfig:
     """In streams the detector looks at every n-th frame at most; the load decides between the two."""
     smoothing_ms: float = 200.0
     """Time constant of the smoothing of probabilities in streams; 0 turns it off."""
+    max_batch_size: int = 0
+    """Most faces of different frames that go through the model together; 0 measures at the start and chooses."""
+    max_queue_delay_us: int = 2000
+    """How long a face may wait for others to fill a batch."""
     max_queue: int = 256
     """Frames that may wait for a worker, over all streams, before new ones are refused."""
     resume_s: float = 30.0
@@ -73,6 +77,8 @@ class EngineConfig:
         _check("engine.min_detection_interval", least, least >= 1, "at least 1")
         _check("engine.detection_interval", most, most >= least, f"at least min_detection_interval {least}")
         _check("engine.smoothing_ms", self.smoothing_ms, 0 <= self.smoothing_ms <= 60_000, "from 0 to 60000 ms")
+        _check("engine.max_batch_size", self.max_batch_size, 0 <= self.max_batch_size <= 1024, "from 0 to 1024")
+        _check("engine.max_queue_delay_us", self.max_queue_delay_us, self.max_queue_delay_us >= 0, "at least 0 us")
         _check("engine.max_queue", self.max_queue, self.max_queue >= 1, "at least 1")
         _check("engine.resume_s", self.resume_s, self.resume_s >= 0, "at least 0 s")
 

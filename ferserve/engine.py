@@ -12,18 +12,21 @@ from types import TracebackType
 
 import numpy as np
 
+from ferserve.batching import Batcher, Measurement, choose, measure
 from ferserve.config import EngineConfig
 from ferserve.detect import FaceDetector, HaarDetector
 from ferserve.errors import ConfigError, InvalidOptionsError, ModelNotReadyError
 from ferserve.model_store import ModelFile, ModelInfo, ModelStore
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
-from ferserve.runtime import open_session
+from ferserve.runtime import Tensor, open_session
 from ferserve.runtime.classifier import Classifier
 from ferserve.stream_state import Memory, StreamState
 from ferserve.streams import Backlog, EngineStream, Walk, submit_single
 from ferserve.types import Frame, FrameResult, PixelFormat, RawImage
 from ferserve.workers import WorkerPool
+
+_BATCH_SIZES = (1, 4, 16)
 
 
 class Engine:
@@ -42,8 +45,8 @@ class Engine:
         self._default = _default_model(self._store, self.config.model)
         self._classifiers: dict[str, Classifier] = {}
         self._loading = threading.Lock()
-        threads = self.config.threads or len(os.sched_getaffinity(0))
-        pipelines = [Pipeline(_make_detector(self.config.detector), self._load) for _ in range(threads)]
+        self.threads = self.config.threads or len(os.sched_getaffinity(0))
+        pipelines = [Pipeline(_make_detector(self.config.detector), self._load) for _ in range(self.threads)]
         self._warm_up(pipelines)
         self._backlog = Backlog(self.config.max_queue)
         self._pool = WorkerPool(pipelines)
@@ -53,7 +56,7 @@ class Engine:
         self._closed = False
         self.runs_on = (
             f"{self._default.spec.name} {self._default.spec.version} with detector {self.config.detector} on "
-            f"{self._classifier(self._default).session.runs_on}, {threads} thread{'s' * (threads != 1)}"
+            f"{self._classifier(self._default).session.runs_on}, {self.threads} thread{'s' * (self.threads != 1)}"
         )
 
     def models(self) -> list[ModelInfo]:
@@ -139,9 +142,26 @@ class Engine:
         with self._loading:
             if name not in self._classifiers:
                 classifier = Classifier(open_session(file.path), file.spec)
-                classifier.infer(np.zeros_like(classifier.empty_batch(1)))  # the first run allocates; not on a frame
+                classifier.infer_now(_one_row(classifier))  # the first run allocates; not on a frame
+                self._gather(classifier)
                 self._classifiers[name] = classifier
             return self._classifiers[name]
+
+    def _gather(self, classifier: Classifier) -> None:
+        """Put a batcher before the model where batches pay on this machine."""
+        config = self.config
+        size = config.max_batch_size or choose(self._measure(classifier, seconds=0.03)).batch_size
+        if size > 1:
+            batcher = Batcher(classifier.infer_now, size, config.max_queue_delay_us, config.max_queue)
+            classifier.gather_with(batcher.infer)
+
+    def _measure(self, classifier: Classifier, seconds: float) -> list[Measurement]:
+        return measure(classifier.infer_now, _one_row(classifier), _BATCH_SIZES, self.threads, seconds)
+
+    def tune(self, seconds: float = 1.0) -> tuple[list[Measurement], Measurement]:
+        """Measure the default model at several batch sizes, ``seconds`` each: the table, and what is chosen from it."""
+        table = self._measure(self._classifier(self._default), seconds)
+        return table, choose(table)
 
     def _walk(self, options: FrameOptions) -> Walk:
         """A frame's walk under ``options`` that are already effective."""
@@ -207,6 +227,10 @@ class Engine:
             now = time.monotonic()
             self._parked = {key: parked for key, parked in self._parked.items() if parked.expires > now}
             return self._parked.pop(stream_id, None)
+
+
+def _one_row(classifier: Classifier) -> Tensor:
+    return np.zeros_like(classifier.empty_batch(1))
 
 
 @dataclasses.dataclass(frozen=True)

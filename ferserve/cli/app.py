@@ -9,7 +9,7 @@ import typer
 
 from ferserve import errors
 from ferserve._version import __version__
-from ferserve.cli import check, classify, models, serve, stream
+from ferserve.cli import check, classify, models, serve, stream, tune
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.command("serve")(serve.command)
 app.command("classify")(classify.command)
 app.command("stream")(stream.command)
+app.command("tune")(tune.command)
 app.command("check")(check.command)
 app.add_typer(models.app, name="models")
 

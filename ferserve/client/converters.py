@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.client.model_description import ModelDescription
-from ferserve.options import Delivery, FrameOptions, StreamOptions
+from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
 from ferserve.types import (
     Crops,
     DropReason,
@@ -26,6 +26,7 @@ from ferserve.v1 import emotion_pb2 as pb
 
 _PIXEL_FORMATS: dict[PixelFormat, Any] = {f: pb.PixelFormat.Value(f"PIXEL_FORMAT_{f.name}") for f in PixelFormat}
 _DELIVERIES: dict[Delivery, Any] = {d: pb.Delivery.Value(f"DELIVERY_{d.name}") for d in Delivery}
+_PRIORITIES: dict[Priority, Any] = {p: pb.Priority.Value(f"PRIORITY_{p.name}") for p in Priority}
 _DROP_REASONS = {pb.Dropped.Reason.Value(f"REASON_{r.name}"): r for r in DropReason}
 
 HeadLabels = dict[str, tuple[str, ...]]
@@ -33,7 +34,7 @@ HeadLabels = dict[str, tuple[str, ...]]
 
 def frame_to_proto(frame: Frame) -> pb.Frame:
     """The message of one frame; arrays are copied into it."""
-    message = pb.Frame(frame_id=frame.frame_id, capture_time_ns=frame.capture_time_ns)
+    message = pb.Frame(frame_id=frame.frame_id, capture_time_ns=frame.capture_time_ns, neutral=frame.neutral)
     payload = frame.payload
     if isinstance(payload, EncodedImage):
         message.encoded = payload.data
@@ -83,6 +84,9 @@ def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
         detection_interval=options.detection_interval,
         frame_deadline_ms=options.frame_deadline_ms,
         stream_id=options.stream_id,
+        min_detection_interval=options.min_detection_interval,
+        priority=_PRIORITIES[options.priority],
+        neutral_first_ms=options.neutral_first_ms,
     )
 
 
@@ -123,7 +127,9 @@ def _face_from_proto(message: pb.Face, labels: HeadLabels) -> Face:
 
 def _head_from_proto(message: pb.HeadOutput, labels: HeadLabels) -> HeadResult:
     raw = np.array(message.raw_probabilities, np.float32) if message.raw_probabilities else None
-    return HeadResult(message.name, labels[message.name], np.array(message.probabilities, np.float32), raw)
+    known = labels[message.name]
+    probabilities = np.array(message.probabilities, np.float32)
+    return HeadResult(message.name, known, probabilities, known.index(message.label), raw_probabilities=raw)
 
 
 def _timings_from_proto(message: pb.Timings) -> Timings:

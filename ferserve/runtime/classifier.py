@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from ferserve.errors import ModelSpecError
 from ferserve.model_spec import HeadSpec, ModelSpec
 from ferserve.runtime.base import Session, Tensor, TensorInfo
+
+Infer: TypeAlias = Callable[[Tensor], list[NDArray[np.float32]]]
 
 
 class Classifier:
@@ -22,12 +25,18 @@ class Classifier:
         self._input = _require_input(session, spec)
         outputs = {output.name: (i, output) for i, output in enumerate(session.outputs)}
         self._rows = [(head, _require_output(outputs, head)) for head in spec.heads]
+        self.infer: Infer = self.infer_now
+        """Probabilities of a batch, as :meth:`infer_now`, perhaps together with the rows of other threads."""
 
     def empty_batch(self, size: int) -> Tensor:
         """An uninitialised batch (size, *row_shape) for the preprocessing to fill."""
         return np.empty((size, *self.spec.input.row_shape), self.spec.input.dtype)
 
-    def infer(self, batch: Tensor) -> list[NDArray[np.float32]]:
+    def gather_with(self, infer: Infer) -> None:
+        """Let :attr:`infer` go through ``infer``, which gathers batches and then calls :meth:`infer_now`."""
+        self.infer = infer
+
+    def infer_now(self, batch: Tensor) -> list[NDArray[np.float32]]:
         """Probabilities (N, K) of every head, in the order of ``spec.heads``, for a batch (N, *row_shape)."""
         outputs = self.session.run({self._input: batch})
         return [_probabilities(outputs[index], head) for head, index in self._rows]

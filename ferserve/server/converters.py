@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ferserve.errors import InvalidFrameError, InvalidOptionsError
 from ferserve.model_store import ModelInfo
-from ferserve.options import Delivery, FrameOptions, StreamOptions
+from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
 from ferserve.types import (
     Crops,
     DropReason,
@@ -27,6 +27,8 @@ from ferserve.v1 import emotion_pb2 as pb
 _PIXEL_FORMATS = {pb.PixelFormat.Value(f"PIXEL_FORMAT_{f.name}"): f for f in PixelFormat}
 _DELIVERIES = {pb.Delivery.Value(f"DELIVERY_{d.name}"): d for d in Delivery}
 _DELIVERY_NUMBERS: dict[Delivery, Any] = {d: number for number, d in _DELIVERIES.items()}
+_PRIORITIES = {pb.Priority.Value(f"PRIORITY_{p.name}"): p for p in Priority}
+_PRIORITY_NUMBERS: dict[Priority, Any] = {p: number for number, p in _PRIORITIES.items()}
 _DROP_REASONS: dict[DropReason, Any] = {r: pb.Dropped.Reason.Value(f"REASON_{r.name}") for r in DropReason}
 
 
@@ -51,7 +53,7 @@ def frame_from_proto(message: pb.Frame) -> Frame:
         payload = _crops_from_proto(message.crops)
     else:
         raise InvalidFrameError("frame.payload must be encoded, raw or crops, got none")
-    return Frame(message.frame_id, payload, message.capture_time_ns, boxes)
+    return Frame(message.frame_id, payload, message.capture_time_ns, boxes, message.neutral)
 
 
 def _crops_from_proto(message: pb.Crops) -> Crops:
@@ -86,6 +88,11 @@ def stream_options_from_proto(message: pb.StreamConfig) -> StreamOptions:
         raise InvalidOptionsError(
             f"config.delivery must be one of {', '.join(d.name for d in Delivery)}, got number {number}"
         )
+    priority = message.priority or pb.PRIORITY_NORMAL
+    if priority not in _PRIORITIES:
+        raise InvalidOptionsError(
+            f"config.priority must be one of {', '.join(p.name for p in Priority)}, got number {priority}"
+        )
     return StreamOptions(
         frame=frame_options_from_proto(message.options),
         delivery=_DELIVERIES[number],
@@ -93,6 +100,9 @@ def stream_options_from_proto(message: pb.StreamConfig) -> StreamOptions:
         detection_interval=message.detection_interval,
         frame_deadline_ms=message.frame_deadline_ms,
         stream_id=message.stream_id,
+        min_detection_interval=message.min_detection_interval,
+        priority=_PRIORITIES[priority],
+        neutral_first_ms=message.neutral_first_ms,
     )
 
 
@@ -111,6 +121,9 @@ def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
         detection_interval=options.detection_interval,
         frame_deadline_ms=options.frame_deadline_ms,
         stream_id=options.stream_id,
+        min_detection_interval=options.min_detection_interval,
+        priority=_PRIORITY_NUMBERS[options.priority],
+        neutral_first_ms=options.neutral_first_ms,
     )
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 
 import cv2
@@ -165,7 +166,7 @@ def test_old_frames_are_dropped_by_their_deadline(engine: Engine) -> None:
     gate = _hold_workers(engine)
     with engine.open_stream(StreamOptions(delivery=Delivery.EVERY, frame_deadline_ms=20)) as stream:
         future = stream.submit(Frame(1, _shade(0)))
-        with pytest.raises(TimeoutError):
+        with pytest.raises(FutureTimeoutError):
             future.result(0.05)
         gate.set()
         assert future.result(10).dropped is DropReason.DEADLINE

@@ -1,0 +1,141 @@
+"""Rows of many streams in one run of the model, where that pays.
+
+On a CPU one row at a time is usually fastest per core; on a GPU large batches are. :func:`measure` finds out on the
+machine at hand, :func:`choose` decides, and :class:`Batcher` gathers rows from all worker threads: whoever comes first
+leads, waits until the batch is full or ``max_queue_delay_us`` has passed, and runs it for everybody.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferserve.errors import OverloadedError
+
+Batch: TypeAlias = NDArray[np.generic]
+Infer: TypeAlias = Callable[[Batch], list[NDArray[np.float32]]]
+"""A batch (N, ...) to one array (N, K) a head."""
+
+WORTH_IT = 1.2
+"""Batching must bring so many times the rows a second to be chosen: it always costs latency."""
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """The batch that is being gathered."""
+
+    parts: list[tuple[Batch, Future[list[NDArray[np.float32]]]]] = field(default_factory=list)
+    rows: int = 0
+    full: threading.Event = field(default_factory=threading.Event)
+
+
+class Batcher:
+    """Calls ``infer`` with rows of several threads together. ``infer`` must be safe to call from any thread."""
+
+    def __init__(self, infer: Infer, max_batch_size: int, max_queue_delay_us: int, max_waiting_rows: int) -> None:
+        self._infer = infer
+        self._max_batch_size = max_batch_size
+        self._delay_s = max_queue_delay_us / 1e6
+        self._max_waiting = max_waiting_rows
+        self._waiting = 0
+        self._gathering = _Gathering()
+        self._lock = threading.Lock()
+
+    def infer(self, batch: Batch) -> list[NDArray[np.float32]]:
+        """What ``infer`` says of ``batch`` (N, ...), run together with the rows of other threads.
+
+        Raises :class:`OverloadedError` where too many rows wait, and whatever ``infer`` raises.
+        """
+        if len(batch) >= self._max_batch_size:
+            return self._infer(batch)
+        future: Future[list[NDArray[np.float32]]] = Future()
+        with self._lock:
+            if self._waiting + len(batch) > self._max_waiting:
+                raise OverloadedError(
+                    f"rows waiting must be at most {self._max_waiting}, got one more; try again later"
+                )
+            self._waiting += len(batch)
+            leads = self._join(batch, future)
+            gathering = self._gathering
+        if leads:
+            gathering.full.wait(self._delay_s)
+            self._run(gathering)
+        return future.result()
+
+    def _join(self, batch: Batch, future: Future[list[NDArray[np.float32]]]) -> bool:
+        """Add rows to the batch that is gathered, or to a new one where they do not fit; True for its first."""
+        if self._gathering.rows + len(batch) > self._max_batch_size:
+            self._gathering.full.set()
+            self._gathering = _Gathering()
+        gathering = self._gathering
+        gathering.parts.append((batch, future))
+        gathering.rows += len(batch)
+        if gathering.rows >= self._max_batch_size:
+            gathering.full.set()
+        return len(gathering.parts) == 1
+
+    def _run(self, gathering: _Gathering) -> None:
+        with self._lock:
+            if self._gathering is gathering:
+                self._gathering = _Gathering()
+            self._waiting -= gathering.rows
+        parts = gathering.parts
+        try:
+            outputs = self._infer(parts[0][0] if len(parts) == 1 else np.concatenate([batch for batch, _ in parts]))
+        except BaseException as error:
+            for _, future in parts:
+                future.set_exception(error)
+            return
+        start = 0
+        for batch, future in parts:
+            future.set_result([output[start : start + len(batch)] for output in outputs])
+            start += len(batch)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Rows a second with all threads busy, and how long one run takes, at one batch size."""
+
+    batch_size: int
+    threads: int
+    rows_per_second: float
+    run_ms: float
+
+
+def measure(infer: Infer, row: Batch, batch_sizes: Sequence[int], threads: int, seconds: float) -> list[Measurement]:
+    """Run ``infer`` on copies of ``row`` (1, ...) from ``threads`` threads at once, ``seconds`` for each batch size."""
+    return [_measure_one(infer, np.repeat(row, size, axis=0), threads, seconds) for size in batch_sizes]
+
+
+def _measure_one(infer: Infer, batch: Batch, threads: int, seconds: float) -> Measurement:
+    infer(batch)  # the first run of a new shape allocates
+
+    def work(_: int) -> int:
+        runs = 0
+        while time.perf_counter() < until:
+            infer(batch)
+            runs += 1
+        return runs
+
+    started = time.perf_counter()
+    until = started + seconds
+    with ThreadPoolExecutor(threads) as pool:
+        runs = sum(pool.map(work, range(threads)))
+    elapsed = time.perf_counter() - started
+    return Measurement(len(batch), threads, runs * len(batch) / elapsed, elapsed * threads / runs * 1e3)
+
+
+def choose(measurements: Sequence[Measurement]) -> Measurement:
+    """The smallest batch that comes near the best throughput; size 1 unless batching is :data:`WORTH_IT`."""
+    single = measurements[0]
+    best = max(measurements, key=lambda m: m.rows_per_second)
+    if best.rows_per_second < WORTH_IT * single.rows_per_second:
+        return single
+    return next(m for m in measurements if m.rows_per_second >= 0.95 * best.rows_per_second)
