@@ -14,9 +14,11 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from ferserve.errors import ConfigError
+
+Device = Literal["auto", "cpu", "cuda", "tensorrt"]
 
 
 def _check(name: str, value: Any, ok: bool, expected: str) -> None:
@@ -34,6 +36,11 @@ class EngineConfig:
     """A folder with further models; each ``*.onnx`` file in it is served under the name in its spec."""
     detector: str = "haar"
     """Face detector."""
+    device: Device = "auto"
+    """What runs the models: ``auto`` takes CUDA where ONNX Runtime offers it and the CPU elsewhere; ``cuda`` and
+    ``tensorrt`` fail at the start where they cannot be had, instead of running on the CPU in silence."""
+    cache_dir: str = ""
+    """Where TensorRT keeps the engines that it builds; empty for ``~/.cache/ferserve``."""
     threads: int = 0
     """Worker threads; 0 for one a processor that this process may use."""
     min_score: float = 0.5
@@ -62,6 +69,7 @@ class EngineConfig:
     """How long the tracks of a named stream outlive a broken connection."""
 
     def __post_init__(self) -> None:
+        _check("engine.device", self.device, self.device in get_args(Device), f"one of {', '.join(get_args(Device))}")
         _check("engine.threads", self.threads, 0 <= self.threads <= 1024, "from 0 to 1024")
         _check("engine.min_score", self.min_score, 0 <= self.min_score <= 1, "from 0 to 1")
         _check("engine.max_faces", self.max_faces, 1 <= self.max_faces <= 1000, "from 1 to 1000")
@@ -207,6 +215,7 @@ def _typed(kind: type[Any], section: str, key: str, value: Any, source: str) -> 
     fields = typing.get_type_hints(kind)
     _require_known(key, fields, f"{source}: {section} setting")
     wanted = fields[key]
+    wanted = str if get_origin(wanted) is Literal else wanted  # which one is checked by the dataclass itself
     if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
         return value
     if wanted is float and isinstance(value, int):

@@ -19,7 +19,7 @@ from ferserve.errors import ConfigError, InvalidOptionsError, ModelNotReadyError
 from ferserve.model_store import ModelFile, ModelInfo, ModelStore
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
-from ferserve.runtime import Tensor, open_session
+from ferserve.runtime import Session, Tensor, open_session
 from ferserve.runtime.classifier import Classifier
 from ferserve.stream_state import Memory, StreamState
 from ferserve.streams import Backlog, EngineStream, Walk, submit_single
@@ -141,11 +141,15 @@ class Engine:
         name = file.spec.name
         with self._loading:
             if name not in self._classifiers:
-                classifier = Classifier(open_session(file.path), file.spec)
+                classifier = Classifier(self._open_session(file.path), file.spec)
                 classifier.infer_now(_one_row(classifier))  # the first run allocates; not on a frame
                 self._gather(classifier)
                 self._classifiers[name] = classifier
             return self._classifiers[name]
+
+    def _open_session(self, path: Path) -> Session:
+        cache_dir = Path(self.config.cache_dir) if self.config.cache_dir else None
+        return open_session(path, self.config.device, cache_dir)
 
     def _gather(self, classifier: Classifier) -> None:
         """Put a batcher before the model where batches pay on this machine."""

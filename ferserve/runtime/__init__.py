@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ferserve.config import Device
 from ferserve.runtime.base import Session, Tensor, TensorInfo
 
 __all__ = ["Session", "Tensor", "TensorInfo", "open_session"]
 
 
-def open_session(path: Path) -> Session:
-    """Load the graph at ``path``; raises :class:`ferserve.errors.ModelSpecError` where it cannot be loaded."""
+def open_session(path: Path, device: Device = "cpu", cache_dir: Path | None = None) -> Session:
+    """Load the graph at ``path``.
+
+    Raises :class:`ferserve.errors.ModelSpecError` where it cannot be loaded, and
+    :class:`ferserve.errors.ConfigError` where ``device`` was asked for by name and cannot be had.
+    """
     from ferserve.runtime.onnx import OnnxSession  # ONNX Runtime is loaded only by those who run a model
 
-    return OnnxSession(path)
+    return OnnxSession(path, device, cache_dir)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from ferserve.config import EngineConfig
+from ferserve.config import Device, EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import (
     ConfigError,
@@ -244,3 +245,15 @@ def test_a_spec_that_does_not_fit_its_graph(tmp_path: Path, head: HeadSpec, side
 def test_an_unknown_detector_is_a_configuration_error(model: Path) -> None:
     with pytest.raises(ConfigError, match=r"engine\.detector must be one of"):
         Engine(EngineConfig(model=str(model), detector="psychic"))
+
+
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_a_gpu_that_is_not_there_is_an_error_and_not_a_silent_cpu(model: Path, device: Device) -> None:
+    if f"{device.title()}ExecutionProvider".replace("Cuda", "CUDA") in onnxruntime.get_available_providers():
+        pytest.skip(f"this machine has {device}")
+    with pytest.raises(ConfigError, match=f"got '{device}' where it has"):
+        Engine(EngineConfig(model=str(model), device=device))
+
+
+def test_auto_says_what_it_runs_on(engine: Engine) -> None:
+    assert onnxruntime.get_available_providers()[-1] in engine.runs_on or "CUDA" in engine.runs_on
