@@ -7,7 +7,7 @@ which light and contrast do not change; the peak is refined between cells by a p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import cv2
@@ -31,30 +31,30 @@ def templates_of(luma: Pixels, xyxy: Boxes, sample: Sampler) -> Pixels:
 
 
 def locate(
-    luma: Pixels, expected: Boxes, templates: Pixels, sample: Sampler
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Search each template within half a face around its ``expected`` box.
+    luma: Pixels, expected: Boxes, templates: Sequence[Pixels], sample: Sampler
+) -> tuple[list[tuple[float, float]], list[float]]:
+    """Search each template within half a face around its ``expected`` box, float32 (N, 4).
 
-    Returns how far each face is from there, float32 (N, 2) in px of the frame, and the correlation there, float32 (N,)
-    in [-1, 1].
+    Returns for each face how far it is from there, (x, y) in px of the frame, and the correlation there, in [-1, 1].
     """
     size = expected[:, 2:] - expected[:, :2]
-    grown = np.concatenate([expected[:, :2] - size / 2, expected[:, 2:] + size / 2], axis=1)
+    grown = (expected + np.concatenate([-size, size], axis=1) / 2).astype(np.float32)
     regions = sample(luma, grown, REGION_PX)
-    shift = np.zeros((len(expected), 2), np.float32)
-    confidence = np.zeros(len(expected), np.float32)
-    for i, (region, template) in enumerate(zip(regions, templates, strict=True)):
+    shifts, confidences = [], []
+    for region, template, (width, height) in zip(regions, templates, size.tolist(), strict=True):
         response = cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED)
         lowest, peak, _, (column, row) = cv2.minMaxLoc(response)
-        shift[i] = column + _vertex(response[row], column), row + _vertex(response[:, column], row)
-        confidence[i] = peak if peak > lowest else 0.0  # a flat template fits everywhere and says nothing
-    return np.asarray((shift - _CENTRE) * size / TEMPLATE_PX, np.float32), confidence
+        dx = column + _vertex(response[row], column) - _CENTRE
+        dy = row + _vertex(response[:, column], row) - _CENTRE
+        shifts.append((dx * width / TEMPLATE_PX, dy * height / TEMPLATE_PX))
+        confidences.append(peak if peak > lowest else 0.0)  # a flat template fits everywhere and says nothing
+    return shifts, confidences
 
 
 def _vertex(response: NDArray[np.float32], peak: int) -> float:
     """Where between its neighbours the maximum lies, in [-0.5, 0.5] cells."""
     if not 0 < peak < len(response) - 1:
         return 0.0
-    left, middle, right = (float(v) for v in response[peak - 1 : peak + 2])
+    left, middle, right = response[peak - 1 : peak + 2].tolist()
     bend = left - 2 * middle + right
     return 0.5 * (left - right) / bend if bend < 0 else 0.0

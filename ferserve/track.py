@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +31,19 @@ _COAST_NS = 300_000_000
 """A velocity is believed for this long at most."""
 
 
-@dataclass
+Box: TypeAlias = tuple[float, float, float, float]
+# Boxes of single tracks are plain tuples: for the one or two faces of a frame, NumPy's calls cost more than the sums.
+
+
+@dataclass(slots=True)
 class _Track:
     track_id: int
-    xyxy: NDArray[np.float32]
+    xyxy: Box
     score: float
     landmarks: NDArray[np.float32] | None
     template: Pixels | None
-    velocity: NDArray[np.float32]  # of the centre, px a ns
     seen_ns: int  # when xyxy was last measured
+    velocity: tuple[float, float] = (0.0, 0.0)  # of the centre, px a ns
     misses: int = 0
     sure: bool = True
 
@@ -46,19 +51,20 @@ class _Track:
     def shown(self) -> bool:
         return self.misses < MAX_MISSES
 
-    def expected(self, now_ns: int) -> NDArray[np.float32]:
+    def expected(self, now_ns: int) -> Box:
         """The box, moved on with the last velocity."""
-        elapsed = np.float32(min(max(now_ns - self.seen_ns, 0), _COAST_NS))
-        return self.xyxy + np.tile(self.velocity * elapsed, 2)
+        elapsed = min(max(now_ns - self.seen_ns, 0), _COAST_NS)
+        return _shifted(self.xyxy, self.velocity[0] * elapsed, self.velocity[1] * elapsed)
 
-    def move_to(self, xyxy: NDArray[np.float32], now_ns: int) -> None:
+    def move_to(self, xyxy: Box, now_ns: int) -> None:
         """Take a new measurement of the place; the landmarks move along."""
-        moved = (xyxy[:2] + xyxy[2:] - self.xyxy[:2] - self.xyxy[2:]) / 2
+        dx = (xyxy[0] + xyxy[2] - self.xyxy[0] - self.xyxy[2]) / 2
+        dy = (xyxy[1] + xyxy[3] - self.xyxy[1] - self.xyxy[3]) / 2
         elapsed = now_ns - self.seen_ns
         if elapsed > 0:  # half of the new velocity: jitter would otherwise be taken for movement
-            self.velocity = ((self.velocity + moved / np.float32(elapsed)) / 2).astype(np.float32)
+            self.velocity = (self.velocity[0] + dx / elapsed) / 2, (self.velocity[1] + dy / elapsed) / 2
         if self.landmarks is not None:
-            self.landmarks = (self.landmarks + moved).astype(np.float32)
+            self.landmarks = self.landmarks + np.array([dx, dy], np.float32)
         self.xyxy, self.seen_ns = xyxy, now_ns
 
 
@@ -92,12 +98,23 @@ class Tracker:
             self._locate(luma, now_ns)
         candidates = self._tracks
         expected = np.array([t.expected(now_ns) for t in candidates], np.float32).reshape(-1, 4)
-        matches = _match(iou_matrix(detections.xyxy, expected))
+        matches = _match(iou_matrix(detections.xyxy, expected)) if candidates else {}
         looks = templates_of(luma, detections.xyxy, self._sample) if luma is not None and len(detections) else None
         found = []
-        for row in range(len(detections)):
-            track = candidates[matches[row]] if row in matches else None
-            found.append(self._confirmed(track, detections, row, None if looks is None else looks[row], now_ns))
+        for row, box in enumerate(detections.xyxy.tolist()):
+            seen = _Track(
+                track_id=candidates[matches[row]].track_id if row in matches else next(self._ids),
+                xyxy=tuple(box),
+                score=float(detections.score[row]),
+                landmarks=None if detections.landmarks is None else detections.landmarks[row],
+                template=None if looks is None else looks[row],
+                seen_ns=now_ns,
+            )
+            found.append(seen)
+            if row in matches:
+                track = candidates[matches[row]]
+                track.move_to(seen.xyxy, now_ns)
+                seen.velocity = track.velocity
         missed = [t for i, t in enumerate(candidates) if i not in matches.values()]
         for track in missed:
             track.misses += 1 if luma is not None and track.sure else MAX_MISSES
@@ -111,35 +128,23 @@ class Tracker:
 
     def _locate(self, luma: Pixels, now_ns: int) -> None:
         """Move every shown track to where its template is found; those that leave the frame or get lost are unsure."""
-        followed = [(t, t.template) for t in self._tracks if t.shown and t.template is not None]
+        followed, expected = [], []
+        for track in self._tracks:
+            if track.shown and track.template is not None:
+                box = track.expected(now_ns)
+                track.sure = _overlaps_frame(box, luma)
+                if track.sure:
+                    followed.append(track)
+                    expected.append(box)
         if not followed:
             return
-        expected = np.array([t.expected(now_ns) for t, _ in followed], np.float32)
-        inside = _overlaps_frame(expected, luma)
-        for (track, _), ok in zip(followed, inside, strict=True):
-            track.sure = bool(ok)
-        rows = np.flatnonzero(inside)
-        if len(rows) == 0:
-            return
-        templates = np.stack([followed[i][1] for i in rows])
-        shift, confidence = locate(luma, expected[rows], templates, self._sample)
-        found = expected[rows] + np.tile(shift, 2)
-        for i, box, sure in zip(rows, found, (confidence >= SURE) & _overlaps_frame(found, luma), strict=True):
-            followed[i][0].sure = bool(sure)
-            if sure:
-                followed[i][0].move_to(box, now_ns)
-
-    def _confirmed(
-        self, track: _Track | None, detections: Detections, row: int, look: Pixels | None, now_ns: int
-    ) -> _Track:
-        xyxy, score = detections.xyxy[row], float(detections.score[row])
-        landmarks = None if detections.landmarks is None else detections.landmarks[row]
-        if track is None:
-            return _Track(next(self._ids), xyxy, score, landmarks, look, np.zeros(2, np.float32), now_ns)
-        track.move_to(xyxy, now_ns)
-        track.score, track.landmarks, track.template = score, landmarks, look
-        track.misses, track.sure = 0, True
-        return track
+        templates = [track.template for track in followed if track.template is not None]
+        shifts, confidences = locate(luma, np.array(expected, np.float32), templates, self._sample)
+        for track, box, (dx, dy), confidence in zip(followed, expected, shifts, confidences, strict=True):
+            found = _shifted(box, dx, dy)
+            track.sure = confidence >= SURE and _overlaps_frame(found, luma)
+            if track.sure:
+                track.move_to(found, now_ns)
 
     def _shown(self, unsure: bool) -> Tracked:
         shown = [t for t in self._tracks if t.shown]
@@ -154,9 +159,13 @@ class Tracker:
         return Tracked(detections, np.array([t.track_id for t in shown], np.int64), unsure)
 
 
-def _overlaps_frame(xyxy: NDArray[np.float32], luma: Pixels) -> NDArray[np.bool_]:
+def _shifted(xyxy: Box, dx: float, dy: float) -> Box:
+    return xyxy[0] + dx, xyxy[1] + dy, xyxy[2] + dx, xyxy[3] + dy
+
+
+def _overlaps_frame(xyxy: Box, luma: Pixels) -> bool:
     height, width = luma.shape
-    return np.asarray((xyxy[:, :2] < (width, height)).all(axis=1) & (xyxy[:, 2:] > 0).all(axis=1))
+    return xyxy[0] < width and xyxy[1] < height and xyxy[2] > 0 and xyxy[3] > 0
 
 
 def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

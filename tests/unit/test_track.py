@@ -102,7 +102,7 @@ def test_a_face_that_leaves_the_frame_is_not_followed_outside(tracker: Tracker) 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (12.5, -7.25), (-30, 30), (40, 0)])
 def test_the_template_is_found_where_the_picture_went(dx: float, dy: float) -> None:
-    template = templates_of(GREY, FACE[None], square_crops)
+    template = list(templates_of(GREY, FACE[None], square_crops))
     shift, confidence = locate(_moved(dx, dy), FACE[None], template, square_crops)
     cell = (FACE[2] - FACE[0]) / TEMPLATE_PX
     np.testing.assert_allclose(shift[0], [dx, dy], atol=0.4 * cell)
