@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+# ferserve on a plain CPU box, x86-64 or aarch64:
+#   docker build -t ferserve .
+#   docker run --rm -p 50051:50051 ferserve
+FROM python:3.12-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc g++ libc6-dev && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY pyproject.toml setup.py README.md LICENSE ./
+COPY ext ext
+COPY ferserve ferserve
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM python:3.12-slim
+COPY --from=build /wheels /wheels
+RUN pip install --no-cache-dir /wheels/*.whl && rm -rf /wheels && useradd --create-home ferserve
+USER ferserve
+EXPOSE 50051
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python", "-c", "\
+import grpc; from grpc_health.v1 import health_pb2 as h, health_pb2_grpc as s; \
+answer = s.HealthStub(grpc.insecure_channel('127.0.0.1:50051')).Check(h.HealthCheckRequest(), timeout=2); \
+raise SystemExit(answer.status != h.HealthCheckResponse.SERVING)"]
+ENTRYPOINT ["ferserve", "serve"]
+CMD ["--host", "0.0.0.0"]
