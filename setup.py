@@ -24,7 +24,7 @@ kernels = Extension(
     ["ext/_kernels.pyx"],
     include_dirs=["ext"],
     depends=sorted(glob.glob("ext/*.h")),
-    extra_compile_args=["-O1", "-g"] if DEBUG else ["-O3", "-fno-math-errno", "-fno-trapping-math"],
+    extra_compile_args=["-O1", "-g"] if DEBUG else ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],
 )
 
 setup(

@@ -1,5 +1,7 @@
 """Checks what Python hands over, then lets the C kernels run without the GIL. How they work: ext/README.md."""
 
+import os
+
 from cpython.buffer cimport (
     PyBUF_FORMAT, PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer,
 )
@@ -9,7 +11,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint8_t
 
 
-cdef extern from "resample.h" nogil:
+cdef extern from "workers.h" nogil:
     enum: FS_LUMA, FS_BGR, FS_RGB
 
     ctypedef struct FsImage:
@@ -32,8 +34,17 @@ cdef extern from "resample.h" nogil:
         FsGeometry geometry
         void *row
 
-    void fs_run(const FsJob *jobs, int count, const FsTarget *target)
-    void fs_fill(void *canvas, int height, int width, const FsTarget *target, int left, int top, double value)
+    ctypedef struct FsPath:
+        const char *name
+
+    int fs_paths(FsPath *paths)
+    void fs_forget_workers()
+    void fs_run(const FsPath *path, const FsJob *jobs, int count, const FsTarget *target, int threads)
+    void fs_fill(void *canvas, int height, int width, const FsTarget *target, int left, int top, float value)
+
+
+cdef extern from "pthread.h" nogil:
+    int pthread_atfork(void (*prepare)(), void (*parent)(), void (*child)())
 
 
 cdef extern from "similarity.h" nogil:
@@ -46,9 +57,36 @@ DTYPES = {"float32": (0, b"f", 4), "float16": (1, b"e", 2), "uint8": (2, b"B", 1
 ALIGN_POINTS = {"none": 0, "eyes": 2, "landmarks": 5}
 
 
+cdef FsPath PATHS[3]
+cdef int PATH_COUNT = fs_paths(PATHS)
+cdef FsPath PATH = PATHS[0]
+
+
 def features() -> dict[str, object]:
-    """Which code runs on this processor: ``path`` is its name."""
-    return {"path": "plain", "available": ["plain"]}
+    """Which code runs: ``path`` is in use, ``available`` is what this processor can run, best first.
+
+    ``plain`` needs nothing beyond what every processor of its kind has (SSE2, NEON).
+    """
+    available = [PATHS[i].name.decode() for i in range(PATH_COUNT)]
+    return {"path": PATH.name.decode(), "available": available}
+
+
+def use_path(str name not None) -> None:
+    """Switch every later call to the path ``name``, one of ``features()["available"]``.
+
+    The environment variable ``FERSERVE_KERNELS`` does the same at import. All paths give the same bits.
+    """
+    global PATH
+    for i in range(PATH_COUNT):
+        if PATHS[i].name.decode() == name:
+            PATH = PATHS[i]
+            return
+    raise ValueError(f"FERSERVE_KERNELS must be one of {features()['available']} on this processor, got {name!r}")
+
+
+pthread_atfork(NULL, NULL, fs_forget_workers)
+if os.environ.get("FERSERVE_KERNELS"):
+    use_path(os.environ["FERSERVE_KERNELS"])
 
 
 def _describe(value: object) -> str:
@@ -95,7 +133,7 @@ cdef class Plan:
     cdef double margin
     cdef bint square
     cdef int points
-    cdef str dtype
+    cdef str dtype, shape
     cdef bytes code
     cdef Py_ssize_t row_bytes
 
@@ -117,6 +155,7 @@ cdef class Plan:
         self.square = square
         self.points = ALIGN_POINTS[align]
         self.dtype = dtype
+        self.shape = "(N, " + ", ".join(map(str, row_shape)) + ")"
         self.row_bytes = <Py_ssize_t>size * row_shape[0] * row_shape[1] * row_shape[2]
 
 
@@ -269,7 +308,7 @@ def crops_into(Plan plan not None, tuple images not None, str color not None, tu
         raise ValueError(f"color must be one of 'luma', 'bgr', 'rgb', got {color!r}")
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
-    cdef View out_view = _view(out, "out", plan.code, plan.dtype, f"(N, {', '.join(map(str, plan.row_shape))})", True)
+    cdef View out_view = _view(out, "out", plan.code, plan.dtype, plan.shape, True)
     cdef list views = [_boxes(entry) for entry in boxes]
     cdef list image_views = [_view(entry, "image", b"B", "uint8", "(H, W) or (H, W, 3)", False) for entry in images]
     cdef Py_ssize_t count = 0, n, i, k = 0
@@ -305,7 +344,7 @@ def crops_into(Plan plan not None, tuple images not None, str color not None, tu
                 slot += out_view.buffer.strides[0]
                 job += 1
         with nogil:
-            fs_run(jobs, total, &plan.target)
+            fs_run(&PATH, jobs, total, &plan.target, threads)
     finally:
         PyMem_Free(sources)
         PyMem_Free(jobs)
@@ -349,7 +388,7 @@ def letterbox_into(object luma, object out, double fill=0.0, double gain=1.0, do
     job.row = <char *>target_view.buffer.buf + (top * target.line + left) * target_view.buffer.itemsize
     with nogil:
         fs_fill(target_view.buffer.buf, height, width, &target, left, top, fill)
-        fs_run(&job, 1, &target)
+        fs_run(&PATH, &job, 1, &target, 1)
     return scale, left, top
 
 

@@ -16,6 +16,7 @@
 typedef struct {
     double origin, step; /* output pixel j covers [origin + j * step, origin + (j + 1) * step) */
     double reach;        /* half of the box's width, or the triangle's radius */
+    double inverse;      /* 1 / the box's width, or 1 / the triangle's radius: divisions are dear */
     int triangle;
     int size; /* source pixels along this axis */
 } FsAxis;
@@ -23,16 +24,16 @@ typedef struct {
 /* Source pixels start .. start + count - 1; count is at least 1. */
 typedef struct {
     int start, count;
-    double low, high; /* the box's ends, or the triangle's centre and the sum of its weights */
+    double low, high; /* the box's ends, or the triangle's centre and 1 / the sum of its weights */
 } FsSpan;
 
 static inline FsAxis fs_axis(double origin, double step, int size, int method) {
     const double wide = step > 1.0 ? step : 1.0;
-    FsAxis axis = {origin, step, 0.5, method == FS_ANTIALIAS, size};
-    if (method == FS_AREA)
-        axis.reach = 0.5 * wide;
-    else if (method == FS_ANTIALIAS)
-        axis.reach = wide;
+    FsAxis axis = {origin, step, 0.5, 1.0, method == FS_ANTIALIAS, size};
+    if (method == FS_BILINEAR)
+        return axis;
+    axis.reach = axis.triangle ? wide : 0.5 * wide;
+    axis.inverse = 1.0 / wide;
     return axis;
 }
 
@@ -44,7 +45,7 @@ static inline int fs_clamped_floor(double value, int size) {
 }
 
 static inline double fs_triangle(const FsAxis *axis, double center, int pixel) {
-    const double distance = fabs(pixel + 0.5 - center) / axis->reach;
+    const double distance = fabs(pixel + 0.5 - center) * axis->inverse;
     return distance < 1.0 ? 1.0 - distance : 0.0;
 }
 
@@ -64,9 +65,10 @@ static inline FsSpan fs_span(const FsAxis *axis, int j) {
     const int last = fs_clamped_floor(span.high - 0.5, axis->size);
     span.count = last < span.start ? 1 : last - span.start + 1;
     span.low = center;
-    span.high = 0.0;
+    double sum = 0.0;
     for (int i = 0; i < span.count; i++)
-        span.high += fs_triangle(axis, center, span.start + i);
+        sum += fs_triangle(axis, center, span.start + i);
+    span.high = 1.0 / sum;
     return span;
 }
 
@@ -76,10 +78,10 @@ static inline float fs_weight(const FsAxis *axis, const FsSpan *span, int i) {
     if (span->count == 1)
         return 1.0f;
     if (axis->triangle)
-        return (float)(fs_triangle(axis, span->low, pixel) / span->high);
+        return (float)(fs_triangle(axis, span->low, pixel) * span->high);
     const double left = i == 0 ? span->low : (double)pixel;
     const double right = i == span->count - 1 ? span->high : pixel + 1.0;
-    return (float)((right - left) / (span->high - span->low));
+    return (float)((right - left) * axis->inverse);
 }
 
 #endif

@@ -1,114 +1,250 @@
-/* From source pixels to a row of the batch. */
-#ifndef FERSERVE_RESAMPLE_H
-#define FERSERVE_RESAMPLE_H
+/* The upright crop; included once for every path by paths.h. ext/README.md tells the story.
+ *
+ * vertical    16 output rows of weighted sums of source lines, along the lines
+ * turn        those 16 rows become 16 lanes, so that a source column is one vector
+ * horizontal  weighted sums of columns, as easy as the vertical ones
+ * turn back   and cast into the caller's rows
+ *
+ * No product is fused with a sum and no sum is reordered, so every path gives the same bits.
+ */
 
-#include "axis.h"
-#include "store.h"
+typedef struct {
+    float lines[FS_BAND][FS_TILE + FS_PAD];
+    float columns[FS_TILE + FS_PAD][FS_BAND];
+    float results[FS_TILE + FS_PAD][FS_BAND];
+    float line[FS_BYTES + FS_PAD];
+    uint8_t packed[3 * FS_TILE + FS_PAD];
+    FsTile tile;
+} FS(Scratch);
 
-static const float FS_BT601_RGB[3] = {0.299f, 0.587f, 0.114f};
-
-/* Channel c of the target out of the channels of one source pixel. */
-static inline float fs_channel(const float *pixel, const FsImage *image, const FsTarget *target, int c) {
-    if (image->channels == 1)
-        return pixel[0];
-    if (target->channels == 3)
-        return pixel[image->color == target->color ? c : 2 - c];
-    const int red = image->color == FS_RGB ? 0 : 2;
-    return FS_BT601_RGB[0] * pixel[red] + FS_BT601_RGB[1] * pixel[1] + FS_BT601_RGB[2] * pixel[2 - red];
+/* 2 * FS_LANES bytes; `whole` is 0 where fewer are left, and the rest counts as 0. */
+static inline Shorts FS(bytes)(const uint8_t *from, int left, int whole) {
+    if (whole)
+        return FS(shorts_at)(from);
+    uint8_t some[2 * FS_LANES] = {0};
+    memcpy(some, from, (size_t)left);
+    return FS(shorts_at)(some);
 }
 
-static inline void fs_store(const FsTarget *target, void *row, int y, int x, const float *pixel, const FsImage *image) {
-    for (int c = 0; c < target->channels; c++) {
-        const float value = fs_channel(pixel, image, target, c) * target->gain[c] + target->offset[c];
-        const ptrdiff_t at = target->planar ? ((ptrdiff_t)c * target->height + y) * target->line + x
-                                            : y * target->line + (ptrdiff_t)x * target->channels + c;
-        if (target->dtype == FS_FLOAT32)
-            ((float *)row)[at] = value;
-        else if (target->dtype == FS_FLOAT16)
-            ((uint16_t *)row)[at] = fs_float16(value);
-        else
-            ((uint8_t *)row)[at] = fs_uint8(value);
+/* out[x] = sum of weights[i] * line i [x]; added to what is there where `more`. */
+static inline void FS(weighted)(float *out, const uint8_t *first, ptrdiff_t step, const float *weights, int n,
+                                int bytes, int more, int whole) {
+    for (int x = 0; x < bytes; x += 2 * FS_LANES) {
+        if (whole && x + 2 * FS_LANES > bytes && !more)
+            x = bytes - 2 * FS_LANES; /* the last vector overlaps the one before it */
+        Floats low = {0}, high = {0}, pixels[2];
+        const int full = whole && x + 2 * FS_LANES <= bytes;
+        if (more) {
+            low = FS(load)(out + x);
+            high = FS(load)(out + x + FS_LANES);
+        }
+        for (int i = 0; i < n; i++) {
+            FS(floats_of)(FS(bytes)(first + i * step + x, bytes - x, full), pixels);
+            low += pixels[0] * weights[i];
+            high += pixels[1] * weights[i];
+        }
+        FS(store)(out + x, low);
+        FS(store)(out + x + FS_LANES, high);
     }
 }
 
-static inline void fs_resample(const FsJob *job, const FsTarget *target) {
+/* The same for a box: the lines between the first and the last weigh alike, so they are counted before they are
+ * weighed. 256 lines of 255 fit a 16-bit count. */
+static inline void FS(boxed)(float *out, const uint8_t *first, ptrdiff_t step, const float weights[3], int n,
+                             int bytes, int whole) {
+    for (int x = 0; x < bytes; x += 2 * FS_LANES) {
+        if (whole && x + 2 * FS_LANES > bytes)
+            x = bytes - 2 * FS_LANES;
+        const uint8_t *at = first + x, *last = at + (n - 1) * step;
+        Floats a[2], b[2], low, high;
+        FS(floats_of)(FS(bytes)(at, bytes - x, whole), a);
+        FS(floats_of)(FS(bytes)(last, bytes - x, whole), b);
+        low = a[0] * weights[0] + b[0] * weights[2];
+        high = a[1] * weights[0] + b[1] * weights[2];
+        for (at += step; at != last;) {
+            Shorts count = FS(bytes)(at, bytes - x, whole);
+            at += step;
+            for (int lines = 1; lines < 256 && at != last; lines++, at += step)
+                count = FS(add)(count, FS(bytes)(at, bytes - x, whole));
+            FS(floats_of)(count, a);
+            low += a[0] * weights[1];
+            high += a[1] * weights[1];
+        }
+        FS(store)(out + x, low);
+        FS(store)(out + x + FS_LANES, high);
+    }
+}
+
+/* Channels of n pixels that lie `step` bytes apart, side by side. */
+static inline void FS(pack)(uint8_t *out, const uint8_t *from, ptrdiff_t step, int channels, int n) {
+    for (int x = 0; x < n; x++)
+        for (int c = 0; c < channels; c++)
+            out[x * channels + c] = from[x * step + c];
+}
+
+/* One output row of the vertical pass over the tile's source bytes, which begin at `at` in the image's first line. */
+static void FS(vertical)(float *out, const uint8_t *at, const FsImage *image, const FsColumns *columns,
+                         const FsAxis *axis, const FsSpan *span, int pixels, uint8_t *packed) {
+    enum { MOST = 64 };
+    const int bytes = (pixels - 1) * columns->step + image->channels, whole = bytes >= 2 * FS_LANES;
+    const int most = columns->packed ? 1 : MOST;
+    const uint8_t *first = at + span->start * image->row_step;
+    float weights[MOST];
+    if (span->count > 2 && !axis->triangle && !columns->packed) {
+        weights[0] = fs_weight(axis, span, 0);
+        weights[1] = fs_weight(axis, span, 1);
+        weights[2] = fs_weight(axis, span, span->count - 1);
+        if (whole)
+            FS(boxed)(out, first, image->row_step, weights, span->count, bytes, 1);
+        else
+            FS(boxed)(out, first, image->row_step, weights, span->count, bytes, 0);
+        return;
+    }
+    for (int i = 0; i < span->count; i += most) {
+        const int n = span->count - i < most ? span->count - i : most;
+        const uint8_t *line = first + i * image->row_step;
+        for (int k = 0; k < n; k++)
+            weights[k] = fs_weight(axis, span, i + k);
+        if (columns->packed) {
+            FS(pack)(packed, line, image->pixel_step, image->channels, pixels);
+            line = packed;
+        }
+        if (whole)
+            FS(weighted)(out, line, image->row_step, weights, n, bytes, i > 0, 1);
+        else
+            FS(weighted)(out, line, image->row_step, weights, n, bytes, i > 0, 0);
+    }
+}
+
+/* One column per pixel: luma out of three channels, or the one channel that is wanted of every `step` bytes. Works in
+ * whole vectors; what lies past the last pixel is never read again. */
+static inline void FS(mix_by)(float *out, const float *line, const FsColumns *columns, int channels, int pixels,
+                              int step) {
+    const float a = columns->luma[0], b = columns->luma[1], c = columns->luma[2];
+    const ptrdiff_t vectors = (pixels + 15) / 16; /* indices that cannot wrap, or nothing is vectorised */
+    if (channels == 1)
+        for (ptrdiff_t x = 0; x < 16 * vectors; x++)
+            out[x] = line[x * step];
+    else
+        for (ptrdiff_t x = 0; x < 16 * vectors; x++)
+            out[x] = line[x * step] * a + line[x * step + 1] * b + line[x * step + 2] * c;
+}
+
+static void FS(mix)(float *restrict out, const float *restrict line, const FsColumns *columns, int channels,
+                    int pixels) {
+    if (columns->step == 2)
+        FS(mix_by)(out, line, columns, channels, pixels, 2);
+    else if (columns->step == 3)
+        FS(mix_by)(out, line, columns, channels, pixels, 3);
+    else
+        FS(mix_by)(out, line, columns, channels, pixels, 4);
+}
+
+/* lines[row][column] to columns[column][row], or back, in squares of FS_LANES. */
+static void FS(turn_all)(float *restrict out, ptrdiff_t out_step, const float *restrict in, ptrdiff_t in_step, int high,
+                         int wide) {
+    for (int y = 0; y < high; y += FS_LANES)
+        for (int x = 0; x < wide; x += FS_LANES) {
+            Floats square[FS_LANES];
+            for (int i = 0; i < FS_LANES; i++)
+                square[i] = FS(load)(in + (y + i) * in_step + x);
+            FS(turn)(square);
+            for (int i = 0; i < FS_LANES; i++)
+                FS(store)(out + (x + i) * out_step + y, square[i]);
+        }
+}
+
+/* Weighted sums of columns: 16 output rows of each output column and channel of the tile. `more` adds to what earlier
+ * chunks left; `done` applies gain and offset. */
+static void FS(horizontal)(FS(Scratch) *s, const FsColumns *columns, const FsTarget *target, int pixel, int more,
+                           int done) {
+    enum { PARTS = FS_BAND / FS_LANES };
+    const FsTile *tile = &s->tile;
+    for (int j = 0; j < tile->count; j++) {
+        const float *weights = tile->weights + tile->at[j];
+        for (int c = 0; c < target->channels; c++) {
+            const int column = (tile->start[j] - pixel) * columns->stride + columns->pick[c];
+            float *out = s->results[target->planar ? c * tile->count + j : j * target->channels + c];
+            const float *in = s->columns[column];
+            Floats sum[PARTS] = {{0}};
+            for (int i = 0; i < tile->taps[j]; i++, in += columns->stride * FS_BAND)
+                for (int p = 0; p < PARTS; p++)
+                    sum[p] += FS(load)(in + p * FS_LANES) * weights[i];
+            for (int p = 0; p < PARTS; p++) {
+                if (more)
+                    sum[p] += FS(load)(out + p * FS_LANES);
+                if (done)
+                    sum[p] = sum[p] * target->gain[c] + target->offset[c];
+                FS(store)(out + p * FS_LANES, sum[p]);
+            }
+        }
+    }
+}
+
+static void FS(cast)(void *row, ptrdiff_t at, const float *from, int n, int dtype) {
+    if (dtype == FS_FLOAT32)
+        memcpy((float *)row + at, from, (size_t)n * sizeof(float));
+    else if (dtype == FS_FLOAT16)
+        for (int x = 0; x < n; x++)
+            ((uint16_t *)row)[at + x] = fs_float16(from[x]);
+    else
+        for (int x = 0; x < n; x++)
+            ((uint8_t *)row)[at + x] = fs_uint8(from[x]);
+}
+
+/* The results of `rows` output rows from y on, into the caller's memory. */
+static void FS(write)(FS(Scratch) *s, const FsTarget *target, void *row, int y, int rows) {
+    const int across = s->tile.count, wide = across * target->channels;
+    FS(turn_all)(s->lines[0], FS_TILE + FS_PAD, s->results[0], FS_BAND, wide, FS_BAND);
+    for (int i = 0; i < rows; i++) {
+        if (!target->planar) {
+            FS(cast)(row, (y + i) * target->line + (ptrdiff_t)s->tile.first * target->channels, s->lines[i], wide,
+                     target->dtype);
+            continue;
+        }
+        for (int c = 0; c < target->channels; c++) {
+            const ptrdiff_t at = ((ptrdiff_t)c * target->height + y + i) * target->line + s->tile.first;
+            FS(cast)(row, at, s->lines[i] + c * across, across, target->dtype);
+        }
+    }
+}
+
+/* Source pixels pixel .. pixel + pixels - 1 of the output rows from y on, as columns. */
+static void FS(gather)(FS(Scratch) *s, const FsImage *image, const FsColumns *columns,
+                       const FsAxis *down, int y, int rows, int pixel, int pixels) {
+    const uint8_t *at = image->pixels + pixel * image->pixel_step;
+    for (int i = 0; i < rows; i++) {
+        const FsSpan span = fs_span(down, y + i);
+        float *out = columns->mixed ? s->line : s->lines[i];
+        FS(vertical)(out, at, image, columns, down, &span, pixels, s->packed);
+        if (columns->mixed)
+            FS(mix)(s->lines[i], s->line, columns, image->channels, pixels);
+    }
+    FS(turn_all)(s->columns[0], FS_BAND, s->lines[0], FS_TILE + FS_PAD, FS_BAND, pixels * columns->stride);
+}
+
+static void FS(resample)(const FsJob *job, const FsTarget *target) {
     const FsImage *image = job->image;
-    const FsAxis rows = fs_axis(job->geometry.y0, job->geometry.dy, image->height, target->method);
-    const FsAxis columns = fs_axis(job->geometry.x0, job->geometry.dx, image->width, target->method);
-    for (int y = 0; y < target->height; y++) {
-        const FsSpan tall = fs_span(&rows, y);
-        for (int x = 0; x < target->width; x++) {
-            const FsSpan wide = fs_span(&columns, x);
-            float pixel[3] = {0, 0, 0};
-            for (int i = 0; i < tall.count; i++) {
-                const uint8_t *line = image->pixels + (tall.start + i) * image->row_step;
-                const float down = fs_weight(&rows, &tall, i);
-                for (int k = 0; k < wide.count; k++) {
-                    const float weight = down * fs_weight(&columns, &wide, k);
-                    for (int c = 0; c < image->channels; c++)
-                        pixel[c] += weight * line[(wide.start + k) * image->pixel_step + c];
+    const FsColumns columns = fs_columns(image, target);
+    const FsAxis down = fs_axis(job->geometry.y0, job->geometry.dy, image->height, target->method);
+    const FsAxis across = fs_axis(job->geometry.x0, job->geometry.dx, image->width, target->method);
+    FS(Scratch) s;
+    for (int x = 0; x < target->width; x += s.tile.count) {
+        const int fits = fs_next_tile(&s.tile, &across, x, target->width, target->channels, columns.most_pixels);
+        const int step = fits ? s.tile.pixels : columns.most_pixels;
+        for (int y = 0; y < target->height; y += FS_BAND) {
+            const int rows = target->height - y < FS_BAND ? target->height - y : FS_BAND;
+            for (int done = 0; done < s.tile.pixels; done += step) {
+                const int pixel = s.tile.pixel + done;
+                const int n = s.tile.pixels - done < step ? s.tile.pixels - done : step;
+                if (!fits) {
+                    const FsSpan span = fs_span(&across, x);
+                    fs_tabulate(&s.tile, 0, 0, &across, &span, pixel, n);
                 }
+                FS(gather)(&s, image, &columns, &down, y, rows, pixel, n);
+                FS(horizontal)(&s, &columns, target, pixel, done > 0, done + n == s.tile.pixels);
             }
-            fs_store(target, job->row, y, x, pixel, image);
+            FS(write)(&s, target, job->row, y, rows);
         }
     }
 }
-
-/* Adds the bilinear sample at the continuous point (u, v), edges replicated. */
-static inline void fs_sample(const FsImage *image, double u, double v, float *pixel) {
-    const FsAxis across = {u - 0.5, 1.0, 0.5, 0, image->width}, down = {v - 0.5, 1.0, 0.5, 0, image->height};
-    const FsSpan wide = fs_span(&across, 0), tall = fs_span(&down, 0);
-    for (int i = 0; i < tall.count; i++)
-        for (int k = 0; k < wide.count; k++) {
-            const float weight = fs_weight(&down, &tall, i) * fs_weight(&across, &wide, k);
-            const uint8_t *at = image->pixels + (tall.start + i) * image->row_step + (wide.start + k) * image->pixel_step;
-            for (int c = 0; c < image->channels; c++)
-                pixel[c] += weight * at[c];
-        }
-}
-
-/* The rotated crop: each output pixel is the mean of n x n bilinear samples spread evenly over its footprint, n the
- * number of source pixels that it is wide (1 for the bilinear method). */
-static inline void fs_warp(const FsJob *job, const FsTarget *target) {
-    const FsGeometry *g = &job->geometry;
-    const double wide = sqrt(g->dx * g->dx + g->dy * g->dy);
-    const int n = target->method == FS_BILINEAR || wide <= 1.0 ? 1 : wide > 64.0 ? 64 : (int)ceil(wide);
-    for (int y = 0; y < target->height; y++)
-        for (int x = 0; x < target->width; x++) {
-            float pixel[3] = {0, 0, 0};
-            for (int i = 0; i < n * n; i++) {
-                const double px = x + (i % n + 0.5) / n, py = y + (i / n + 0.5) / n;
-                fs_sample(job->image, g->x0 + g->dx * px - g->dy * py, g->y0 + g->dy * px + g->dx * py, pixel);
-            }
-            for (int c = 0; c < 3; c++)
-                pixel[c] /= (float)(n * n);
-            fs_store(target, job->row, y, x, pixel, job->image);
-        }
-}
-
-/* Puts value around the content of a letterbox; canvas lines are target->line elements apart. */
-static inline void fs_fill(void *canvas, int height, int width, const FsTarget *target, int left, int top,
-                           double value) {
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) {
-            if (y >= top && y < top + target->height && x == left)
-                x += target->width;
-            if (x >= width)
-                break;
-            if (target->dtype == FS_FLOAT32)
-                ((float *)canvas)[y * target->line + x] = (float)value;
-            else
-                ((uint8_t *)canvas)[y * target->line + x] = fs_uint8((float)value);
-        }
-}
-
-static inline void fs_run(const FsJob *jobs, int count, const FsTarget *target) {
-    for (int i = 0; i < count; i++) {
-        if (jobs[i].geometry.rotated)
-            fs_warp(&jobs[i], target);
-        else
-            fs_resample(&jobs[i], target);
-    }
-}
-
-#endif

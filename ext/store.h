@@ -2,7 +2,7 @@
 #ifndef FERSERVE_STORE_H
 #define FERSERVE_STORE_H
 
-#include <stdint.h>
+#include "image.h"
 #include <string.h>
 
 /* IEEE 754 binary16, round to nearest even, without a branch so that compilers vectorise it. */
@@ -30,6 +30,22 @@ static inline uint16_t fs_float16(float value) {
 static inline uint8_t fs_uint8(float value) {
     const float held = value > 0.0f ? (value < 255.0f ? value : 255.0f) : 0.0f;
     return (uint8_t)(int32_t)(held + 0.5f);
+}
+
+/* Puts value around the content of a letterbox; canvas lines are target->line elements apart. */
+static inline void fs_fill(void *canvas, int height, int width, const FsTarget *target, int left, int top, float value) {
+    const int right = left + target->width;
+    for (int y = 0; y < height; y++) {
+        const int inside = y >= top && y < top + target->height;
+        for (int x = inside && left == 0 ? right : 0; x < width; x++) {
+            if (target->dtype == FS_FLOAT32)
+                ((float *)canvas)[y * target->line + x] = value;
+            else
+                ((uint8_t *)canvas)[y * target->line + x] = fs_uint8(value);
+            if (inside && x == left - 1)
+                x = right - 1;
+        }
+    }
 }
 
 #endif

@@ -25,8 +25,11 @@ Image: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
 
 
+_FIRST = InputSpec(height=48, width=48)
+
+
 @lru_cache(maxsize=256)
-def _plan(spec: InputSpec) -> Plan:
+def _new_plan(spec: InputSpec) -> Plan:
     """The spec as the kernels read it: value = pixel * gain + offset."""
     gain = tuple(spec.scale / std for std in spec.std)
     offset = tuple(-mean / std for mean, std in zip(spec.mean, spec.std, strict=True))
@@ -34,6 +37,19 @@ def _plan(spec: InputSpec) -> Plan:
     return Plan(
         spec.row_shape, spec.color, planar, spec.dtype, spec.resize, gain, offset, spec.margin, spec.square, spec.align
     )
+
+
+_last: tuple[InputSpec, Plan] = (_FIRST, _new_plan(_FIRST))
+
+
+def _plan(spec: InputSpec) -> Plan:
+    """The plan of ``spec``; the last one is known by identity, since hashing a spec takes as long as a small crop."""
+    global _last
+    known, plan = _last
+    if known is not spec:
+        plan = _new_plan(spec)
+        _last = (spec, plan)
+    return plan
 
 
 def preprocess_into(
@@ -74,7 +90,8 @@ def preprocess_batch_into(
     """Write the crops ``boxes[k]`` of ``images[k]``, image after image, into ``out`` from ``row`` on.
 
     One entry of ``boxes``, float32 (N_k, 4), and of ``landmarks``, float32 (N_k, 5, 2) or None, per image; the rest as
-    in :func:`preprocess_into`. ``threads`` is how many may share the work (one does all of it for now).
+    in :func:`preprocess_into`. The crops are spread over ``threads`` threads, the caller's among them; a second batch at the same time does
+    its work alone.
     """
     if len(images) != len(boxes) or (landmarks is not None and len(landmarks) != len(images)):
         marks = "none" if landmarks is None else len(landmarks)
