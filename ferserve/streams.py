@@ -177,13 +177,13 @@ class EngineStream:
             return self._scheduled
 
     def _answer(self, job: Job, pipeline: Pipeline) -> None:
+        self.last_frame_id = job.frame.frame_id  # before the answer is out: its receiver may close the stream at once
         limit_ms = self.options.frame_deadline_ms
         if limit_ms and time.monotonic_ns() - job.arrival_ns > limit_ms * 1_000_000:
             job.drop(DropReason.DEADLINE)
         else:
             with self.state.lock:
                 job.run(self._walk, pipeline, self.state, faults=True)
-        self.last_frame_id = job.frame.frame_id
 
     def close(self) -> None:
         """Answer what still waits as dropped, and let the engine keep the tracks of a named stream for a while."""

@@ -82,11 +82,11 @@ def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
         delivery=_DELIVERIES[options.delivery],
         smoothing_ms=options.smoothing_ms,
         detection_interval=options.detection_interval,
-        frame_deadline_ms=options.frame_deadline_ms,
-        stream_id=options.stream_id,
         min_detection_interval=options.min_detection_interval,
         priority=_PRIORITIES[options.priority],
         neutral_first_ms=options.neutral_first_ms,
+        frame_deadline_ms=options.frame_deadline_ms,
+        stream_id=options.stream_id,
     )
 
 
@@ -127,9 +127,14 @@ def _face_from_proto(message: pb.Face, labels: HeadLabels) -> Face:
 
 def _head_from_proto(message: pb.HeadOutput, labels: HeadLabels) -> HeadResult:
     raw = np.array(message.raw_probabilities, np.float32) if message.raw_probabilities else None
-    known = labels[message.name]
-    probabilities = np.array(message.probabilities, np.float32)
-    return HeadResult(message.name, known, probabilities, known.index(message.label), raw_probabilities=raw)
+    ordered = labels[message.name]
+    return HeadResult(
+        name=message.name,
+        labels=ordered,
+        probabilities=np.array(message.probabilities, np.float32),
+        top=ordered.index(message.label),
+        raw_probabilities=raw,
+    )
 
 
 def _timings_from_proto(message: pb.Timings) -> Timings:

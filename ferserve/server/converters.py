@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,13 @@ from ferserve.types import (
 )
 from ferserve.v1 import emotion_pb2 as pb
 
+E = TypeVar("E", bound=Enum)
+
 _PIXEL_FORMATS = {pb.PixelFormat.Value(f"PIXEL_FORMAT_{f.name}"): f for f in PixelFormat}
-_DELIVERIES = {pb.Delivery.Value(f"DELIVERY_{d.name}"): d for d in Delivery}
-_DELIVERY_NUMBERS: dict[Delivery, Any] = {d: number for number, d in _DELIVERIES.items()}
-_PRIORITIES = {pb.Priority.Value(f"PRIORITY_{p.name}"): p for p in Priority}
-_PRIORITY_NUMBERS: dict[Priority, Any] = {p: number for number, p in _PRIORITIES.items()}
+_DELIVERY_NUMBERS: dict[Delivery, Any] = {d: pb.Delivery.Value(f"DELIVERY_{d.name}") for d in Delivery}
+_DELIVERIES = {pb.DELIVERY_UNSPECIFIED: Delivery.LATEST, **{n: d for d, n in _DELIVERY_NUMBERS.items()}}
+_PRIORITY_NUMBERS: dict[Priority, Any] = {p: pb.Priority.Value(f"PRIORITY_{p.name}") for p in Priority}
+_PRIORITIES = {pb.PRIORITY_UNSPECIFIED: Priority.NORMAL, **{n: p for p, n in _PRIORITY_NUMBERS.items()}}
 _DROP_REASONS: dict[DropReason, Any] = {r: pb.Dropped.Reason.Value(f"REASON_{r.name}") for r in DropReason}
 
 
@@ -83,27 +86,24 @@ def frame_options_from_proto(message: pb.ClassifyOptions) -> FrameOptions:
 
 def stream_options_from_proto(message: pb.StreamConfig) -> StreamOptions:
     """Raises :class:`InvalidOptionsError`."""
-    number = message.delivery or pb.DELIVERY_LATEST
-    if number not in _DELIVERIES:
-        raise InvalidOptionsError(
-            f"config.delivery must be one of {', '.join(d.name for d in Delivery)}, got number {number}"
-        )
-    priority = message.priority or pb.PRIORITY_NORMAL
-    if priority not in _PRIORITIES:
-        raise InvalidOptionsError(
-            f"config.priority must be one of {', '.join(p.name for p in Priority)}, got number {priority}"
-        )
     return StreamOptions(
         frame=frame_options_from_proto(message.options),
-        delivery=_DELIVERIES[number],
+        delivery=_choice("delivery", message.delivery, _DELIVERIES),
         smoothing_ms=message.smoothing_ms if message.HasField("smoothing_ms") else None,
         detection_interval=message.detection_interval,
+        min_detection_interval=message.min_detection_interval,
+        priority=_choice("priority", message.priority, _PRIORITIES),
+        neutral_first_ms=message.neutral_first_ms,
         frame_deadline_ms=message.frame_deadline_ms,
         stream_id=message.stream_id,
-        min_detection_interval=message.min_detection_interval,
-        priority=_PRIORITIES[priority],
-        neutral_first_ms=message.neutral_first_ms,
     )
+
+
+def _choice(name: str, number: int, choices: dict[int, E]) -> E:
+    if number not in choices:
+        names = ", ".join(choice.name for choice in dict.fromkeys(choices.values()))
+        raise InvalidOptionsError(f"config.{name} must be one of {names}, got number {number}")
+    return choices[number]
 
 
 def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
@@ -119,11 +119,11 @@ def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
         delivery=_DELIVERY_NUMBERS[options.delivery],
         smoothing_ms=options.smoothing_ms,
         detection_interval=options.detection_interval,
-        frame_deadline_ms=options.frame_deadline_ms,
-        stream_id=options.stream_id,
         min_detection_interval=options.min_detection_interval,
         priority=_PRIORITY_NUMBERS[options.priority],
         neutral_first_ms=options.neutral_first_ms,
+        frame_deadline_ms=options.frame_deadline_ms,
+        stream_id=options.stream_id,
     )
 
 

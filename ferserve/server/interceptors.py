@@ -45,6 +45,8 @@ def guarded(behavior: Behavior, method: str) -> Behavior:
             return await behavior(request, context)
         except (grpc.aio.AbortError, asyncio.CancelledError):
             raise
+        except grpc.aio.InternalError as error:  # gRPC could not write: the client is gone, and nobody is left to tell
+            raise asyncio.CancelledError from error
         except FerserveError as error:
             await _abort(context, status_of(error), str(error), error.kind)
         except Exception:

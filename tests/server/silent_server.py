@@ -1,0 +1,24 @@
+"""A server in a process of its own whose engine never answers, which a real one cannot be made to do."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from typing import Any
+
+from ferserve.config import ServerConfig
+from ferserve.server.run import serve
+from ferserve.types import FrameResult
+
+
+class SilentEngine:
+    """Takes frames and keeps them."""
+
+    runs_on = "nothing"
+
+    def submit(self, frame: Any, options: Any) -> Future[FrameResult]:
+        return Future()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(SilentEngine(), ServerConfig(port=0, grace_s=60)))

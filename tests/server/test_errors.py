@@ -1,0 +1,92 @@
+"""How errors become statuses."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future
+from typing import Any
+
+import grpc
+import pytest
+
+from ferserve import errors
+from ferserve.errors import KIND_KEY, FerserveError
+from ferserve.server.status import STATUS_BY_KIND
+from ferserve.types import FrameResult
+from ferserve.v1 import emotion_pb2 as pb
+from tests.server.conftest import StartServer, stub_of
+
+
+def _all_kinds() -> set[str]:
+    found, waiting = set(), [FerserveError]
+    while waiting:
+        cls = waiting.pop()
+        found.add(cls.kind)
+        waiting += cls.__subclasses__()
+    return found
+
+
+def test_the_table_is_whole() -> None:
+    assert set(STATUS_BY_KIND) == _all_kinds()
+
+
+def test_the_table_says_what_clients_rely_on() -> None:
+    code = grpc.StatusCode
+    assert STATUS_BY_KIND[errors.InvalidFrameError.kind] is code.INVALID_ARGUMENT
+    assert STATUS_BY_KIND[errors.StreamProtocolError.kind] is code.INVALID_ARGUMENT
+    assert STATUS_BY_KIND[errors.ModelNotFoundError.kind] is code.NOT_FOUND
+    assert STATUS_BY_KIND[errors.ModelNotReadyError.kind] is code.UNAVAILABLE
+    assert STATUS_BY_KIND[errors.OverloadedError.kind] is code.RESOURCE_EXHAUSTED
+    assert STATUS_BY_KIND[errors.FrameDeadlineError.kind] is code.DEADLINE_EXCEEDED
+
+
+class _FailingEngine:
+    """Stands in for an engine with a defect, which a real one cannot be made to have."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def submit(self, frame: Any, options: Any) -> Future[FrameResult]:
+        future: Future[FrameResult] = Future()
+        future.set_exception(self._error)
+        return future
+
+    def models(self) -> Any:
+        raise self._error
+
+
+@pytest.mark.parametrize("cls", [c for c in FerserveError.__subclasses__() if c is not errors.RemoteError])
+async def test_each_error_arrives_with_its_status_its_kind_and_its_words(
+    start_server: StartServer, cls: type[FerserveError]
+) -> None:
+    async with stub_of(await start_server(_FailingEngine(cls("x must be y, got ü")))) as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=b"x")))
+    assert failure.value.code() is STATUS_BY_KIND[cls.kind]
+    assert failure.value.details() == "x must be y, got ü"
+    assert dict(failure.value.trailing_metadata())[KIND_KEY] == cls.kind
+
+
+async def test_an_unknown_error_tells_the_client_an_id_and_the_log_everything(
+    start_server: StartServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = await start_server(_FailingEngine(RuntimeError("the password is swordfish")))
+    async with stub_of(address) as stub:
+        with caplog.at_level(logging.ERROR), pytest.raises(grpc.aio.AioRpcError) as failure:
+            await stub.ListModels(pb.ListModelsRequest())
+    details = failure.value.details()
+    assert failure.value.code() is grpc.StatusCode.INTERNAL
+    assert details.startswith("internal error (id ")
+    assert "swordfish" not in details
+    (record,) = [r for r in caplog.records if r.name.startswith("ferserve")]
+    assert details.removeprefix("internal error (id ").removesuffix(")") in record.getMessage()
+    assert record.exc_info is not None
+    assert "swordfish" in str(record.exc_info[1])
+
+
+async def test_a_very_long_message_still_arrives(start_server: StartServer) -> None:
+    async with stub_of(await start_server(_FailingEngine(errors.InvalidFrameError("x" * 100_000)))) as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=b"x")))
+    assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.value.details().startswith("xxx")

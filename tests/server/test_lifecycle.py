@@ -1,0 +1,126 @@
+"""Start, drain and stop, inside a process and as one."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+
+from ferserve.config import ServerConfig
+from ferserve.engine import Engine
+from ferserve.errors import KIND_KEY, ConfigError
+from ferserve.server import Server
+from ferserve.v1 import emotion_pb2 as pb
+from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
+from tests.server.process import ServerProcess, serve_command
+
+
+async def test_a_drain_answers_what_it_took_and_then_says_goodbye(engine: Engine) -> None:
+    server = Server(engine, ServerConfig(port=0, grace_s=20))
+    address = await server.start()
+    async with stub_of(address) as stub:
+        stream, silent = RawStream(stub), stub.ClassifyStream()
+        await stream.open(delivery=pb.DELIVERY_EVERY)
+        await silent.wait_for_connection()
+        unary = stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=astronaut_jpeg())))
+        for frame_id in (1, 2, 3):
+            await stream.send(frame_id)
+        assert (await stream.receive()).frame_id == 1
+        started = time.monotonic()
+        stopping = asyncio.ensure_future(server.stop())
+        answered = [1]
+        with pytest.raises(grpc.aio.AioRpcError) as goodbye:
+            await _collect(stream, answered)
+        assert goodbye.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert dict(goodbye.value.trailing_metadata())[KIND_KEY] == "model_not_ready"
+        assert answered == [1, 2, 3][: len(answered)]
+        assert len((await unary).result.faces.faces) == 1
+        await stopping
+        assert time.monotonic() - started < 10, "nothing was left to wait for"
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.ListModels(pb.ListModelsRequest())
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def _collect(stream: RawStream, answered: list[int]) -> None:
+    while True:
+        answered.append((await stream.receive()).frame_id)
+
+
+async def test_a_taken_port_is_a_configuration_error(engine: Engine, address: str) -> None:
+    port = int(address.rpartition(":")[2])
+    with pytest.raises(ConfigError, match=rf"must be a free address of this machine, got 127\.0\.0\.1:{port}"):
+        await Server(engine, ServerConfig(port=port)).start()
+
+
+async def test_a_foreign_host_is_a_configuration_error(engine: Engine) -> None:
+    with pytest.raises(ConfigError, match="must be a free address"):
+        await Server(engine, ServerConfig(host="203.0.113.1", port=0)).start()
+
+
+async def test_ipv6(engine: Engine) -> None:
+    server = Server(engine, ServerConfig(host="::1", port=0))
+    address = await server.start()
+    assert address.startswith("[::1]:")
+    async with stub_of(address) as stub:
+        assert (await stub.ListModels(pb.ListModelsRequest())).models
+    await server.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_process_says_when_it_is_ready_and_stops_on_a_signal(model_dir: Path, number: signal.Signals) -> None:
+    with ServerProcess(serve_command(model_dir)) as server:
+        assert server.ready_line.startswith("ferserve ready on 127.0.0.1:")
+        assert "brightness 1" in server.ready_line
+        assert "ONNX Runtime" in server.ready_line
+        async with stub_of(server.address) as stub:
+            stream = RawStream(stub)
+            await stream.open()
+            await stream.send(1)
+            assert len((await stream.receive()).faces.faces) == 1
+            server.process.send_signal(number)
+            with pytest.raises(grpc.aio.AioRpcError) as goodbye:
+                await stream.receive()
+            assert goodbye.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert await asyncio.to_thread(server.wait) == 0
+        assert server.rest() == ("", "")
+
+
+async def test_a_second_signal_stops_at_once() -> None:
+    """The first one waits for an answer that never comes, and would do so for a minute."""
+    with ServerProcess([sys.executable, "-m", "tests.server.silent_server"]) as server:
+        async with stub_of(server.address) as stub:
+            call = stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=b"x")))
+            await asyncio.sleep(0.5)  # until the call has arrived
+            server.process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(1)
+            assert server.process.poll() is None
+            server.process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(server.wait) == 0
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port", "70000"], "server.port must be from 0 to 65535, got 70000"),
+        (["--model", "nobody"], "got 'nobody'"),
+        (["--threads", "-1"], "engine.threads must be from 0 to 1024, got -1"),
+        (["--config", "/nowhere.toml"], "config file must be readable"),
+    ],
+)
+def test_wrong_configuration_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ferserve", "serve", *arguments], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""

@@ -1,0 +1,68 @@
+"""What one client may ask for, and what it is told beyond that."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from ferserve.errors import KIND_KEY, OverloadedError
+from ferserve.server.limits import StreamLimit, client_address
+from ferserve.v1 import emotion_pb2 as pb
+from tests.server.conftest import RawStream, StartServer, stub_of
+
+
+async def test_streams_a_client_are_limited_and_a_closed_one_counts_no_more(start_server: StartServer) -> None:
+    async with stub_of(await start_server(max_streams_per_client=2)) as stub:
+        first, second = RawStream(stub), RawStream(stub)
+        await first.open()
+        await second.open()
+        third = stub.ClassifyStream()
+        await third.write(pb.ClassifyStreamRequest(config=pb.StreamConfig()))
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await third.read()
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "at most 2 a client" in failure.value.details()
+        assert dict(failure.value.trailing_metadata())[KIND_KEY] == "overloaded"
+        await first.finish()
+        fourth = RawStream(stub)
+        await fourth.open()
+        await fourth.finish()
+        await second.finish()
+
+
+def test_clients_are_counted_by_address_without_port() -> None:
+    limit = StreamLimit(1)
+    with (
+        limit.hold("ipv4:10.0.0.1:1000"),
+        limit.hold("ipv4:10.0.0.2:1000"),
+        pytest.raises(OverloadedError, match=r"from 10\.0\.0\.1"),
+        limit.hold("ipv4:10.0.0.1:2000"),
+    ):
+        pass
+    with limit.hold("ipv4:10.0.0.1:3000"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [("ipv4:10.0.0.1:80", "10.0.0.1"), ("ipv6:%5B::1%5D:80", "%5B::1%5D"), ("unix:/run/x", "unix:/run/x")],
+)
+def test_addresses_of_peers(peer: str, address: str) -> None:
+    assert client_address(peer) == address
+
+
+async def test_a_message_over_the_limit_is_refused_and_the_next_one_answered(start_server: StartServer) -> None:
+    async with stub_of(await start_server(max_message_bytes=10_000)) as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=bytes(20_000))))
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        raw = pb.RawImage(format=pb.PIXEL_FORMAT_GRAY8, width=80, height=80, data=bytes(6400))
+        response = await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(raw=raw)))
+        assert response.result.WhichOneof("outcome") == "faces"
+
+
+async def test_frames_of_the_size_of_4k_fit_by_default(address: str) -> None:
+    async with stub_of(address) as stub:
+        raw = pb.RawImage(format=pb.PIXEL_FORMAT_BGR24, width=3840, height=2160, data=bytes(3840 * 2160 * 3))
+        response = await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(raw=raw)))
+        assert (response.result.width, response.result.height) == (3840, 2160)
