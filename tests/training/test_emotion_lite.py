@@ -1,0 +1,251 @@
+"""The emotion_lite recipe on tiny sets: targets, augmentation, training that learns, resumes, exports and is judged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("keras", reason="training needs the training extra")
+pytest.importorskip("onnx", reason="training needs the training extra")
+
+from ferserve.labels import FER2013, FERPLUS
+from training import __main__ as command
+from training.emotion.augment import NONE, Augmentation, augment_batch, normalise
+from training.emotion.calibrate import expected_calibration_error, fit_temperature, softmax
+from training.emotion.fit import FitOptions, learning_rate, predict_logits
+from training.emotion.job import train_model
+from training.emotion.quantize import quantize
+from training.emotion.refine import refine_targets
+from training.emotion.release import release
+from training.emotion.samples import Samples, load_samples, make_targets
+from training.emotion.scores import score, wilson_interval
+from training.emotion.served import ServedModel
+from training.errors import DataError, TrainingError
+from training.evaluate import evaluate, load_labelled
+from training.models.emotion_lite import HEADS, LITE, Stage, build_model, count_macs, split_heads
+
+TINY = (Stage(16, 2), Stage(16, 2, pairs=1))
+RECIPE_FILE = Path(command.__file__).parent / "recipes" / "emotion_lite.py"
+Arrays = dict[str, NDArray[Any]]
+
+
+def make_faces(rows: int) -> Arrays:
+    """A set in the layout of the real file: bright bars whose distance tells the class, and noise."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 7, rows).astype(np.uint8)
+    images = rng.integers(0, 60, (rows, 48, 48)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[:: 2 + int(label)] = 230
+    votes = np.zeros((rows, 10), np.uint8)
+    votes[np.arange(rows), np.array([4, 5, 6, 1, 3, 2, 0])[labels]] = 8
+    votes[:, 8] = 2
+    near = np.zeros(rows, np.bool_)
+    usage = (np.arange(rows) % 3 == 0).astype(np.uint8)
+    return {
+        "images": images, "labels": labels, "ferplus_votes": votes, "usage": usage,
+        "near_private_test": near, "near_public_test": near.copy(),
+    }  # fmt: skip
+
+
+def as_samples(arrays: Arrays) -> Samples:
+    return Samples(arrays["images"], arrays["labels"].astype(int), arrays["ferplus_votes"].astype(int))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("fer2013") / "faces.npz"
+    np.savez(path, **make_faces(480))
+    return path
+
+
+@pytest.fixture(scope="module")
+def released(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny network's files, trained for a moment."""
+    out = tmp_path_factory.mktemp("released")
+    train, test = load_samples(data)
+    options = FitOptions(epochs=8, batch_size=32, peak_rate=0.05, ema=0.9, meet_every=1, augmentation=NONE)
+    model = train_model(TINY, train.images, make_targets(train), test, options, out)
+    release(model, TINY, test, data, RECIPE_FILE, out)
+    return out
+
+
+def test_rows_that_would_cheat_or_mislead_are_left_out(tmp_path: Path) -> None:
+    arrays = make_faces(30)
+    arrays["usage"][:] = 0
+    arrays["near_private_test"][0] = arrays["near_public_test"][1] = True
+    arrays["images"][2] = 7
+    arrays["ferplus_votes"][3] = [2, 0, 0, 0, 0, 0, 0, 0, 0, 8]
+    arrays["usage"][4] = 1
+    np.savez(tmp_path / "faces.npz", **arrays)
+    train, test = load_samples(tmp_path / "faces.npz")
+    assert len(test) == 1
+    np.testing.assert_array_equal(train.images, arrays["images"][5:])
+
+
+def test_targets_are_vote_shares_smoothed_labels_and_clarity() -> None:
+    votes = np.array([[6, 2, 0, 0, 0, 0, 0, 0, 1, 1]])
+    targets = split_heads(make_targets(Samples(np.zeros((1, 48, 48), np.uint8), np.array([3]), votes)))
+    np.testing.assert_allclose(targets["emotion"], [[0.75, 0.25, 0, 0, 0, 0, 0, 0]])
+    assert targets["emotion_fer2013"].argmax() == FER2013.index("happy")
+    np.testing.assert_allclose(targets["clarity"], [[0.8, 0.2]], rtol=1e-6)
+    assert all(np.isclose(target.sum(), 1) for target in targets.values())
+
+
+def test_targets_of_a_row_without_an_emotion_vote_are_even() -> None:
+    votes = np.array([[0] * 8 + [10, 0]])
+    targets = split_heads(make_targets(Samples(np.zeros((1, 48, 48), np.uint8), np.array([0]), votes)))
+    np.testing.assert_allclose(targets["emotion"], np.full((1, 8), 1 / 8))
+    np.testing.assert_allclose(targets["clarity"], [[0, 1]])
+
+
+def test_no_augmentation_only_mirrors() -> None:
+    images = make_faces(16)["images"]
+    pixels, _ = augment_batch(images, np.eye(17, dtype=np.float32)[:16], NONE, np.random.default_rng(0))
+    for image, got in zip(images, pixels, strict=True):
+        straight, mirrored = normalise(image[None])[0], normalise(image[None, :, ::-1])[0]
+        assert np.allclose(got, straight, atol=1e-5) or np.allclose(got, mirrored, atol=1e-5)
+
+
+def test_augmentation_is_repeatable_and_keeps_targets_distributions() -> None:
+    samples = as_samples(make_faces(32))
+    targets = make_targets(samples)
+    first = augment_batch(samples.images, targets, Augmentation(), np.random.default_rng(3))
+    again = augment_batch(samples.images, targets, Augmentation(), np.random.default_rng(3))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert np.isfinite(first[0]).all()
+    for head in split_heads(first[1]).values():
+        np.testing.assert_allclose(head.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_rate_rises_then_falls_to_zero() -> None:
+    options = FitOptions(peak_rate=0.1, warmup=0.1)
+    rates = [learning_rate(step, 100, options) for step in range(100)]
+    assert rates.index(max(rates)) == pytest.approx(10, abs=1)
+    assert max(rates) == pytest.approx(0.1)
+    assert rates[-1] < 1e-4
+
+
+def test_bundled_network_is_within_its_budget() -> None:
+    assert build_model(LITE).count_params() <= 1_500_000
+    assert count_macs(LITE) <= 40e6
+
+
+def test_an_interrupted_run_goes_on_and_refined_targets_stay_distributions(data: Path, tmp_path: Path) -> None:
+    train, test = load_samples(data)
+    targets = make_targets(train)
+    train_model(TINY, train.images, targets, test, FitOptions(epochs=1, batch_size=32, meet_every=4), tmp_path)
+    model = train_model(TINY, train.images, targets, test, FitOptions(epochs=2, batch_size=32), tmp_path)
+    with np.load(tmp_path / "state.npz") as state:
+        history = json.loads(str(state["meta"]))["history"]
+    assert [record["epoch"] for record in history] == [1, 2]
+    for head in split_heads(refine_targets(model, train, targets, 0.3)).values():
+        np.testing.assert_allclose(head.sum(axis=1), 1, rtol=1e-4)
+    assert refine_targets(model, train, targets, 0.0) is targets
+
+
+def test_temperature_recovers_the_one_that_was_taken_away() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20000, 5))
+    labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)  # samples of the softmax (Gumbel's trick)
+    assert fit_temperature(logits * 3, labels) == pytest.approx(3, rel=0.05)
+
+
+def test_calibration_error_of_a_known_case() -> None:
+    confidence, correct = np.array([0.95, 0.95, 0.55, 0.55]), np.array([True, True, True, False])
+    assert expected_calibration_error(confidence, correct) == pytest.approx(0.05)
+
+
+def test_softmax_sums_to_one_on_large_logits() -> None:
+    np.testing.assert_allclose(softmax(np.array([[1e4, 0.0]])), [[1, 0]])
+
+
+def test_scores_agree_with_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(1)
+    truth, probabilities = rng.integers(0, 7, 300), rng.dirichlet(np.ones(7), 300)
+    got, said = score(probabilities, truth, FER2013), probabilities.argmax(axis=1)
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(truth, said, zero_division=0)
+    np.testing.assert_allclose([entry.precision for entry in got.per_class.values()], precision)
+    np.testing.assert_allclose([entry.recall for entry in got.per_class.values()], recall)
+    np.testing.assert_allclose([entry.f1 for entry in got.per_class.values()], f1)
+    np.testing.assert_array_equal(got.confusion, metrics.confusion_matrix(truth, said))
+    assert got.accuracy_ci95[0] < got.accuracy < got.accuracy_ci95[1]
+    assert wilson_interval(50, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+
+
+def test_a_tiny_network_learns_and_its_file_says_what_it_is(released: Path, data: Path) -> None:
+    model = ServedModel(released / "emotion-lite.onnx")
+    assert model.spec.heads[0].name == "emotion"
+    assert model.spec.heads[0].labels == FERPLUS
+    assert [head.name for head in model.spec.heads] == list(HEADS)
+    assert model.spec.metrics["fer2013/public_test/accuracy"] > 0.9
+    found = evaluate(model.path, data, "ferplus", flip=True, seconds=0.0)
+    assert found.scores.rows == 160
+    assert found.scores.accuracy > 0.9
+
+
+def test_int8_answers_almost_as_float_does(released: Path, data: Path) -> None:
+    train, test = load_samples(data)
+    source, target = released / "emotion-lite.onnx", released / "emotion-lite-int8.onnx"
+    quantize(source, target, train.images[:64])
+    exact, small = ServedModel(source), ServedModel(target)
+    assert small.spec.name == "emotion-lite-int8"
+    rows = exact.rows(test.images)
+    head = exact.spec.heads[0]
+    assert np.abs(exact.probabilities(rows, head) - small.probabilities(rows, head)).max() < 0.1
+
+
+def test_evaluate_prints_one_json_object(released: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(released / "emotion-lite.onnx")
+    assert command.main(["evaluate", model, "--data", str(data), "--head", "fer2013", "--flip", "--json"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert {"accuracy", "accuracy_ci95", "per_class", "ece", "images_per_second", "flip_consistency"} <= set(value)
+    assert set(value["per_class"]) == set(FER2013)
+    assert value["images_per_second"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.pop("ferplus_votes"), "arrays must hold 'ferplus_votes'"),
+        (lambda a: a.update(images=a["images"].astype(np.float32)), "images must be uint8"),
+        (lambda a: a.update(ferplus_votes=a["ferplus_votes"][1:]), "must have 30 rows"),
+        (lambda a: a.update(ferplus_votes=np.tile(np.eye(10, dtype=np.uint8)[8], (30, 1))), "at least one row"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named(tmp_path: Path, change: Callable[[Arrays], None], message: str) -> None:
+    arrays = make_faces(30)
+    change(arrays)
+    np.savez(tmp_path / "faces.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        load_labelled(tmp_path / "faces.npz", "ferplus")
+
+
+def test_a_broken_file_and_a_missing_head_are_named(released: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.npz").write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(DataError, match="whole npz"):
+        load_labelled(tmp_path / "cut.npz", "fer2013")
+    model = ServedModel(released / "emotion-lite.onnx")
+    object.__setattr__(model.spec, "heads", model.spec.heads[:1])
+    with pytest.raises(TrainingError, match="labels of fer2013"):
+        model.head("fer2013")
+
+
+def test_splits_follow_usage(data: Path) -> None:
+    assert len(load_labelled(data, "fer2013").truth) == 160
+    assert len(load_labelled(data, "fer2013", "train").truth) == 320
+    assert len(load_labelled(data, "fer2013", "all").truth) == 480
+
+
+def test_logits_are_the_same_however_they_are_batched(data: Path) -> None:
+    _, test = load_samples(data)
+    model = build_model(TINY)
+    whole = predict_logits(model, test.images, exact=True)
+    parts = predict_logits(model, test.images, exact=True, batch_size=7)
+    np.testing.assert_allclose(whole, parts, atol=1e-5)

@@ -1,0 +1,50 @@
+"""Temperature scaling: one number per head that makes confidence mean what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Logits = NDArray[np.floating[Any]]
+
+
+def expected_calibration_error(confidence: Logits, correct: NDArray[np.bool_], bins: int = 15) -> float:
+    """Mean gap between confidence (N,) and accuracy over equally wide bins, weighted by their rows.
+
+    Guo et al. 2017, arXiv:1706.04599, eq. 3.
+    """
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    rows = np.bincount(index, minlength=bins)
+    sums = np.bincount(index, weights=confidence, minlength=bins)
+    hits = np.bincount(index, weights=correct.astype(float), minlength=bins)
+    return float(np.abs(sums - hits).sum() / max(rows.sum(), 1))
+
+
+def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
+    """The temperature with the least negative log likelihood of ``labels`` (N,) under ``logits`` (N, K).
+
+    Guo et al. 2017, arXiv:1706.04599, section 4.2. The likelihood has one minimum in 1 / temperature, so bisection of
+    its derivative finds it.
+    """
+    wanted = logits[np.arange(len(labels)), labels]
+
+    def slope(inverse: float) -> float:
+        scaled = logits * inverse
+        weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        return float(((weights * logits).sum(axis=1) - wanted).mean())
+
+    low, high = 0.02, 50.0
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if slope(middle) > 0 else (middle, high)
+    return float(1 / (low * high) ** 0.5)
+
+
+def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float32]:
+    """Probabilities (N, K) of logits divided by ``temperature``."""
+    scaled = logits / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)

@@ -1,0 +1,241 @@
+"""The training loop: Nesterov SGD on a one-cycle schedule, averaged weights, checkpoints that survive a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from training.emotion.augment import Augmentation, augment_batch, normalise
+from training.emotion.peers import ALONE, Peers
+from training.models.emotion_lite import HEADS, split_heads
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Everything that decides how a run goes, next to the data and the network."""
+
+    epochs: int = 40
+    batch_size: int = 128
+    peak_rate: float = 0.1
+    warmup: float = 0.08
+    """Part of the steps over which the rate rises."""
+    weight_decay: float = 5e-3
+    """Per step, times the rate (decoupled: Loshchilov & Hutter 2019, arXiv:1711.05101)."""
+    ema: float = 0.998
+    """Decay of the averaged weights per step (Polyak & Juditsky 1992); what is saved and exported."""
+    head_weights: tuple[float, ...] = (1.0, 1.0, 0.2)
+    """Loss weights in the order of the heads."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    meet_every: int = 16
+    """Steps between meetings: peers average their weights, and the averaged weights follow."""
+    judge_every: int = 1
+    """Epochs between measurements."""
+    calm_epochs: int = 0
+    """Last epochs without mixup and erasing, so that training ends on images as they are served."""
+    seed: int = 1
+
+
+def head_loss(weights: tuple[float, ...]) -> Callable[[Any, Any], Any]:
+    """Weighted sum of the heads' cross-entropies between (N, 17) distributions and logits."""
+
+    def loss(targets: Any, logits: Any) -> Any:
+        wanted, given = split_heads(targets), split_heads(ops.cast(logits, "float32"))
+        terms = [
+            weight * -ops.sum(wanted[name] * ops.log_softmax(given[name], axis=-1), axis=-1)
+            for name, weight in zip(HEADS, weights, strict=True)
+        ]
+        return sum(terms[1:], terms[0])
+
+    return loss
+
+
+def learning_rate(step: int, steps: int, options: FitOptions) -> float:
+    """Linear warm-up, then half a cosine down to zero (Loshchilov & Hutter 2017, arXiv:1608.03983)."""
+    warm = max(1, int(steps * options.warmup))
+    if step < warm:
+        return options.peak_rate * (step + 1) / warm
+    return options.peak_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def batches(
+    images: NDArray[np.uint8], targets: Floats, epoch: int, options: FitOptions, peers: Peers = ALONE
+) -> Iterator[tuple[Floats, Floats]]:
+    """A peer's share of one epoch in augmented batches, made in a thread ahead of their use; seeded by run and epoch.
+
+    Every peer gets the same number of whole batches; the rows left over come up in other epochs.
+    """
+    order = np.random.default_rng((options.seed, epoch)).permutation(len(images))
+    order = order[peers.rank : len(order) - len(order) % (options.batch_size * peers.count) : peers.count]
+    rng = np.random.default_rng((options.seed, epoch, peers.rank))
+    recipe = options.augmentation
+    if epoch >= options.epochs - options.calm_epochs:
+        recipe = Augmentation(**{**asdict(recipe), "mixup": 0.0, "erase": 0.0})
+    ready: queue.Queue[tuple[Floats, Floats] | BaseException | None] = queue.Queue(maxsize=8)
+
+    def produce() -> None:
+        try:
+            for start in range(0, len(order), options.batch_size):
+                rows = order[start : start + options.batch_size]
+                ready.put(augment_batch(images[rows], targets[rows], recipe, rng))
+            ready.put(None)
+        except BaseException as error:
+            ready.put(error)
+
+    threading.Thread(target=produce, daemon=True).start()
+    while (item := ready.get()) is not None:
+        if isinstance(item, BaseException):
+            raise item
+        yield item
+
+
+def fast_arithmetic() -> contextlib.AbstractContextManager[Any]:
+    """bfloat16 convolutions where the backend is torch (weights, sums and statistics stay float32)."""
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    context: contextlib.AbstractContextManager[Any] = torch.autocast("cpu", torch.bfloat16)
+    return context
+
+
+def read_arrays(variables: Sequence[Any]) -> list[Floats]:
+    """Copies of Keras variables as arrays, on any backend."""
+    if keras.backend.backend() == "torch":
+        return [variable.value.detach().cpu().numpy().copy() for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
+
+
+class Trainer:
+    """One run: a model, its averaged weights, and a folder that holds both."""
+
+    def __init__(self, model: keras.Model, out: Path, options: FitOptions, peers: Peers = ALONE) -> None:
+        self.model, self.out, self.options, self.peers = model, out, options, peers
+        self.epoch = 0
+        self.history: list[dict[str, float]] = []
+        optimizer = keras.optimizers.SGD(
+            0.0, momentum=0.9, nesterov=True, weight_decay=options.weight_decay, global_clipnorm=10.0
+        )
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+        model.compile(optimizer, head_loss(options.head_weights), jit_compile=False)
+        self.average = read_arrays(model.weights)
+        out.mkdir(parents=True, exist_ok=True)
+
+    def run(self, images: NDArray[np.uint8], targets: Floats, judge: Callable[[keras.Model], dict[str, float]]) -> None:
+        """Train up to ``options.epochs``; ``judge`` measures the averaged weights after an epoch."""
+        while self.epoch < self.options.epochs:
+            began = time.monotonic()
+            record = {"epoch": self.epoch + 1, "loss": self._train_epoch(images, targets)}
+            self.epoch += 1
+            if self.peers.rank:
+                continue
+            if self.epoch % self.options.judge_every == 0 or self.epoch == self.options.epochs:
+                record |= self.judge_average(judge)
+            record["seconds"] = time.monotonic() - began
+            self.history.append(record)
+            print(json.dumps({k: round(v, 4) for k, v in record.items()}), flush=True)
+            self.save()
+
+    def _train_epoch(self, images: NDArray[np.uint8], targets: Floats) -> float:
+        """One pass over this peer's rows; returns the mean loss."""
+        steps_an_epoch = len(images) // (self.options.batch_size * self.peers.count)
+        steps = steps_an_epoch * self.options.epochs
+        losses = []
+        for i, (x, y) in enumerate(batches(images, targets, self.epoch, self.options, self.peers)):
+            step = self.epoch * steps_an_epoch + i
+            self.model.optimizer.learning_rate = learning_rate(step, steps, self.options)
+            with fast_arithmetic():
+                losses.append(float(self.model.train_on_batch(x, y)))
+            if (step + 1) % self.options.meet_every == 0:
+                self._meet(step)
+        return float(np.mean(losses))
+
+    def _meet(self, step: int) -> None:
+        """Average weights and momenta with the peers, then move the averaged weights.
+
+        Early on these follow faster, so that they forget the start.
+        """
+        weights = read_arrays(self.model.weights)
+        if self.peers.count > 1:
+            momenta = self.model.optimizer.variables[2:]
+            met = self.peers.average([*weights, *read_arrays(momenta)])
+            weights = met[: len(weights)]
+            self.model.set_weights(weights)
+            for variable, value in zip(momenta, met[len(weights) :], strict=True):
+                variable.assign(value)
+        decay = min(self.options.ema, (1 + step) / (10 + step)) ** self.options.meet_every
+        for mean, now in zip(self.average, weights, strict=True):
+            mean *= decay
+            mean += (1 - decay) * now
+
+    def judge_average(self, judge: Callable[[keras.Model], dict[str, float]]) -> dict[str, float]:
+        """What ``judge`` says of the averaged weights; the model keeps its own."""
+        own = read_arrays(self.model.weights)
+        self.model.set_weights(self.average)
+        try:
+            return judge(self.model)
+        finally:
+            self.model.set_weights(own)
+
+    def save(self) -> None:
+        """Write the whole state beside the last one, then put it in its place in one step."""
+        state = {f"w{i}": w for i, w in enumerate(read_arrays(self.model.weights))}
+        state |= {f"a{i}": w for i, w in enumerate(self.average)}
+        state |= {f"o{i}": v for i, v in enumerate(read_arrays(self.model.optimizer.variables))}
+        partial = self.out / "state.partial.npz"
+        np.savez(partial, meta=json.dumps({"epoch": self.epoch, "history": self.history}), **state)
+        os.replace(partial, self.out / "state.npz")
+
+    def resume(self) -> bool:
+        """Take up the last saved state; False where there is none."""
+        path = self.out / "state.npz"
+        if not path.exists():
+            return False
+        with np.load(path) as state:
+            meta = json.loads(str(state["meta"]))
+            count = len(self.average)
+            self.model.set_weights([state[f"w{i}"] for i in range(count)])
+            self.average = [state[f"a{i}"] for i in range(count)]
+            self.model.optimizer.build(self.model.trainable_variables)
+            for i, variable in enumerate(self.model.optimizer.variables):
+                variable.assign(state[f"o{i}"])
+        self.epoch, self.history = meta["epoch"], meta["history"]
+        return True
+
+
+def predict_logits(
+    model: keras.Model, images: NDArray[np.uint8], flip: bool = False, exact: bool = False, batch_size: int = 256
+) -> Floats:
+    """(N, 17) logits of (N, 48, 48) luma; with ``flip`` the mean of both mirror images, ``exact`` in float32."""
+    rows = []
+    for start in range(0, len(images), batch_size):
+        chunk = images[start : start + batch_size]
+        views = [chunk, chunk[:, :, ::-1]] if flip else [chunk]
+        with contextlib.nullcontext() if exact else fast_arithmetic(), _no_gradients():
+            parts = [ops.convert_to_numpy(ops.cast(model(normalise(v), training=False), "float32")) for v in views]
+        rows.append(np.mean(parts, axis=0))
+    return np.concatenate(rows)
+
+
+def _no_gradients() -> contextlib.AbstractContextManager[Any]:
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    context: contextlib.AbstractContextManager[Any] = torch.no_grad()
+    return context

@@ -1,0 +1,68 @@
+"""One training job from arrays to averaged weights on disk, by one process or by several together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from training.emotion.fit import FitOptions, Floats, Trainer
+from training.emotion.judge import public_test_judge
+from training.emotion.peers import Peers, together
+from training.emotion.samples import Samples
+from training.models.emotion_lite import Stage, build_model
+
+
+def train_model(
+    stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: Samples, options: FitOptions, out: Path,
+    processes: int = 1, start: Sequence[Floats] | None = None,
+) -> keras.Model:  # fmt: skip
+    """Train (or go on where ``out`` holds an unfinished run) and return the model with its averaged weights.
+
+    ``images`` (N, 48, 48) luma and ``targets`` (N, 17); ``test`` is measured on the way; ``start`` are weights to
+    begin with in place of random ones.
+    """
+    model = build_model(stages)
+    trainer = Trainer(model, out, options)
+    if not trainer.resume() or trainer.epoch < options.epochs:
+        numbers = 2 * model.count_params()
+        together(processes, numbers, _work, stages, images, targets, test, options, out, start)
+        trainer.resume()
+    model.set_weights(trainer.average)
+    return model
+
+
+def _work(
+    peers: Peers, stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: Samples,
+    options: FitOptions, out: Path, start: Sequence[Floats] | None,
+) -> None:  # fmt: skip
+    """What each process does."""
+    if peers.count > 1:
+        _use_one_thread()
+    # All start from the same weights; only dropout and augmentation differ.
+    keras.utils.set_random_seed(options.seed)
+    model = build_model(stages)
+    if start is not None:
+        model.set_weights(start)
+    keras.utils.set_random_seed(options.seed + 1000 * peers.rank)
+    trainer = Trainer(model, out, options, peers)
+    trainer.resume()
+    trainer.run(images, targets, public_test_judge(test))
+
+
+def _use_one_thread() -> None:
+    """As many processes as there are cores to use, each on one thread."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(1)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)

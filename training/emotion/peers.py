@@ -1,0 +1,75 @@
+"""Processes that train one network together: each on its own rows, their weights averaged every few steps.
+
+On a CPU that others use too, threads that meet after every layer wait for the slowest all the time; processes that
+meet every few seconds do not (measured: docs/emotion-lite.md). The method is local SGD (Stich 2019, arXiv:1805.09767,
+algorithm 1).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PATIENCE_S = 1800.0
+"""How long one waits for the others before it gives up; the machine may be busy."""
+
+
+@dataclass(frozen=True)
+class Peers:
+    """One process's place among ``count`` that share memory."""
+
+    rank: int
+    count: int
+    barrier: Any
+    memory: Any
+
+    def average(self, arrays: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """The mean of every peer's ``arrays``, which have the same shapes everywhere; all must call it."""
+        if self.count == 1:
+            return list(arrays)
+        shared = np.frombuffer(self.memory, np.float32).reshape(self.count, -1)
+        flat = np.concatenate([array.ravel() for array in arrays])
+        shared[self.rank, : flat.size] = flat
+        self.barrier.wait(PATIENCE_S)
+        mean = shared[:, : flat.size].mean(axis=0)
+        self.barrier.wait(PATIENCE_S)
+        parts = np.split(mean, np.cumsum([array.size for array in arrays])[:-1])
+        return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
+
+
+ALONE = Peers(0, 1, None, None)
+
+
+def together(count: int, numbers: int, work: Callable[..., None], *arguments: Any) -> None:
+    """Run ``work(peers, *arguments)`` in ``count`` processes that can average up to ``numbers`` floats.
+
+    ``work`` must be importable. Raises RuntimeError where a process fails; the others are ended then.
+    """
+    if count == 1:
+        work(ALONE, *arguments)
+        return
+    context = multiprocessing.get_context("spawn")
+    barrier, memory = context.Barrier(count), context.RawArray("f", count * numbers)
+    places = [Peers(rank, count, barrier, memory) for rank in range(count)]
+    workers = [context.Process(target=work, args=(place, *arguments)) for place in places]
+    for worker in workers:
+        worker.start()
+    try:
+        while any(worker.is_alive() for worker in workers):
+            for worker in workers:
+                worker.join(0.5)
+            if any(worker.exitcode for worker in workers):
+                break
+    finally:
+        for worker in workers:
+            if worker.is_alive():
+                worker.terminate()
+            worker.join()
+    failed = [rank for rank, worker in enumerate(workers) if worker.exitcode]
+    if failed:
+        raise RuntimeError(f"training processes must end with 0, got another code from {failed}; their output says why")

@@ -1,0 +1,77 @@
+"""FER2013 joined with FER+ votes, as arrays ready for training: which rows are kept, and what the targets are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+TRAIN, PUBLIC_TEST = 0, 1
+NOT_A_FACE = 9
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows of the set, in one order."""
+
+    images: NDArray[np.uint8]
+    """(N, 48, 48) luma."""
+    labels: NDArray[np.int64]
+    """(N,) FER2013 labels, 0 to 6."""
+    votes: NDArray[np.int64]
+    """(N, 10) FER+ votes: the eight emotions, unknown, not a face."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Samples:
+        """The given rows as a new set."""
+        return Samples(self.images[rows], self.labels[rows], self.votes[rows])
+
+
+def load_samples(path: Path) -> tuple[Samples, Samples]:
+    """Read ``path`` (.npz) and return (training rows that may be used, all PublicTest rows).
+
+    Left out of training: copies and near copies of test images, constant images, and rows that most taggers called
+    not a face.
+    """
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    everything = Samples(arrays["images"], arrays["labels"].astype(np.int64), arrays["ferplus_votes"].astype(np.int64))
+    usage = arrays["usage"]
+    keep = usage == TRAIN
+    for flag in ("near_private_test", "near_public_test"):
+        if flag in arrays:
+            keep &= ~arrays[flag]
+    keep &= everything.images.reshape(len(usage), -1).std(axis=1) > 0
+    keep &= everything.votes[:, NOT_A_FACE] < 5
+    return everything.take(keep), everything.take(usage == PUBLIC_TEST)
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """How much of the labels' certainty the targets keep."""
+
+    smoothing: float = 0.1
+    """Label smoothing of the FER2013 head (Szegedy et al. 2016, arXiv:1512.00567, section 7)."""
+    soft_votes: bool = True
+    """Vote shares as the FER+ target; False takes the majority label, for the ablation."""
+
+
+def make_targets(samples: Samples, options: TargetOptions | None = None) -> Floats:
+    """(N, 17) target distributions: FER+ shares of the eight emotions, smoothed FER2013 label, clear/unclear."""
+    options = options or TargetOptions()
+    votes = samples.votes.astype(np.float32)
+    emotion = votes[:, :8].copy()
+    emotion[emotion.sum(axis=1) == 0] = 1.0
+    if not options.soft_votes:
+        emotion = np.eye(8, dtype=np.float32)[emotion.argmax(axis=1)]
+    emotion /= emotion.sum(axis=1, keepdims=True)
+    fer2013 = np.eye(7, dtype=np.float32)[samples.labels]
+    fer2013 = fer2013 * (1 - options.smoothing) + options.smoothing / 7
+    unclear = votes[:, 8:].sum(axis=1, keepdims=True) / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+    return np.concatenate([emotion, fer2013, 1 - unclear, unclear], axis=1).astype(np.float32)

@@ -1,0 +1,84 @@
+"""A model file as serving runs it: its own spec, the serving preprocessing, ONNX Runtime."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferserve.labels import LABEL_SETS
+from ferserve.model_spec import HeadSpec, ModelSpec
+from ferserve.preprocess import preprocess_batch_into
+from training.emotion.calibrate import softmax
+from training.errors import TrainingError
+from training.export import read_spec
+
+Floats = NDArray[np.float32]
+
+
+class ServedModel:
+    """An ONNX file with a :class:`ModelSpec` inside, on one thread."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        self.path = path
+        self.spec: ModelSpec = read_spec(path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def head(self, label_set: str) -> HeadSpec:
+        """The head whose labels, but for reserved ones, are those of ``label_set`` in any order."""
+        wanted = set(LABEL_SETS[label_set])
+        for head in self.spec.heads:
+            if set(head.labels) - set(head.reserved) == wanted:
+                return head
+        have = "; ".join(f"{head.name} ({', '.join(head.labels)})" for head in self.spec.heads)
+        raise TrainingError(f"{self.path}: heads must hold one with the labels of {label_set}, got {have}")
+
+    def rows(self, images: NDArray[np.uint8], boxes: Floats | None = None) -> NDArray[Any]:
+        """Input rows of (N, H, W) luma through ``ferserve.preprocess``.
+
+        ``boxes`` float32 (N, 4) are what the detector would give and get the spec's margin; without them each image is
+        a crop already, and fills the input as it is.
+        """
+        count, height, width = images.shape
+        if boxes is None:
+            # A box that becomes the whole image once the margin is added.
+            m = self.spec.input.margin
+            side = max(height, width) / (1 + 2 * m) * m
+            boxes = np.tile(np.array([side, side, width - side, height - side], np.float32), (count, 1))
+        out = np.empty((count, *self.spec.input.row_shape), self.spec.input.dtype)
+        preprocess_batch_into(list(images), "luma", list(boxes[:, None]), self.spec.input, out)
+        return out
+
+    def probabilities(self, rows: NDArray[Any], head: HeadSpec, batch_size: int = 256) -> Floats:
+        """(N, K) probabilities of one head for input rows, without its reserved labels, each row summing to 1."""
+        parts = [
+            self._session.run([head.output], {self.spec.input.name: rows[start : start + batch_size]})[0]
+            for start in range(0, len(rows), batch_size)
+        ]
+        answers = np.concatenate(parts)
+        if head.outputs == "logits":
+            answers = softmax(answers, head.temperature)
+        kept = answers[:, [k for k, label in enumerate(head.labels) if label not in head.reserved]]
+        return np.asarray(kept / kept.sum(axis=1, keepdims=True), np.float32)
+
+    def images_per_second(self, row: NDArray[Any], seconds: float = 2.0) -> float:
+        """Speed at batch 1 on one thread: the median of many short bursts."""
+        feed = {self.spec.input.name: row[:1]}
+        for _ in range(20):
+            self._session.run(None, feed)
+        bursts: list[float] = []
+        end = time.perf_counter() + seconds
+        while not bursts or time.perf_counter() < end:
+            began = time.perf_counter()
+            for _ in range(20):
+                self._session.run(None, feed)
+            bursts.append((time.perf_counter() - began) / 20)
+        return float(1 / np.median(bursts))

@@ -1,0 +1,169 @@
+"""``python -m training evaluate MODEL.onnx --data FILE.npz --head ferplus|fer2013 [--flip] [--json]``.
+
+Measures a model file as it is served: its own spec, the serving preprocessing, ONNX Runtime on one thread. FILE.npz
+holds ``images`` uint8 (N, H, W) and, by head, ``ferplus_votes`` (N, 10) or ``labels`` (N,). Where it also holds
+``usage``, training rows (0) are left out as long as others are there, unless ``--split`` asks for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferserve.labels import LABEL_SETS
+from training.emotion.scores import Scores, score
+from training.emotion.served import ServedModel
+from training.errors import DataError
+
+USAGES = ("train", "public_test", "private_test")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's figures on one file and head."""
+
+    model: str
+    data: str
+    split: str
+    head: str
+    flip: bool
+    """Whether probabilities are the mean of both mirror images."""
+    flip_consistency: float
+    """Share of images whose label stays the same when mirrored."""
+    images_per_second: float
+    """One ONNX Runtime thread, batch 1, without preprocessing."""
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images with the truth of one head."""
+
+    images: NDArray[np.uint8]
+    truth: NDArray[np.int64]
+    split: str
+
+
+def load_labelled(path: Path, label_set: str, split: str = "test") -> Labelled:
+    """Read the rows of ``split`` that have a label in ``label_set``.
+
+    ``test`` means all rows that are not training rows, or all rows where ``usage`` is missing or knows only training.
+    For ``ferplus`` the truth is the majority of the ten votes (the first in order where votes are even); rows whose
+    majority is unknown or not-a-face have none. Raises :class:`DataError`.
+    """
+    arrays = _read_arrays(path, ("images", "ferplus_votes" if label_set == "ferplus" else "labels"))
+    images = arrays["images"]
+    keep = _rows_of_split(arrays.get("usage"), len(images), split, path)
+    if label_set == "ferplus":
+        truth = arrays["ferplus_votes"].astype(np.int64).argmax(axis=1)
+        keep &= truth < len(LABEL_SETS[label_set])
+    else:
+        truth = arrays["labels"].astype(np.int64)
+        top = len(LABEL_SETS[label_set]) - 1
+        if len(truth) and not 0 <= truth.min() <= truth.max() <= top:
+            raise DataError(f"{path}: labels must be from 0 to {top}, got {truth.min()} to {truth.max()}")
+    if not keep.any():
+        raise DataError(f"{path}: split {split!r} must hold at least one row labelled for {label_set}, got none")
+    return Labelled(images[keep], truth[keep], split)
+
+
+def _read_arrays(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: data must be a whole npz file, got {error}") from None
+    for name in needed:
+        if name not in arrays:
+            raise DataError(f"{path}: arrays must hold {name!r}, got only {', '.join(sorted(arrays))}")
+        if len(arrays[name]) != len(arrays["images"]):
+            rows = f"{len(arrays['images'])} rows, one for each image"
+            raise DataError(f"{path}: {name} must have {rows}, got {len(arrays[name])}")
+    images = arrays["images"]
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise DataError(f"{path}: images must be uint8 (N, H, W), got {images.dtype} {images.shape}")
+    return arrays
+
+
+def _rows_of_split(usage: NDArray[Any] | None, count: int, split: str, path: Path) -> NDArray[np.bool_]:
+    if split == "all" or (split == "test" and (usage is None or not usage.any())):
+        return np.ones(count, np.bool_)
+    if usage is None:
+        raise DataError(f"{path}: arrays must hold 'usage' to choose split {split!r}, got none; leave --split out")
+    return usage > 0 if split == "test" else usage == USAGES.index(split)
+
+
+def evaluate(
+    model: Path, data: Path, label_set: str, flip: bool = False, split: str = "test", seconds: float = 2.0
+) -> Evaluation:
+    """Measure ``model`` on ``data``, its speed for so many ``seconds``.
+
+    Raises :class:`ferserve.errors.FerserveError` where the files do not fit each other.
+    """
+    served = ServedModel(model)
+    head = served.head(label_set)
+    rows = load_labelled(data, label_set, split)
+    straight_rows = served.rows(rows.images)
+    straight = served.probabilities(straight_rows, head)
+    mirrored = served.probabilities(served.rows(np.ascontiguousarray(rows.images[:, :, ::-1])), head)
+    same = straight.argmax(axis=1) == mirrored.argmax(axis=1)
+    labels = tuple(label for label in head.labels if label not in head.reserved)
+    order = np.array([labels.index(label) for label in LABEL_SETS[label_set]])
+    probabilities = ((straight + mirrored) / 2 if flip else straight)[:, order]
+    return Evaluation(
+        model=str(model), data=str(data), split=split, head=head.name, flip=flip, flip_consistency=float(same.mean()),
+        images_per_second=served.images_per_second(straight_rows, seconds),
+        scores=score(probabilities, rows.truth, LABEL_SETS[label_set]),
+    )  # fmt: skip
+
+
+def to_json(evaluation: Evaluation) -> str:
+    """One JSON object; the scores stand beside the rest."""
+    value = asdict(evaluation)
+    return json.dumps({**value, **value.pop("scores")})
+
+
+def to_text(evaluation: Evaluation) -> str:
+    """The same for people."""
+    scores = evaluation.scores
+    low, high = scores.accuracy_ci95
+    lines = [
+        f"{evaluation.model}, head {evaluation.head}, {scores.rows} images of {evaluation.data} ({evaluation.split})",
+        f"accuracy          {scores.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})",
+        f"macro F1          {scores.macro_f1:.3f}",
+        f"calibration error {scores.ece:.2%}",
+        f"flip consistency  {evaluation.flip_consistency:.2%}",
+        f"speed             {evaluation.images_per_second:,.0f} images/s (one thread, batch 1)",
+        f"{'class':12} {'precision':>9} {'recall':>9} {'F1':>9} {'rows':>6}",
+    ]
+    for label, entry in scores.per_class.items():
+        lines.append(f"{label:12} {entry.precision:9.3f} {entry.recall:9.3f} {entry.f1:9.3f} {entry.rows:6d}")
+    return "\n".join(lines)
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser("python -m training evaluate", description=__doc__)
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz")
+    parser.add_argument("--head", choices=tuple(LABEL_SETS), default="ferplus")
+    parser.add_argument("--split", choices=("test", "all", *USAGES), default="test")
+    parser.add_argument("--flip", action="store_true", help="average the probabilities of both mirror images")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 when it measured, :class:`FerserveError` for whoever called it otherwise."""
+    options = parse_arguments(arguments)
+    evaluation = evaluate(options.model, options.data, options.head, options.flip, options.split)
+    print(to_json(evaluation) if options.json else to_text(evaluation))
+    return 0
