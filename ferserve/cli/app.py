@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -53,6 +54,7 @@ def _root(
 
 def main() -> None:
     """Run the command of ``sys.argv`` and leave with its exit code."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said by our errors, in one line
     try:
         app(prog_name="ferserve")
     except errors.FerserveError as error:

@@ -77,4 +77,4 @@ class Summary:
 def stages(timings: Timings) -> str:
     """Stage by stage in one line, ms."""
     values = dataclasses.asdict(timings).items()
-    return ", ".join(f"{stage.removesuffix('_ms')} {value:.2f}" for stage, value in values)
+    return ", ".join(f"{stage.removesuffix('_ms')} {value:.1f}" for stage, value in values)

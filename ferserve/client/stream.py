@@ -43,7 +43,9 @@ class StreamRun:
     async def run(self) -> None:
         """Until the source is at its end and every frame is answered; raises what ended the stream before that."""
         try:
-            self._feed, live = await open_feed(self._source, self._prepare, self._max_in_flight)
+            source, self._source = self._source, ()  # a generator that only we hold ends with its feed
+            self._feed, live = await open_feed(source, self._prepare, self._max_in_flight)
+            del source
             config = converters.stream_options_to_proto(self._settled(live))
             await StreamSession(self._link, self._feed, config, self._on_model, self._emit).run()
         finally:

@@ -1,0 +1,97 @@
+"""Streams outlive their connections: the server is killed, or drained, in the middle, and comes back on its port."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ferserve
+from ferserve.errors import ServerUnavailableError
+from tests import builders
+from tests.server.process import ServerProcess, serve_command
+
+FRAMES = 60
+
+
+class _Outage:
+    """A source whose server goes away just before one of its frames and comes back a little later."""
+
+    def __init__(self, model_dir: Path, graceful: bool) -> None:
+        self.server = ServerProcess(serve_command(model_dir))
+        self._command = serve_command(model_dir, self.server.port)
+        self._graceful = graceful
+        self._restart = threading.Thread(target=self._go_and_come_back)
+
+    def frames(self) -> Iterator[np.ndarray]:
+        for number in range(FRAMES):
+            if number == FRAMES // 2:
+                self._restart.start()
+            yield builders.scene(number / 30)
+            time.sleep(0.01)
+
+    def _go_and_come_back(self) -> None:
+        if self._graceful:
+            self.server.process.terminate()
+        else:
+            self.server.process.kill()
+        self.server.process.communicate()
+        time.sleep(0.3)
+        self.server = ServerProcess(self._command)
+
+    def end(self) -> None:
+        if self._restart.is_alive():
+            self._restart.join()
+        self.server.process.kill()
+        self.server.process.communicate()
+
+
+@pytest.fixture(params=["killed", "drained"])
+def outage(model_dir: Path, request: pytest.FixtureRequest) -> Iterator[_Outage]:
+    outage = _Outage(model_dir, graceful=request.param == "drained")
+    yield outage
+    outage.end()
+
+
+def test_every_frame_gets_exactly_one_answer_across_a_restart(outage: _Outage) -> None:
+    with ferserve.Client(outage.server.address) as client:
+        results = list(client.stream(outage.frames()))
+    assert [r.frame_id for r in results] == list(range(1, FRAMES + 1))
+    assert all(r.ok for r in results)
+
+
+async def test_the_asynchronous_client_too(model_dir: Path) -> None:
+    outage = await asyncio.to_thread(_Outage, model_dir, False)
+    try:
+        async with ferserve.AsyncClient(outage.server.address) as client:
+            results = [r async for r in client.stream(outage.frames())]
+    finally:
+        await asyncio.to_thread(outage.end)
+    assert [r.frame_id for r in results] == list(range(1, FRAMES + 1))
+
+
+def test_a_server_that_stays_away_is_given_up(model_dir: Path) -> None:
+    server = ServerProcess(serve_command(model_dir))
+    with server, ferserve.Client(server.address, reconnect_s=1) as client:
+        stream = client.stream(builders.scene(i / 30) for i in range(1000))
+        assert next(stream).frame_id == 1
+        server.process.kill()
+        started = time.monotonic()
+        with pytest.raises(ServerUnavailableError, match="comes back within 1 s"):
+            list(stream)
+        assert 0.3 < time.monotonic() - started < 10
+
+
+def test_single_calls_are_tried_again_while_the_server_restarts(model_dir: Path) -> None:
+    server = ServerProcess(serve_command(model_dir))
+    with server, ferserve.Client(server.address) as client:
+        assert len(client.classify(builders.astronaut()).faces) == 1
+        server.process.kill()
+        server.process.wait()
+        with ServerProcess(serve_command(model_dir, server.port)):
+            assert len(client.classify(builders.astronaut()).faces) == 1
