@@ -24,7 +24,9 @@ kernels = Extension(
     ["ext/_kernels.pyx"],
     include_dirs=["ext"],
     depends=sorted(glob.glob("ext/*.h")),
-    extra_compile_args=["-O1", "-g"] if DEBUG else ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],
+    extra_compile_args=["-O1", "-g"]
+    if DEBUG
+    else ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],
 )
 
 setup(
