@@ -9,6 +9,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.math cimport isfinite
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint8_t
+from libc.string cimport strchr
 
 
 cdef extern from "workers.h" nogil:
@@ -107,8 +108,8 @@ cdef class View:
             PyBuffer_Release(&self.buffer)
 
 
-cdef View _view(object source, str name, bytes code, str dtype, str shape, bint writable):
-    """Hold ``source``'s buffer; ``code`` is the struct code its elements must have."""
+cdef View _view(object source, str name, bytes codes, str dtype, str shape, bint writable):
+    """Hold ``source``'s buffer; its elements must have one of the struct ``codes``."""
     cdef View view = View()
     cdef int flags = (PyBUF_STRIDED if writable else PyBUF_STRIDED_RO) | PyBUF_FORMAT
     try:
@@ -119,8 +120,7 @@ cdef View _view(object source, str name, bytes code, str dtype, str shape, bint 
         raise ValueError(f"{name} must be an array of {dtype} {shape}, got {_describe(source)}") from None
     view.held = True
     cdef const char *format = view.buffer.format
-    cdef const char *wanted = code
-    if (format == NULL and wanted[0] != b"B") or (format != NULL and (format[0] != wanted[0] or format[1] != 0)):
+    if format == NULL or format[0] == 0 or format[1] != 0 or strchr(<const char *>codes, format[0]) == NULL:
         raise ValueError(f"{name} must be {dtype} {shape}, got {_describe(source)}")
     return view
 
@@ -357,8 +357,8 @@ def letterbox_into(object luma, object out, double fill=0.0, double gain=1.0, do
     ``fill`` as it is elsewhere. Raises ValueError that names the field at fault.
     """
     cdef View source = _view(luma, "luma", b"B", "uint8", "(H, W)", False)
-    cdef bint floats = str(getattr(out, "dtype", "")) == "float32"
-    cdef View target_view = _view(out, "out", b"f" if floats else b"B", "uint8 or float32", "(h, w)", True)
+    cdef View target_view = _view(out, "out", b"Bf", "uint8 or float32", "(h, w)", True)
+    cdef bint floats = target_view.buffer.itemsize == 4
     cdef FsImage image
     cdef FsTarget target
     cdef FsJob job

@@ -72,16 +72,26 @@ static inline FsSpan fs_span(const FsAxis *axis, int j) {
     return span;
 }
 
-/* Weight of source pixel start + i; the weights of a span add up to one. */
-static inline float fs_weight(const FsAxis *axis, const FsSpan *span, int i) {
-    const int pixel = span->start + i;
-    if (span->count == 1)
-        return 1.0f;
-    if (axis->triangle)
-        return (float)(fs_triangle(axis, span->low, pixel) * span->high);
-    const double left = i == 0 ? span->low : (double)pixel;
-    const double right = i == span->count - 1 ? span->high : pixel + 1.0;
-    return (float)((right - left) * axis->inverse);
+/* Weights of source pixels from .. from + n - 1 of a span, all of whose weights add up to one. */
+static inline void fs_weights(const FsAxis *axis, const FsSpan *span, int from, int n, float *out) {
+    const int last = span->start + span->count - 1;
+    if (span->count == 1) {
+        out[0] = 1.0f;
+        return;
+    }
+    if (axis->triangle) {
+        for (int i = 0; i < n; i++)
+            out[i] = (float)(fs_triangle(axis, span->low, from + i) * span->high);
+        return;
+    }
+    const float whole = (float)axis->inverse;
+    out[0] = from == span->start ? (float)((span->start + 1 - span->low) * axis->inverse) : whole;
+    for (int i = 1; i < n - 1; i++)
+        out[i] = whole;
+    if (from + n - 1 == last)
+        out[n - 1] = (float)((span->high - last) * axis->inverse);
+    else if (n > 1)
+        out[n - 1] = whole;
 }
 
 #endif

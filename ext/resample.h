@@ -91,9 +91,8 @@ static void FS(vertical)(float *out, const uint8_t *at, const FsImage *image, co
     const uint8_t *first = at + span->start * image->row_step;
     float weights[MOST];
     if (span->count > 2 && !axis->triangle && !columns->packed) {
-        weights[0] = fs_weight(axis, span, 0);
-        weights[1] = fs_weight(axis, span, 1);
-        weights[2] = fs_weight(axis, span, span->count - 1);
+        fs_weights(axis, span, span->start, 2, weights); /* the first and the ones between */
+        fs_weights(axis, span, span->start + span->count - 1, 1, weights + 2);
         if (whole)
             FS(boxed)(out, first, image->row_step, weights, span->count, bytes, 1);
         else
@@ -103,8 +102,7 @@ static void FS(vertical)(float *out, const uint8_t *at, const FsImage *image, co
     for (int i = 0; i < span->count; i += most) {
         const int n = span->count - i < most ? span->count - i : most;
         const uint8_t *line = first + i * image->row_step;
-        for (int k = 0; k < n; k++)
-            weights[k] = fs_weight(axis, span, i + k);
+        fs_weights(axis, span, span->start + i, n, weights);
         if (columns->packed) {
             FS(pack)(packed, line, image->pixel_step, image->channels, pixels);
             line = packed;

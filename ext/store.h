@@ -35,6 +35,8 @@ static inline uint8_t fs_uint8(float value) {
 /* Puts value around the content of a letterbox; canvas lines are target->line elements apart. */
 static inline void fs_fill(void *canvas, int height, int width, const FsTarget *target, int left, int top, float value) {
     const int right = left + target->width;
+    if (target->height == height && target->width == width)
+        return;
     for (int y = 0; y < height; y++) {
         const int inside = y >= top && y < top + target->height;
         for (int x = inside && left == 0 ? right : 0; x < width; x++) {

@@ -57,8 +57,7 @@ static inline void fs_tabulate(FsTile *tile, int slot, int at, const FsAxis *axi
     tile->start[slot] = from;
     tile->taps[slot] = n;
     tile->at[slot] = at;
-    for (int i = 0; i < n; i++)
-        tile->weights[at + i] = fs_weight(axis, span, from - span->start + i);
+    fs_weights(axis, span, from, n, tile->weights + at);
 }
 
 /* Take as many output columns from `first` on as fit. Returns 0 where not even one does: then only first, pixel and

@@ -1,48 +1,103 @@
-/* The rotated crop; included once for every path by paths.h. */
+/* The rotated crop; included once for every path by paths.h.
+ *
+ * Each output pixel is the mean of n x n bilinear samples spread evenly over its footprint, n the number of source
+ * pixels that it is wide. Samples are taken for a run of output pixels at a time, one of the n x n places after the
+ * other: coordinates and blends are then plain loops over arrays, and only the four reads stay scalar.
+ */
 
-/* Adds the bilinear sample at the continuous point (u, v), edges replicated. */
-static inline void FS(sample)(const FsImage *image, double u, double v, float *pixel) {
-    const FsAxis across = {u - 0.5, 1.0, 0.5, 1.0, 0, image->width}, down = {v - 0.5, 1.0, 0.5, 1.0, 0, image->height};
-    const FsSpan wide = fs_span(&across, 0), tall = fs_span(&down, 0);
-    for (int i = 0; i < tall.count; i++)
-        for (int k = 0; k < wide.count; k++) {
-            const float weight = fs_weight(&down, &tall, i) * fs_weight(&across, &wide, k);
-            const uint8_t *at =
-                image->pixels + (tall.start + i) * image->row_step + (wide.start + k) * image->pixel_step;
-            for (int c = 0; c < image->channels; c++)
-                pixel[c] += weight * at[c];
-        }
-}
+enum { FS(RUN) = 64 };
 
-static inline void FS(put)(const FsTarget *target, void *row, int y, int x, const float *pixel,
-                           const FsColumns *columns, const FsImage *image) {
-    for (int c = 0; c < target->channels; c++) {
-        float value = pixel[columns->pick[c]];
-        if (image->channels == 3 && target->channels == 1)
-            value = pixel[0] * columns->luma[0] + pixel[1] * columns->luma[1] + pixel[2] * columns->luma[2];
-        value = value * target->gain[c] + target->offset[c];
-        const ptrdiff_t at = target->planar ? ((ptrdiff_t)c * target->height + y) * target->line + x
-                                            : y * target->line + (ptrdiff_t)x * target->channels + c;
-        FS(cast)(row, at, &value, 1, target->dtype);
+/* Along one axis: the two pixels that each sample lies between, and how far it is on its way to the second. */
+typedef struct {
+    int low[FS(RUN)], high[FS(RUN)];
+    float part[FS(RUN)];
+} FS(Points);
+
+/* Samples at start + k * step, continuous; past the edge both neighbours are the edge pixel. */
+static inline void FS(points)(FS(Points) *points, double start, double step, int n, int size) {
+    const double most = size;
+    const int last = size - 1;
+    for (ptrdiff_t k = 0; k < n; k++) {
+        const double at = start + (double)(int)k * step - 0.5;
+        const double above_edge = at > -1.0 ? at : -1.0;
+        const double held = (above_edge < most ? above_edge : most) + 1.0; /* never negative: a cast is a floor */
+        const int above = (int)held;
+        points->part[k] = (float)(held - above);
+        points->low[k] = above < 1 ? 0 : (above - 1 < last ? above - 1 : last);
+        points->high[k] = above < last ? above : last;
     }
 }
 
-/* Each output pixel is the mean of n x n bilinear samples spread evenly over its footprint, n the number of source
- * pixels that it is wide (1 for the bilinear method). */
-static void FS(warp)(const FsJob *job, const FsTarget *target) {
+/* Adds one sample of channel `channel` for each of n output pixels. */
+static inline void FS(sample)(float *restrict sum, const FsImage *image, int channel, const FS(Points) *x,
+                              const FS(Points) *y, int n) {
+    int corner[4][FS(RUN)];
+    for (int k = 0; k < n; k++) {
+        const uint8_t *upper = image->pixels + channel + y->low[k] * image->row_step;
+        const uint8_t *lower = image->pixels + channel + y->high[k] * image->row_step;
+        const ptrdiff_t left = x->low[k] * image->pixel_step, right = x->high[k] * image->pixel_step;
+        corner[0][k] = upper[left];
+        corner[1][k] = upper[right];
+        corner[2][k] = lower[left];
+        corner[3][k] = lower[right];
+    }
+    for (int k = 0; k < n; k++) {
+        const float upper = corner[0][k] + (float)(corner[1][k] - corner[0][k]) * x->part[k];
+        const float lower = corner[2][k] + (float)(corner[3][k] - corner[2][k]) * x->part[k];
+        sum[k] += upper + (lower - upper) * y->part[k];
+    }
+}
+
+/* Channel c of the target out of the channel sums of a run, normalised. */
+static inline void FS(finish)(float *restrict out, int step, float sums[3][FS(RUN)], const FsColumns *columns,
+                              const FsTarget *target, int c, int mixed, float share, int n) {
+    const float *only = sums[columns->pick[c]];
+    for (int k = 0; k < n; k++) {
+        float value = only[k];
+        if (mixed)
+            value = sums[0][k] * columns->luma[0] + sums[1][k] * columns->luma[1] + sums[2][k] * columns->luma[2];
+        out[k * step] = value * share * target->gain[c] + target->offset[c];
+    }
+}
+
+/* Output pixels x .. x + n - 1 of line y. */
+static void FS(warp_run)(const FsJob *job, const FsTarget *target, const FsColumns *columns, int samples, int y, int x,
+                         int n) {
     const FsGeometry *g = &job->geometry;
-    const FsColumns columns = fs_columns(job->image, target);
+    const FsImage *image = job->image;
+    float sums[3][FS(RUN)] = {{0}}, line[3 * FS(RUN)];
+    FS(Points) across, down;
+    for (int i = 0; i < samples * samples; i++) {
+        const double px = x + (i % samples + 0.5) / samples, py = y + (i / samples + 0.5) / samples;
+        FS(points)(&across, g->x0 + g->dx * px - g->dy * py, g->dx, n, image->width);
+        FS(points)(&down, g->y0 + g->dy * px + g->dx * py, g->dy, n, image->height);
+        for (int c = 0; c < image->channels; c++)
+            FS(sample)(sums[c], image, c, &across, &down, n);
+    }
+    const int mixed = image->channels == 3 && target->channels == 1;
+    const float share = 1.0f / (float)(samples * samples);
+    for (int c = 0; c < target->channels; c++) {
+        const int step = target->planar ? 1 : target->channels;
+        FS(finish)(line + (target->planar ? 0 : c), step, sums, columns, target, c, mixed, share, n);
+        if (target->planar)
+            FS(cast)(job->row, ((ptrdiff_t)c * target->height + y) * target->line + x, line, n, target->dtype);
+    }
+    if (!target->planar)
+        FS(cast)(job->row, y * target->line + (ptrdiff_t)x * target->channels, line, n * target->channels,
+                 target->dtype);
+}
+
+static void FS(warp)(const FsJob *job, const FsTarget *target) {
+    enum { MOST_SAMPLES = 64 };
+    const FsGeometry *g = &job->geometry;
+    FsColumns columns = fs_columns(job->image, target);
     const double wide = sqrt(g->dx * g->dx + g->dy * g->dy);
-    const int n = target->method == FS_BILINEAR || wide <= 1.0 ? 1 : wide > 64.0 ? 64 : (int)ceil(wide);
+    int samples = 1;
+    if (target->method != FS_BILINEAR && wide > 1.0)
+        samples = wide > MOST_SAMPLES ? MOST_SAMPLES : (int)ceil(wide);
     for (int y = 0; y < target->height; y++)
-        for (int x = 0; x < target->width; x++) {
-            float pixel[3] = {0, 0, 0};
-            for (int i = 0; i < n * n; i++) {
-                const double px = x + (i % n + 0.5) / n, py = y + (i / n + 0.5) / n;
-                FS(sample)(job->image, g->x0 + g->dx * px - g->dy * py, g->y0 + g->dy * px + g->dx * py, pixel);
-            }
-            for (int c = 0; c < 3; c++)
-                pixel[c] /= (float)(n * n);
-            FS(put)(target, job->row, y, x, pixel, &columns, job->image);
+        for (int x = 0; x < target->width; x += FS(RUN)) {
+            const int n = target->width - x < FS(RUN) ? target->width - x : FS(RUN);
+            FS(warp_run)(job, target, &columns, samples, y, x, n);
         }
 }
