@@ -159,16 +159,16 @@ cdef class Plan:
         self.row_bytes = <Py_ssize_t>size * row_shape[0] * row_shape[1] * row_shape[2]
 
 
-cdef int _read_image(object source, View view, int color, FsImage *image) except -1:
+cdef int _read_image(object source, str name, View view, int color, FsImage *image) except -1:
     """Check a uint8 view of pixels and write down where they lie."""
     cdef Py_buffer *buffer = &view.buffer
     cdef int channels = 1 if color == FS_LUMA else 3
     if buffer.ndim != (2 if channels == 1 else 3) or (channels == 3 and buffer.shape[2] != 3):
         shape = "(H, W) where color is 'luma'" if channels == 1 else "(H, W, 3) where color is 'bgr' or 'rgb'"
-        raise ValueError(f"image must be uint8 {shape}, got {_describe(source)}")
+        raise ValueError(f"{name} must be uint8 {shape}, got {_describe(source)}")
     cdef Py_ssize_t height = buffer.shape[0], width = buffer.shape[1]
     if not (1 <= height <= 65535 and 1 <= width <= 65535):
-        raise ValueError(f"image must be from 1 to 65535 px high and wide, got {_describe(source)}")
+        raise ValueError(f"{name} must be from 1 to 65535 px high and wide, got {_describe(source)}")
     image.pixels = <const uint8_t *>buffer.buf
     image.row_step = buffer.strides[0] if height > 1 else 0
     image.pixel_step = buffer.strides[1] if width > 1 else channels
@@ -179,8 +179,8 @@ cdef int _read_image(object source, View view, int color, FsImage *image) except
     if image.row_step < 0 or image.pixel_step < channels or (channels == 3 and buffer.strides[2] != 1):
         strides = tuple(buffer.strides[i] for i in range(buffer.ndim))
         raise ValueError(
-            f"image must have rows and pixels in rising order and adjacent channels, got strides {strides}; "
-            "pass np.ascontiguousarray(image)"
+            f"{name} must have rows and pixels in rising order and adjacent channels, got strides {strides}; "
+            f"pass np.ascontiguousarray({name})"
         )
     return 0
 
@@ -196,7 +196,7 @@ cdef int _extent(Py_buffer *buffer, const char **low, const char **high) noexcep
     return 0
 
 
-cdef int _check_apart(View image, View out) except -1:
+cdef int _check_apart(View image, str name, View out) except -1:
     """Refuse an output that shares memory with its input."""
     cdef const char *image_low
     cdef const char *image_high
@@ -205,12 +205,12 @@ cdef int _check_apart(View image, View out) except -1:
     _extent(&image.buffer, &image_low, &image_high)
     _extent(&out.buffer, &out_low, &out_high)
     if image_low < out_high and out_low < image_high:
-        raise ValueError("out must be memory apart from image, got two arrays that overlap; pass a copy")
+        raise ValueError(f"out must be memory apart from {name}, got two arrays that overlap; pass a copy")
     return 0
 
 
-cdef int _check_out(object source, View view, Plan plan, Py_ssize_t first, Py_ssize_t count) except -1:
-    """Refuse a batch that cannot take ``count`` rows from ``first`` on."""
+cdef int _check_out(object source, View view, Plan plan, object first, Py_ssize_t count) except -1:
+    """Refuse a batch that cannot take ``count`` rows from ``first`` on, a Python int so that no sum can wrap."""
     cdef Py_buffer *buffer = &view.buffer
     cdef Py_ssize_t step = buffer.itemsize
     cdef int d
@@ -219,7 +219,7 @@ cdef int _check_out(object source, View view, Plan plan, Py_ssize_t first, Py_ss
         for d in (3, 2, 1):
             if buffer.shape[d] != plan.row_shape[d - 1]:
                 ok = False
-    if not ok or buffer.shape[0] < first + count or first < 0:
+    if not ok or not 0 <= first <= buffer.shape[0] - count:
         shape = ", ".join(map(str, plan.row_shape))
         rows = f"at least {first + count}" if first >= 0 else "N (and row at least 0)"
         raise ValueError(f"out must be {plan.dtype} ({rows}, {shape}), got {_describe(source)} and row {first}")
@@ -298,7 +298,7 @@ cdef View _landmarks(object source, Py_ssize_t count):
 
 
 def crops_into(Plan plan not None, tuple images not None, str color not None, tuple boxes not None, object out,
-               tuple landmarks=None, Py_ssize_t row=0, int threads=1) -> None:
+               tuple landmarks=None, object row=0, object threads=1) -> None:
     """Write the crops ``boxes[k]`` of ``images[k]``, one after the other, into ``out`` from row ``row`` on.
 
     Each entry of ``boxes`` is float32 (N_k, 4), each of ``landmarks``, where given, float32 (N_k, 5, 2) or None.
@@ -320,9 +320,9 @@ def crops_into(Plan plan not None, tuple images not None, str color not None, tu
         return
     cdef FsImage *sources = <FsImage *>PyMem_Malloc(len(images) * sizeof(FsImage))
     cdef FsJob *jobs = <FsJob *>PyMem_Malloc(count * sizeof(FsJob))
-    cdef char *slot = <char *>out_view.buffer.buf + row * out_view.buffer.strides[0]
+    cdef char *slot = <char *>out_view.buffer.buf + <Py_ssize_t>row * out_view.buffer.strides[0]
     cdef FsJob *job = jobs
-    cdef int total = count
+    cdef int total = count, most_threads = min(threads, total)
     try:
         if sources == NULL or jobs == NULL:
             raise MemoryError
@@ -333,8 +333,8 @@ def crops_into(Plan plan not None, tuple images not None, str color not None, tu
             points = None
             if landmarks is not None and landmarks[k] is not None:
                 points = _landmarks(landmarks[k], n)
-            _read_image(images[k], image_view, COLORS[color], &sources[k])
-            _check_apart(image_view, out_view)
+            _read_image(images[k], "image", image_view, COLORS[color], &sources[k])
+            _check_apart(image_view, "image", out_view)
             for i in range(n):
                 job.image = &sources[k]
                 job.row = slot
@@ -344,7 +344,7 @@ def crops_into(Plan plan not None, tuple images not None, str color not None, tu
                 slot += out_view.buffer.strides[0]
                 job += 1
         with nogil:
-            fs_run(&PATH, jobs, total, &plan.target, threads)
+            fs_run(&PATH, jobs, total, &plan.target, most_threads)
     finally:
         PyMem_Free(sources)
         PyMem_Free(jobs)
@@ -364,9 +364,9 @@ def letterbox_into(object luma, object out, double fill=0.0, double gain=1.0, do
     cdef FsJob job
     cdef double scale
     cdef int left, top, height, width
-    _read_image(luma, source, FS_LUMA, &image)
+    _read_image(luma, "luma", source, FS_LUMA, &image)
     _check_canvas(out, target_view)
-    _check_apart(source, target_view)
+    _check_apart(source, "luma", target_view)
     if not (isfinite(fill) and isfinite(gain) and isfinite(offset)):
         raise ValueError(f"fill, gain and offset must be finite, got {fill}, {gain}, {offset}")
     height, width = target_view.buffer.shape[0], target_view.buffer.shape[1]

@@ -107,7 +107,9 @@ static void FS(vertical)(float *out, const uint8_t *at, const FsImage *image, co
             FS(pack)(packed, line, image->pixel_step, image->channels, pixels);
             line = packed;
         }
-        if (whole)
+        if (whole && n == 2 && i == 0) /* bilinear, in code of its own: constants unroll the loops */
+            FS(weighted)(out, line, image->row_step, weights, 2, bytes, 0, 1);
+        else if (whole)
             FS(weighted)(out, line, image->row_step, weights, n, bytes, i > 0, 1);
         else
             FS(weighted)(out, line, image->row_step, weights, n, bytes, i > 0, 0);

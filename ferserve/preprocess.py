@@ -90,8 +90,8 @@ def preprocess_batch_into(
     """Write the crops ``boxes[k]`` of ``images[k]``, image after image, into ``out`` from ``row`` on.
 
     One entry of ``boxes``, float32 (N_k, 4), and of ``landmarks``, float32 (N_k, 5, 2) or None, per image; the rest as
-    in :func:`preprocess_into`. The crops are spread over ``threads`` threads, the caller's among them; a second batch at the same time does
-    its work alone.
+    in :func:`preprocess_into`. The crops are spread over ``threads`` threads, the caller's among them; where another
+    batch has the threads at that moment, the caller does its work alone.
     """
     if len(images) != len(boxes) or (landmarks is not None and len(landmarks) != len(images)):
         marks = "none" if landmarks is None else len(landmarks)
