@@ -37,8 +37,8 @@ lint: setup ## ruff, mypy, import-linter, cython-lint, stubtest
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/cython-lint ext
-	$(BIN)/python -m mypy.stubtest ferserve._kernels --allowlist ext/stubtest-allow.txt
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint ext
+	$(BIN)/python -m mypy.stubtest ferserve._kernels --mypy-config-file pyproject.toml
 
 test: setup ## the whole test suite
 	$(BIN)/python -m pytest
