@@ -28,11 +28,13 @@ def export_onnx(model: Any, path: Path, spec: ModelSpec, inputs: NDArray[np.floa
     """
     import onnx
 
+    from training.models.grouped import GroupedConv2D
+
     outputs = model(inputs[:1])
     expected = keras_outputs(model, inputs, spec)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / "draft.onnx"
-        with quiet():
+        with quiet(), GroupedConv2D.exporting():
             model.export(str(draft), format="onnx", verbose=False)
         graph = onnx.load(draft)
         _name_ends(graph.graph, spec, _output_order(outputs, spec))

@@ -10,12 +10,14 @@ Sources: Goodfellow et al. 2013, arXiv:1307.0414; Barsoum et al. 2016, doi:10.11
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ferserve.labels import FER2013
 from training.data.samples import Samples, Terms, image_files, read_image
@@ -56,6 +58,8 @@ class Fer2013:
     near_private_test: NDArray[np.bool_]
     near_public_test: NDArray[np.bool_]
     places: NDArray[np.str_]
+    faults: tuple[str, ...] = ()
+    """Rows that were left out because their image is not whole."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -88,58 +92,99 @@ class Fer2013:
             labels={"emotion": FER2013},
             split=np.asarray(SPLITS)[self.usage],
             places=self.places,
+            faults=self.faults,
         )
 
+    def balanced(self, per_class: int = 3000, seed: int = 1) -> Samples:
+        """The study's six classes: disgust left out, at most ``per_class`` training images of each."""
+        kept = self.select(self.labels != FER2013.index("disgust")).samples()
+        names = tuple(name for name in FER2013 if name != "disgust")
+        index = np.asarray([names.index(name) if name in names else -1 for name in FER2013])
+        target = index[kept.targets["emotion"]]
+        rng = np.random.default_rng([seed, 4])
+        keep = kept.split != "train"
+        for label in range(len(names)):
+            rows = rng.permutation(np.flatnonzero((target == label) & (kept.split == "train")))
+            keep[rows[:per_class]] = True
+        return replace(kept, targets={"emotion": target}, labels={"emotion": names}).select(keep)
 
-def load_fer2013(path: Path) -> Fer2013:
+
+def load_fer2013(path: Path, skip_corrupt: bool = False) -> Fer2013:
     """Read FER2013 from a CSV, an npz, a folder that holds one of them, or a folder of class folders.
 
-    Raises :class:`DataError` that names file and line.
+    Raises :class:`DataError` that names file and line; with ``skip_corrupt`` an image that is not whole is left
+    out and named in ``faults`` instead.
     """
     if path.is_dir():
         for pattern in ("*.npz", "fer2013.csv", "icml_face_data.csv"):
             found = sorted(path.glob(pattern))
             if found:
-                return load_fer2013(found[0])
+                return load_fer2013(found[0], skip_corrupt)
         if (path / "train").is_dir():
-            return _from_folders(path)
+            return _from_folders(path, skip_corrupt)
     elif path.suffix == ".npz":
         return _from_npz(path)
     elif path.suffix == ".csv" and path.is_file():
-        return _from_csv(path)
+        return _from_csv(path, skip_corrupt)
     raise DataError(
         f"{path}: data must be a FER2013 CSV, npz or folder with train/ and test/, got "
         f"{'none of them' if path.exists() else 'nothing there'}; to get it: {TERMS.obtain}"
     )
 
 
-def _unflagged(
-    source: Path,
-    images: NDArray[np.uint8],
-    labels: ArrayLike,
-    usage: ArrayLike,
-    places: Sequence[str],
-) -> Fer2013:
-    """A set in the order of the official CSV, without votes and with no row marked as a copy."""
-    none = np.zeros(len(images), np.bool_)
-    return Fer2013(
-        source=source,
-        row=np.arange(len(images), dtype=np.int32),
-        images=images,
-        labels=np.asarray(labels, np.uint8),
-        usage=np.asarray(usage, np.uint8),
-        votes=None,
-        near_private_test=none,
-        near_public_test=none,
-        places=np.asarray(places),
-    )
+@dataclass
+class _Rows:
+    """Rows as they are read, one after the other; faults are raised or, if asked, collected."""
+
+    source: Path
+    skip_corrupt: bool
+    count: int = 0
+    row: list[int] = field(default_factory=list)
+    images: list[NDArray[np.uint8]] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    usage: list[int] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, image: Callable[[], NDArray[np.uint8]], label: int, usage: int, place: str) -> None:
+        """Take one row; ``image`` reads it and may raise :class:`DataError`."""
+        row, self.count = self.count, self.count + 1
+        try:
+            self.images.append(image())
+        except DataError as error:
+            if not self.skip_corrupt:
+                raise
+            self.faults.append(str(error))
+            return
+        self.row.append(row)
+        self.labels.append(label)
+        self.usage.append(usage)
+        self.places.append(place)
+
+    def made(self) -> Fer2013:
+        """The set, without votes and with no row marked as a copy."""
+        if not self.images:
+            raise DataError(f"{self.source}: data must hold at least one whole image, got none")
+        none = np.zeros(len(self.images), np.bool_)
+        return Fer2013(
+            source=self.source,
+            row=np.asarray(self.row, np.int32),
+            images=np.stack(self.images),
+            labels=np.asarray(self.labels, np.uint8),
+            usage=np.asarray(self.usage, np.uint8),
+            votes=None,
+            near_private_test=none,
+            near_public_test=none,
+            places=np.asarray(self.places),
+            faults=tuple(self.faults),
+        )
 
 
 def _from_npz(path: Path) -> Fer2013:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: data must be a whole npz file, got {error}") from None
     for name in ("images", "labels", "usage"):
         if name not in arrays:
@@ -152,18 +197,22 @@ def _from_npz(path: Path) -> Fer2013:
         bad = np.flatnonzero((array < 0) | (array >= top))
         if len(bad):
             raise DataError(f"{path}: {name}[{bad[0]}] must be from 0 to {top - 1}, got {array[bad[0]]}")
-    data = _unflagged(path, images, labels, usage, [f"{path}[{row}]" for row in range(len(labels))])
-    return replace(
-        data,
+    none = np.zeros(len(labels), np.bool_)
+    return Fer2013(
+        source=path,
+        row=arrays.get("row", np.arange(len(labels))).astype(np.int32),
+        images=images,
+        labels=labels.astype(np.uint8),
+        usage=usage.astype(np.uint8),
         votes=arrays.get("ferplus_votes"),
-        row=arrays.get("row", data.row).astype(np.int32),
-        near_private_test=arrays.get("near_private_test", data.near_private_test),
-        near_public_test=arrays.get("near_public_test", data.near_public_test),
+        near_private_test=arrays.get("near_private_test", none),
+        near_public_test=arrays.get("near_public_test", none),
+        places=np.asarray([f"{path}[{row}]" for row in range(len(labels))]),
     )
 
 
-def _from_csv(path: Path) -> Fer2013:
-    images, labels, usage, places = [], [], [], []
+def _from_csv(path: Path, skip_corrupt: bool) -> Fer2013:
+    rows = _Rows(path, skip_corrupt)
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
@@ -173,15 +222,10 @@ def _from_csv(path: Path) -> Fer2013:
                 raise DataError(f"{path}:1: columns must hold {column!r}, got {got}")
         for record in reader:
             place = f"{path}:{reader.line_num}"
-            places.append(place)
-            images.append(_pixels(record["pixels"], place))
-            labels.append(_label(record["emotion"], place))
-            usage.append(_usage(record["Usage"], place))
-    if not images:
-        raise DataError(f"{path}:2: file must hold at least one image, got none")
-    data = _unflagged(path, np.stack(images), labels, usage, places)
+            image = partial(_pixels, record["pixels"], place)
+            rows.add(image, _label(record["emotion"], place), _usage(record["Usage"], place), place)
     votes = path.with_name("fer2013new.csv")
-    return join_ferplus(data, votes) if votes.exists() else data
+    return join_ferplus(rows.made(), votes) if votes.exists() else rows.made()
 
 
 def _pixels(text: str | None, place: str) -> NDArray[np.uint8]:
@@ -209,34 +253,40 @@ def _usage(text: str | None, place: str) -> int:
 
 
 def join_ferplus(data: Fer2013, path: Path) -> Fer2013:
-    """Add the votes of ``fer2013new.csv``, row by row; ``data`` must come from the whole official CSV."""
-    votes = np.zeros((len(data), len(VOTE_COLUMNS)), np.uint8)
+    """Add the votes of ``fer2013new.csv``: its line for row i of the official CSV is line i of its own."""
+    votes, usage = _read_votes(path)
+    if len(data.row) and data.row[-1] >= len(votes):
+        raise DataError(f"{path}: rows must be as many as in {data.source} ({data.row[-1] + 1}), got {len(votes)}")
+    differing = np.flatnonzero(usage[data.row] != data.usage)
+    if len(differing):
+        row = data.row[differing[0]]
+        wanted, got = USAGES[data.usage[differing[0]]], USAGES[usage[row]]
+        raise DataError(f"{path}:{row + 2}: Usage must be {wanted} as in {data.source}, got {got}")
+    return replace(data, votes=votes[data.row])
+
+
+def _read_votes(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Votes (N, 10) and usage (N,) of a FER+ label file."""
+    votes, usage = [], []
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         for column in ("Usage", *VOTE_COLUMNS):
             if column not in (reader.fieldnames or ()):
                 got = ", ".join(reader.fieldnames or ())
                 raise DataError(f"{path}:1: columns must hold {column!r}, got {got}")
-        count = 0
-        for count, record in enumerate(reader, start=1):
+        for record in reader:
             place = f"{path}:{reader.line_num}"
-            if count > len(data):
-                break
-            if _usage(record["Usage"], place) != data.usage[count - 1]:
-                wanted = f"that of image {count} of {data.source}"
-                raise DataError(f"{place}: Usage must be {wanted}, got {record['Usage']!r}")
+            usage.append(_usage(record["Usage"], place))
             try:
-                votes[count - 1] = [int(record[column]) for column in VOTE_COLUMNS]
+                votes.append(np.array([int(record[column]) for column in VOTE_COLUMNS], np.uint8))
             except (TypeError, ValueError, OverflowError) as error:
                 raise DataError(f"{place}: votes must be ten small whole numbers, got {error}") from None
-    if count != len(data):
-        raise DataError(f"{path}: rows must be as many as in {data.source} ({len(data)}), got {count}")
-    return replace(data, votes=votes)
+    return np.reshape(votes, (-1, len(VOTE_COLUMNS))).astype(np.uint8), np.asarray(usage, np.uint8)
 
 
-def _from_folders(path: Path) -> Fer2013:
+def _from_folders(path: Path, skip_corrupt: bool) -> Fer2013:
     """``train/<label>/*`` and ``test/<label>/*``; files named ``PrivateTest_…`` keep their part."""
-    images, labels, usage, places = [], [], [], []
+    rows = _Rows(path, skip_corrupt)
     for part in ("train", "test"):
         for label, name in enumerate(FER2013):
             folder = path / part / name
@@ -244,11 +294,9 @@ def _from_folders(path: Path) -> Fer2013:
             if part == "train" and not files:
                 raise DataError(f"{folder}: class {name} must have at least one image, got none")
             for file in files:
-                places.append(str(file))
-                images.append(_square(file))
-                labels.append(label)
-                usage.append(0 if part == "train" else 2 if file.name.startswith("PrivateTest") else 1)
-    return _unflagged(path, np.stack(images), labels, usage, places)
+                usage = 0 if part == "train" else 2 if file.name.startswith("PrivateTest") else 1
+                rows.add(partial(_square, file), label, usage, str(file))
+    return rows.made()
 
 
 def _square(file: Path) -> NDArray[np.uint8]:

@@ -96,6 +96,8 @@ class Samples:
     split: NDArray[np.str_]
     places: NDArray[np.str_]
     subject: NDArray[np.str_] | None = None
+    faults: tuple[str, ...] = ()
+    """Images that the loader could not read and left out, each with file and line, for the audit."""
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,0 +1,128 @@
+"""The networks are those that the works describe, counted in parameters, and take the weights that people have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.classification import ModelRequest
+from training.errors import WeightsError
+from training.models.backbones import WEIGHT_FILES, Head, transfer
+from training.models.resnet import resnet18, resnext50
+from training.models.small import cnn3, cnn_best, dense
+
+FER2013 = ModelRequest((48, 48, 1), {"emotion": 7}, "none")
+
+
+def count(variables) -> int:  # type: ignore[no-untyped-def]
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+@pytest.mark.parametrize(
+    ("build", "total", "frozen"), [(dense, 156_743, 0), (cnn3, 63_431, 0), (cnn_best, 8_434_439, 3_328)]
+)
+def test_parameters_are_those_of_the_fer2013_study(build, total: int, frozen: int) -> None:  # type: ignore[no-untyped-def]
+    model = build(FER2013)
+    assert model.count_params() == total
+    assert count(model.non_trainable_weights) == frozen
+
+
+@pytest.mark.parametrize(("build", "total"), [(resnet18, 11_176_512), (resnext50, 22_979_904)])
+def test_resnets_have_the_published_extractors(build, total: int) -> None:  # type: ignore[no-untyped-def]
+    model = build(ModelRequest((224, 224, 3), {"emotion": 6, "gender": 2}, "none"))
+    heads = (6 + 2) * (model.get_layer("emotion").kernel.shape[0] + 1)
+    trainable = count(model.trainable_weights)
+    assert trainable - heads == total
+    assert set(model.output_names) == {"emotion", "gender"}
+
+
+def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> Path:
+    header, body = {}, b""
+    for name, tensor in tensors.items():
+        header[name] = {"dtype": "F32", "shape": tensor.shape, "data_offsets": [len(body), len(body) + tensor.nbytes]}
+        body += tensor.tobytes()
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+    return path
+
+
+def torchvision_tensors() -> dict[str, np.ndarray]:
+    """Random tensors under the names and in the shapes that torchvision's resnet18 has."""
+    rng = np.random.default_rng(1)
+    shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 7, 7), "fc.weight": (1000, 512), "fc.bias": (1000,)}
+    norms = {"bn1": 64}
+    for stage in range(4):
+        out = 64 << stage
+        for block in range(2):
+            name = f"layer{stage + 1}.{block}"
+            into = out // 2 if stage and not block else out
+            shapes |= {f"{name}.conv1.weight": (out, into, 3, 3), f"{name}.conv2.weight": (out, out, 3, 3)}
+            norms |= {f"{name}.bn1": out, f"{name}.bn2": out}
+            if into != out:
+                shapes[f"{name}.downsample.0.weight"] = (out, into, 1, 1)
+                norms[f"{name}.downsample.1"] = out
+    for name, size in norms.items():
+        shapes |= {f"{name}.{part}": (size,) for part in ("weight", "bias", "running_mean", "running_var")}
+    return {name: rng.random(shape, np.float32) for name, shape in shapes.items()}
+
+
+def test_torchvision_weights_load_without_torch(tmp_path: Path) -> None:
+    tensors = torchvision_tensors()
+    path = write_safetensors(tmp_path / "model.safetensors", tensors)
+    model = resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
+    kernel = np.asarray(model.get_layer("layer2.0.downsample.0").kernel)
+    np.testing.assert_array_equal(kernel, tensors["layer2.0.downsample.0.weight"].transpose(2, 3, 1, 0))
+    np.testing.assert_array_equal(
+        np.asarray(model.get_layer("layer4.1.bn2").moving_variance), tensors["layer4.1.bn2.running_var"]
+    )
+
+
+def test_weights_that_do_not_fit_name_file_and_tensor(tmp_path: Path) -> None:
+    tensors = torchvision_tensors()
+    del tensors["layer3.1.conv2.weight"]
+    path = write_safetensors(tmp_path / "model.safetensors", tensors)
+    with pytest.raises(WeightsError, match=r"model\.safetensors: tensors must hold layer3\.1\.conv2\.weight"):
+        resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match=r"model\.safetensors: weights must be a whole safetensors file"):
+        resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
+
+
+def test_pretrained_extractor_is_frozen_and_its_file_is_used(vgg16_weights: Path) -> None:
+    import keras
+
+    build = transfer("VGG16", Head(units=(8,)))
+    first = build(ModelRequest((48, 48, 3), {"emotion": 7}, str(vgg16_weights)))
+    second = build(ModelRequest((64, 64, 3), {"emotion": 7}, str(vgg16_weights)))
+    assert count(first.trainable_weights) == 512 * 8 + 8 + 8 * 7 + 7
+    kernels = [np.asarray(m.get_layer("block5_conv3").kernel) for m in (first, second)]
+    np.testing.assert_array_equal(*kernels)
+    assert isinstance(first, keras.Model)
+
+
+def test_weight_file_of_another_network_is_refused(vgg16_weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"vgg16_notop\.weights\.h5: weights must fit xception"):
+        transfer("Xception", Head())(ModelRequest((71, 71, 3), {"emotion": 7}, str(vgg16_weights)))
+    with pytest.raises(WeightsError, match="which is not there"):
+        transfer("Xception", Head())(ModelRequest((71, 71, 3), {"emotion": 7}, str(tmp_path / "none.h5")))
+
+
+@pytest.mark.parametrize("network", WEIGHT_FILES)
+def test_unreachable_imagenet_weights_say_which_file_to_put_where(
+    network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that nobody listens on: the network is out of reach on any machine."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(WeightsError) as caught:
+        transfer(network, Head())(ModelRequest((96, 96, 3), {"emotion": 7}, "imagenet"))
+    assert WEIGHT_FILES[network] in str(caught.value)
+    assert str(tmp_path / "models") in str(caught.value)
+
+
+def test_networks_without_imagenet_weights_in_keras_say_where_to_get_them() -> None:
+    with pytest.raises(WeightsError, match=r"timm/resnext50_32x4d\.tv_in1k"):
+        resnext50(ModelRequest((64, 64, 3), {"emotion": 6}, "imagenet"))

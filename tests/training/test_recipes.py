@@ -1,0 +1,85 @@
+"""Every recipe runs for one epoch on a small set in its real format and ends in a model that the product opens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import sets
+
+from ferserve.model_store import ModelStore
+from training.__main__ import main
+from training.export import TOLERANCE
+from training.recipe import find_recipes
+
+DATA = {
+    "fer2013": lambda path: sets.fer2013_csv(path, per_class=4),
+    "jaffe": lambda path: sets.jaffe(path),
+    "faces": lambda path: sets.faces(path, persons=9),
+    "three": lambda path: sets.class_folders(path),
+    "light": lambda path: sets.fer2013_csv(path, per_class=4),
+}
+"""Makes the data of the recipes whose name begins so."""
+LIMITS = {"fer2013": 28, "jaffe": 14, "faces": 18, "three": 9, "light": 14}
+"""Training images: large networks at 224x224 take a second for each on a slow machine."""
+OURS = [name for name in find_recipes() if name.split("_")[0] in DATA]
+FROZEN_VGG16 = ("jaffe_vgg16", "three_vgg16", "fer2013_vgg16")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", OURS)
+def test_one_epoch_ends_in_a_served_model(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    data = DATA[name.split("_")[0]](tmp_path / "data")
+    weights = str(request.getfixturevalue("vgg16_weights")) if name in FROZEN_VGG16 else "none"
+    out = tmp_path / "out"
+    argv = ["run", name, "--data", str(data), "--out", str(out), "--epochs", "1", "--weights", weights]
+    argv += ["--limit", str(LIMITS[name.split("_")[0]])]
+
+    assert main(argv) == 0
+
+    model = ModelStore(out).get(name.replace("_", "-"))
+    assert model.spec.recipe == name
+    assert len(model.spec.recipe_sha256) == 64
+    check_files(out, list(model.spec.metrics))
+    check_answers(model.path, model.spec)
+
+
+def check_files(out: Path, metrics: list[str]) -> None:
+    """Everything that a run promises is there and says something."""
+    for file in ("model.keras", "model.h5", "model.onnx", "curves.png", "MODEL_CARD.md", "report.json", "audit.txt"):
+        assert (out / file).stat().st_size > 0, file
+    assert list((out / "logs").rglob("events.out.tfevents.*"))
+    report = json.loads((out / "report.json").read_text())
+    assert report["onnx_difference"] <= TOLERANCE
+    assert len(report["history"]["loss"]) == 1
+    for metric in metrics:
+        part = metric.split("/")[1]
+        for head, judged in report["parts"][part].items():
+            assert {"precision", "recall", "f1-score", "support"} <= set(judged["macro avg"])
+            assert (out / f"confusion-{part}-{head}.png").stat().st_size > 0
+            assert "precision" in (out / f"report-{part}-{head}.txt").read_text()
+
+
+def check_answers(path: Path, spec) -> None:  # type: ignore[no-untyped-def]
+    """The file answers any batch size with probabilities for each head, under the names of its spec."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for batch in (1, 3):
+        rows = np.zeros((batch, *spec.input.row_shape), np.float32)
+        outputs = session.run([head.output for head in spec.heads], {spec.input.name: rows})
+        for head, output in zip(spec.heads, outputs, strict=True):
+            assert output.shape == (batch, len(head.labels))
+            np.testing.assert_allclose(output.sum(axis=1), 1, atol=1e-5)
+
+
+def test_every_recipe_documents_itself() -> None:
+    import importlib
+
+    for name in OURS:
+        text = importlib.import_module(f"training.recipes.{name}").__doc__ or ""
+        for part in ("Source:", "Command:", "Expected time:", "Expected accuracy:"):
+            assert part in text, f"{name} lacks {part}"
+        assert f"run {name} " in text

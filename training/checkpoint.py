@@ -1,0 +1,120 @@
+"""Checkpoints that are whole or not there: files first, then the one small state file that names them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from training.errors import CheckpointError
+
+STATE = "state.json"
+
+
+@dataclass
+class CheckpointState:
+    """What ``state.json`` says: whose run it is, how far it got, and which files belong to it."""
+
+    recipe: str
+    seed: int
+    epoch: int = 0
+    """Epochs that are done."""
+    last: str = ""
+    best: str = ""
+    best_value: float | None = None
+    history: dict[str, list[float]] = field(default_factory=dict)
+    plateau: dict[str, float] = field(default_factory=dict)
+    """Memory of the learning-rate schedule, so that it goes on where it was."""
+
+
+def load_state(folder: Path, recipe: str, seed: int) -> CheckpointState | None:
+    """The state in ``folder``, None where no checkpoint was written; raises :class:`CheckpointError`."""
+    path = folder / STATE
+    if not path.exists():
+        return None
+    try:
+        state = CheckpointState(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path}: state must be a whole checkpoint state, got {error}") from None
+    if state.recipe != recipe:
+        raise CheckpointError(f"{path}: recipe must be {recipe}, got {state.recipe}; choose another --out")
+    if state.seed != seed:
+        raise CheckpointError(f"{path}: seed must be {state.seed} as in the run to resume, got {seed}")
+    for name in (state.last, state.best):
+        if name and not (folder / name).is_file():
+            raise CheckpointError(
+                f"{folder / name}: checkpoint must be there, got nothing; start anew in another --out"
+            )
+    return state
+
+
+def load_model(path: Path) -> Any:
+    """A saved Keras model; raises :class:`CheckpointError` that names the file where it is damaged."""
+    import training.models  # noqa: F401  registers our own layers
+
+    try:
+        return keras.models.load_model(path)
+    except Exception as error:
+        raise CheckpointError(f"{path}: model must be a whole .keras file, got {error}") from None
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
+    """Saves model and optimiser after each epoch, and keeps the best one by ``monitor`` (the last one if None)."""
+
+    def __init__(self, folder: Path, state: CheckpointState, monitor: str | None, plateau: Any = None) -> None:
+        super().__init__()
+        self._folder, self.state, self._monitor, self._plateau = folder, state, monitor, plateau
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Give the schedule its memory back; Keras cleared it just before."""
+        for name, value in self.state.plateau.items():
+            setattr(self._plateau, name, value)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the checkpoint of this epoch; raises :class:`CheckpointError` and leaves the one before whole."""
+        logs = logs or {}
+        state = self.state
+        name = f"epoch-{epoch + 1:04d}.keras"
+        self._save(name)
+        state.epoch, state.last = epoch + 1, name
+        for key, figure in logs.items():
+            state.history.setdefault(key, []).append(float(figure))
+        value = logs.get(self._monitor) if self._monitor else None
+        if value is None or state.best_value is None or value < state.best_value:
+            state.best, state.best_value = name, None if value is None else float(value)
+        if self._plateau is not None:
+            state.plateau = {key: float(getattr(self._plateau, key)) for key in ("best", "wait", "cooldown_counter")}
+        self._write(STATE, json.dumps(asdict(state), indent=1).encode())
+        for old in self._folder.glob("epoch-*.keras"):
+            if old.name not in (state.last, state.best):
+                old.unlink()
+
+    def _save(self, name: str) -> None:
+        draft = self._folder / f"draft-{name}"
+        try:
+            self.model.save(draft)
+            os.replace(draft, self._folder / name)
+        except Exception as error:
+            draft.unlink(missing_ok=True)
+            raise self._failed(self._folder / name, error) from error
+
+    def _write(self, name: str, content: bytes) -> None:
+        draft = self._folder / f"draft-{name}"
+        try:
+            draft.write_bytes(content)
+            os.replace(draft, self._folder / name)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise self._failed(self._folder / name, error) from error
+
+    def _failed(self, path: Path, error: Exception) -> CheckpointError:
+        good = load_state(self._folder, self.state.recipe, self.state.seed)
+        kept = f"the checkpoint of epoch {good.epoch} is whole" if good else "no earlier checkpoint was written"
+        return CheckpointError(
+            f"{path}: checkpoint must be written whole, got {error}; {kept}: make room, then run again with --resume"
+        )

@@ -1,0 +1,1 @@
+"""Makes trained models smaller and faster, and says what each step cost."""

@@ -1,0 +1,182 @@
+"""Runs a declared recipe from data to a folder that can be served."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ferserve.model_spec import HeadSpec, ModelSpec
+from training.batches import Batches
+from training.card import write_card
+from training.checkpoint import Checkpoint, CheckpointState, load_model, load_state
+from training.classification import ClassificationRecipe, ModelRequest
+from training.compress.magnitude import MagnitudePruning
+from training.data.samples import Samples
+from training.errors import CheckpointError
+from training.export import export_onnx
+from training.judge import Judgement, judge
+from training.pixels import PixelRows
+from training.plots import plot_confusion, plot_curves
+from training.prepare import Parts, prepare
+from training.recipe import RunOptions
+
+CHECKED_IMAGES = 64
+"""Test images on which the exported model must answer as Keras does."""
+
+
+def run_recipe(recipe: ClassificationRecipe, options: RunOptions) -> Path:
+    """Train ``recipe``, write everything the run is worth into ``options.out``, and return that folder."""
+    state = _state(recipe, options)
+    keras.utils.set_random_seed(options.seed)
+    parts = prepare(recipe, options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "audit.txt").write_text("\n".join(parts.audit.lines(None)) + "\n")
+    model = _fit(recipe, options, parts, state)
+    judgements = {name: answer(model, part, recipe, options) for name, part in parts.tests.items()}
+    _deliver(recipe, options, parts, model, state, judgements)
+    return options.out
+
+
+def _state(recipe: ClassificationRecipe, options: RunOptions) -> CheckpointState:
+    """The state to go on from: that of ``--out`` with ``--resume``, else a new one."""
+    folder = options.out / "checkpoints"
+    state = load_state(folder, recipe.name, options.seed)
+    if state is not None and not options.resume:
+        raise CheckpointError(f"{folder}: folder must hold no run, got one of {state.recipe}; --resume it or move it")
+    return state or CheckpointState(recipe.name, options.seed)
+
+
+def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state: CheckpointState) -> Any:
+    """Train to the last epoch; returns the model of the best one."""
+    folder = options.out / "checkpoints"
+    epochs = options.epochs or recipe.epochs
+    train = Batches(
+        parts.train,
+        recipe.input,
+        recipe.batch_size,
+        recipe.augmentation,
+        options.seed,
+        first_epoch=state.epoch,
+    )
+    model = load_model(folder / state.last) if state.last else _compiled(recipe, options, parts.train)
+    if state.epoch < epochs:
+        model.fit(
+            train,
+            validation_data=Batches(parts.validation, recipe.input, recipe.batch_size),
+            initial_epoch=state.epoch,
+            epochs=epochs,
+            callbacks=_callbacks(recipe, options, parts, state, epochs * len(train)),
+            verbose="auto" if sys.stdout.isatty() else 2,
+        )
+    return model if state.best == state.last else load_model(folder / state.best)
+
+
+def _compiled(recipe: ClassificationRecipe, options: RunOptions, samples: Samples) -> Any:
+    heads = {head: len(labels) for head, labels in samples.labels.items()}
+    height, width, channels = recipe.input.row_shape
+    model = recipe.build(ModelRequest((height, width, channels), heads, options.weights or recipe.weights))
+    loss = "sparse_categorical_crossentropy"
+    model.compile(
+        optimizer=keras.optimizers.Adam(recipe.learning_rate),
+        loss=loss if len(heads) == 1 else dict.fromkeys(heads, loss),
+        metrics=["accuracy"] if len(heads) == 1 else {head: ["accuracy"] for head in heads},
+    )
+    return model
+
+
+def _callbacks(
+    recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state: CheckpointState, steps: int
+) -> list[Any]:
+    callbacks: list[Any] = [keras.callbacks.TerminateOnNaN()]
+    plateau = None
+    if recipe.plateau is not None:
+        plateau = keras.callbacks.ReduceLROnPlateau(
+            factor=recipe.plateau.factor,
+            patience=recipe.plateau.patience,
+            min_lr=recipe.plateau.min_learning_rate,
+            verbose=1,
+        )
+        callbacks.append(plateau)
+    if recipe.pruning is not None:
+        begin, end = int(recipe.pruning.begin * steps), int(recipe.pruning.end * steps)
+        callbacks.append(MagnitudePruning(recipe.pruning.sparsity, begin, end))
+    monitor = "val_loss" if parts.selects and recipe.pruning is None else None
+    callbacks.append(Checkpoint(options.out / "checkpoints", state, monitor, plateau))
+    callbacks.append(keras.callbacks.TensorBoard(str(options.out / "logs"), write_graph=False))
+    return callbacks
+
+
+def answer(model: Any, samples: Samples, recipe: ClassificationRecipe, options: RunOptions) -> dict[str, Judgement]:
+    """What ``model`` says of ``samples``, by head."""
+    outputs = model.predict(Batches(samples, recipe.input, recipe.batch_size), verbose=0)
+    if not isinstance(outputs, dict):
+        outputs = {samples.head: outputs}
+    return {head: judge(outputs[head], samples.targets[head], labels) for head, labels in samples.labels.items()}
+
+
+def _deliver(
+    recipe: ClassificationRecipe,
+    options: RunOptions,
+    parts: Parts,
+    model: Any,
+    state: CheckpointState,
+    judgements: dict[str, dict[str, Judgement]],
+) -> None:
+    """Write model files, reports, plots and the card."""
+    out = options.out
+    spec = model_spec(recipe, parts.train, judgements)
+    model.save(out / "model.keras", include_optimizer=False)
+    model.save(out / "model.h5", include_optimizer=False)
+    some = next(iter(parts.tests.values()))
+    inputs = PixelRows(some.images, recipe.input, 0).take(np.arange(min(CHECKED_IMAGES, len(some))))
+    difference = export_onnx(model, out / "model.onnx", spec, inputs)
+    plot_curves(state.history, out / "curves.png", recipe.name)
+    report: dict[str, Any] = {"onnx_difference": difference, "history": state.history, "parts": {}}
+    for part, heads in judgements.items():
+        for head, judgement in heads.items():
+            report["parts"].setdefault(part, {})[head] = judgement.report()
+            plot_confusion(judgement, out / f"confusion-{part}-{head}.png", f"{recipe.name}, {part}, {head}")
+            (out / f"report-{part}-{head}.txt").write_text(judgement.text())
+            print(f"{part}, {head}:\n{judgement.text()}")
+    if recipe.measures_cost:
+        from training.cost.serving import measure_test_set
+
+        report["cost"] = measure_test_set(out / "model.onnx", some, recipe.input)
+    (out / "report.json").write_text(json.dumps(report, indent=1))
+    write_card(out / "MODEL_CARD.md", recipe, options, parts, spec, state, judgements, report)
+
+
+def model_spec(recipe: ClassificationRecipe, train: Samples, judgements: dict[str, dict[str, Judgement]]) -> ModelSpec:
+    """What the exported file says of itself."""
+    name = train.terms.name.lower()
+    metrics = {
+        f"{name}/{part}/{'accuracy' if head == train.head else f'{head}_accuracy'}": round(judgement.accuracy, 6)
+        for part, heads in judgements.items()
+        for head, judgement in heads.items()
+    }
+    return ModelSpec(
+        name=recipe.name.replace("_", "-"),
+        version="1",
+        input=replace(recipe.input, name="input"),
+        heads=tuple(HeadSpec(head, labels, output=head) for head, labels in train.labels.items()),
+        description=recipe.summary,
+        license=f"weights trained on {train.terms.name}: {train.terms.licence}",
+        trained_on=(train.terms.name,),
+        metrics=metrics,
+        recipe=recipe.name,
+        recipe_sha256=_source_sha256(recipe.name),
+    )
+
+
+def _source_sha256(name: str) -> str:
+    source = inspect.getsource(importlib.import_module(f"training.recipes.{name}"))
+    return hashlib.sha256(source.encode()).hexdigest()
