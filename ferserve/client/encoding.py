@@ -50,7 +50,7 @@ class ArrayPacker:
 
 
 def wants_jpeg(encoding: Encoding, target: str) -> bool:
-    """``auto`` compresses unless the server is on this machine: docs/performance.md has the figures."""
+    """``auto`` compresses unless the server is on this machine: docs/protocol.md has the figures."""
     if encoding not in ("auto", "raw", "jpeg"):
         raise InvalidOptionsError(f"encoding must be auto, raw or jpeg, got {encoding!r}")
     return encoding == "jpeg" or (encoding == "auto" and not is_local(target))
