@@ -10,7 +10,7 @@ import typer
 
 from ferserve import errors
 from ferserve._version import __version__
-from ferserve.cli import check, classify, models, serve, stream, tune
+from ferserve.cli import bench, check, classify, models, serve, stream, tune
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -35,6 +35,7 @@ app.command("stream")(stream.command)
 app.command("tune")(tune.command)
 app.command("check")(check.command)
 app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,130 @@
+"""Sends single crops as fast as they are answered, so many at a time. Runs in a process of its own."""
+
+from __future__ import annotations
+
+import gc
+import time
+from array import array
+from collections import deque
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+
+from ferserve.bench.http2 import Call
+from ferserve.bench.messages import METHOD, frame_request
+from ferserve.bench.poller import Poller
+from ferserve.errors import FerserveError, ServerUnavailableError
+from ferserve.v1 import emotion_pb2 as pb
+
+WARMUP_S = 1.0
+PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class FeedPlan:
+    """``outstanding`` messages are always under way, over ``connections`` streams; ``bodies`` over and over."""
+
+    target: str
+    connections: int
+    outstanding: int
+    seconds: float
+    config: bytes
+    bodies: tuple[bytes, ...]
+
+
+@dataclass
+class FeedTally:
+    """What came back within the measured time."""
+
+    crops: int = 0
+    failed: int = 0
+    """Messages answered by a fault or a drop."""
+    latencies: array[int] = field(default_factory=lambda: array("q"))
+    """Send to answer of a message, ns."""
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+
+
+class _Feed:
+    """One stream that sends a message for each answer."""
+
+    def __init__(self, plan: FeedPlan, number: int, tally: FeedTally) -> None:
+        self.started = False
+        self.counting = False
+        self._bodies = plan.bodies
+        self._next_id = number
+        self._step = plan.connections
+        self._tally = tally
+        self._sent_ns: deque[int] = deque()
+        self.call = Call(plan.target, METHOD)
+        self.call.send(plan.config)
+
+    def send(self) -> None:
+        self._next_id += self._step
+        now_ns = time.monotonic_ns()
+        self._sent_ns.append(now_ns)
+        self.call.send(*frame_request(self._next_id, now_ns, self._bodies[self._next_id % len(self._bodies)]))
+
+    def on_message(self, message: bytes) -> None:
+        response = pb.ClassifyStreamResponse.FromString(message)
+        if response.WhichOneof("message") == "started":
+            self.started = True
+            return
+        now_ns = time.monotonic_ns()
+        sent_ns = self._sent_ns.popleft()  # answers come in the order of the frames
+        self.send()
+        if not self.counting:
+            return
+        if response.result.WhichOneof("outcome") == "faces":
+            self._tally.crops += len(response.result.faces.faces)
+            self._tally.latencies.append(now_ns - sent_ns)
+        else:
+            self._tally.failed += 1
+
+
+def feed(plan: FeedPlan, parent: Connection) -> None:
+    """Open the streams, say "ready", receive the monotonic ns to begin to count at, and send the :class:`FeedTally`.
+
+    Sends a :class:`FerserveError` in the place of either where the server cannot be used.
+    """
+    tally = FeedTally()
+    try:
+        with Poller() as poller:
+            feeds = [_Feed(plan, number, tally) for number in range(plan.connections)]
+            for item in feeds:
+                poller.add(item.call, item.on_message)
+            _await_start(feeds, poller)
+            gc.freeze()
+            gc.disable()
+            for i in range(plan.outstanding):
+                feeds[i % len(feeds)].send()
+            parent.send("ready")
+            _run(feeds, poller, tally, plan, parent.recv())
+        parent.send(tally)
+    except FerserveError as error:
+        parent.send(error)
+
+
+def _await_start(feeds: list[_Feed], poller: Poller) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not all(item.started for item in feeds):
+        poller.wait(0.1)
+        _require_open(feeds)
+        if time.monotonic() > until:
+            raise ServerUnavailableError(f"server must start each stream within {PATIENCE_S:g} s, got none in time")
+
+
+def _run(feeds: list[_Feed], poller: Poller, tally: FeedTally, plan: FeedPlan, begin_ns: int) -> None:
+    while time.monotonic_ns() < begin_ns:
+        poller.wait(0.001)
+    cpu_s, begun = time.process_time(), time.perf_counter()
+    for item in feeds:
+        item.counting = True
+    while (elapsed := time.perf_counter() - begun) < plan.seconds:
+        poller.wait(0.05)
+    tally.cpu_s, tally.seconds = time.process_time() - cpu_s, elapsed
+    _require_open(feeds)
+
+
+def _require_open(feeds: list[_Feed]) -> None:
+    if any(item.call.ended for item in feeds):
+        raise ServerUnavailableError("server must keep every stream open, got one that it ended; see the server's log")
