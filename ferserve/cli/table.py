@@ -10,24 +10,24 @@ from rich.text import Text
 from ferserve.client import ModelDescription
 from ferserve.types import Face
 
-BAR_CELLS = 20
-SHOWN_LABELS = 3
+BAR_CELLS = 12
+SHOWN_LABELS = 2
 
 
 def faces_table(faces: Sequence[Face], tracked: bool) -> Table:
     """One row a face; ``tracked`` numbers them by their tracks, which stay the same from frame to frame."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("face", justify="right")
-    table.add_column("box (px)")
-    table.add_column("score", justify="right")
-    table.add_column("emotion", style="bold")
-    table.add_column("confidence")
-    table.add_column("then")
+    table.add_column("face", justify="right", no_wrap=True)
+    table.add_column("box (px)", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("emotion", style="bold", no_wrap=True)
+    table.add_column("confidence", no_wrap=True)
+    table.add_column("then", no_wrap=True)
     for number, face in enumerate(faces, 1):
         x0, y0, x1, y1 = face.box
         table.add_row(
             str(face.track_id if tracked else number),
-            f"{x0:.0f},{y0:.0f} to {x1:.0f},{y1:.0f}",
+            f"{x0:.0f},{y0:.0f} {x1:.0f},{y1:.0f}",
             f"{face.score:.2f}",
             face.emotion,
             bar(face.confidence),
