@@ -38,7 +38,7 @@ def broken(rng: np.random.Generator, call: dict[str, object]) -> dict[str, objec
         case "inverted":
             boxes[victim] = boxes[victim, [2, 1, 0, 3]]
         case "outside":
-            boxes[victim] += rng.choice([1e6, -1e6])
+            boxes[victim] += rng.choice([1e12, -1e12])
         case "row":
             return call | {"row": int(rng.choice([-1, 1, 2**40, 2**63 - 1]))}
         case "dtype":
