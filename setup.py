@@ -19,14 +19,16 @@ DIRECTIVES = {
     "embedsignature": True,
 }
 
+# No -march: the extension chooses its instructions at run time. No fused products: every path gives the same bits.
+RELEASE_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+DEBUG_FLAGS = ["-O1", "-g", "-UNDEBUG", "-ffp-contract=off"]
+
 kernels = Extension(
     "ferserve._kernels",
     ["ext/_kernels.pyx"],
     include_dirs=["ext"],
     depends=sorted(glob.glob("ext/*.h")),
-    extra_compile_args=["-O1", "-g"]
-    if DEBUG
-    else ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],
+    extra_compile_args=DEBUG_FLAGS if DEBUG else RELEASE_FLAGS,
 )
 
 setup(

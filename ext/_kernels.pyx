@@ -97,7 +97,7 @@ def _describe(value: object) -> str:
     return type(value).__name__
 
 
-cdef class View:
+cdef class _View:
     """A buffer held for as long as this object lives, with its format checked."""
 
     cdef Py_buffer buffer
@@ -108,9 +108,9 @@ cdef class View:
             PyBuffer_Release(&self.buffer)
 
 
-cdef View _view(object source, str name, bytes codes, str dtype, str shape, bint writable):
+cdef _View _view(object source, str name, bytes codes, str dtype, str shape, bint writable):
     """Hold ``source``'s buffer; its elements must have one of the struct ``codes``."""
-    cdef View view = View()
+    cdef _View view = _View()
     cdef int flags = (PyBUF_STRIDED if writable else PyBUF_STRIDED_RO) | PyBUF_FORMAT
     try:
         PyObject_GetBuffer(source, &view.buffer, flags)
@@ -159,7 +159,7 @@ cdef class Plan:
         self.row_bytes = <Py_ssize_t>size * row_shape[0] * row_shape[1] * row_shape[2]
 
 
-cdef int _read_image(object source, str name, View view, int color, FsImage *image) except -1:
+cdef int _read_image(object source, str name, _View view, int color, FsImage *image) except -1:
     """Check a uint8 view of pixels and write down where they lie."""
     cdef Py_buffer *buffer = &view.buffer
     cdef int channels = 1 if color == FS_LUMA else 3
@@ -196,7 +196,7 @@ cdef int _extent(Py_buffer *buffer, const char **low, const char **high) noexcep
     return 0
 
 
-cdef int _check_apart(View image, str name, View out) except -1:
+cdef int _check_apart(_View image, str name, _View out) except -1:
     """Refuse an output that shares memory with its input."""
     cdef const char *image_low
     cdef const char *image_high
@@ -209,7 +209,7 @@ cdef int _check_apart(View image, str name, View out) except -1:
     return 0
 
 
-cdef int _check_out(object source, View view, Plan plan, object first, Py_ssize_t count) except -1:
+cdef int _check_out(object source, _View view, Plan plan, object first, Py_ssize_t count) except -1:
     """Refuse a batch that cannot take ``count`` rows from ``first`` on, a Python int so that no sum can wrap."""
     cdef Py_buffer *buffer = &view.buffer
     cdef Py_ssize_t step = buffer.itemsize
@@ -240,7 +240,7 @@ cdef inline float _float_at(Py_buffer *buffer, Py_ssize_t i, Py_ssize_t j, Py_ss
     return (<float *>at)[0]
 
 
-cdef int _read_box(View boxes, Py_ssize_t i, Plan plan, FsJob *job) except -1:
+cdef int _read_box(_View boxes, Py_ssize_t i, Plan plan, FsJob *job) except -1:
     """Check box ``i`` against its image, grow it, and write down where output pixels lie."""
     cdef double x0 = _float_at(&boxes.buffer, i, 0, 0), y0 = _float_at(&boxes.buffer, i, 1, 0)
     cdef double x1 = _float_at(&boxes.buffer, i, 2, 0), y1 = _float_at(&boxes.buffer, i, 3, 0)
@@ -272,7 +272,7 @@ cdef int _read_box(View boxes, Py_ssize_t i, Plan plan, FsJob *job) except -1:
     return 0
 
 
-cdef int _read_landmarks(View landmarks, Py_ssize_t i, Plan plan, FsJob *job) noexcept:
+cdef int _read_landmarks(_View landmarks, Py_ssize_t i, Plan plan, FsJob *job) noexcept:
     """Align crop ``i`` where its landmarks define how; otherwise its box stays."""
     cdef double points[5][2]
     cdef int k, d
@@ -282,15 +282,15 @@ cdef int _read_landmarks(View landmarks, Py_ssize_t i, Plan plan, FsJob *job) no
     return fs_align(points, plan.points, &plan.target, plan.margin, &job.geometry)
 
 
-cdef View _boxes(object source):
-    cdef View view = _view(source, "xyxy", b"f", "float32", "(N, 4)", False)
+cdef _View _boxes(object source):
+    cdef _View view = _view(source, "xyxy", b"f", "float32", "(N, 4)", False)
     if view.buffer.ndim != 2 or view.buffer.shape[1] != 4:
         raise ValueError(f"xyxy must be float32 (N, 4), got {_describe(source)}")
     return view
 
 
-cdef View _landmarks(object source, Py_ssize_t count):
-    cdef View view = _view(source, "landmarks", b"f", "float32", f"({count}, 5, 2)", False)
+cdef _View _landmarks(object source, Py_ssize_t count):
+    cdef _View view = _view(source, "landmarks", b"f", "float32", f"({count}, 5, 2)", False)
     cdef Py_buffer *buffer = &view.buffer
     if buffer.ndim != 3 or buffer.shape[0] != count or buffer.shape[1] != 5 or buffer.shape[2] != 2:
         raise ValueError(f"landmarks must be float32 ({count}, 5, 2), got {_describe(source)}")
@@ -308,11 +308,11 @@ def crops_into(Plan plan not None, tuple images not None, str color not None, tu
         raise ValueError(f"color must be one of 'luma', 'bgr', 'rgb', got {color!r}")
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
-    cdef View out_view = _view(out, "out", plan.code, plan.dtype, plan.shape, True)
+    cdef _View out_view = _view(out, "out", plan.code, plan.dtype, plan.shape, True)
     cdef list views = [_boxes(entry) for entry in boxes]
     cdef list image_views = [_view(entry, "image", b"B", "uint8", "(H, W) or (H, W, 3)", False) for entry in images]
     cdef Py_ssize_t count = 0, n, i, k = 0
-    cdef View view, image_view, points
+    cdef _View view, image_view, points
     for view in views:
         count += view.buffer.shape[0]
     _check_out(out, out_view, plan, row, count)
@@ -356,8 +356,8 @@ def letterbox_into(object luma, object out, double fill=0.0, double gain=1.0, do
     ``out`` is uint8 or float32 (h, w) with contiguous lines and takes ``pixel * gain + offset`` by the area method,
     ``fill`` as it is elsewhere. Raises ValueError that names the field at fault.
     """
-    cdef View source = _view(luma, "luma", b"B", "uint8", "(H, W)", False)
-    cdef View target_view = _view(out, "out", b"Bf", "uint8 or float32", "(h, w)", True)
+    cdef _View source = _view(luma, "luma", b"B", "uint8", "(H, W)", False)
+    cdef _View target_view = _view(out, "out", b"Bf", "uint8 or float32", "(h, w)", True)
     cdef bint floats = target_view.buffer.itemsize == 4
     cdef FsImage image
     cdef FsTarget target
@@ -392,7 +392,7 @@ def letterbox_into(object luma, object out, double fill=0.0, double gain=1.0, do
     return scale, left, top
 
 
-cdef int _check_canvas(object source, View view) except -1:
+cdef int _check_canvas(object source, _View view) except -1:
     """Refuse a letterbox that is not two-dimensional with contiguous lines in rising order."""
     cdef Py_buffer *buffer = &view.buffer
     if buffer.ndim != 2 or not (1 <= buffer.shape[0] <= 65535 and 1 <= buffer.shape[1] <= 65535):

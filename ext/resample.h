@@ -90,6 +90,7 @@ static void FS(vertical)(float *out, const uint8_t *at, const FsImage *image, co
     const int most = columns->packed ? 1 : MOST;
     const uint8_t *first = at + span->start * image->row_step;
     float weights[MOST];
+    assert(bytes <= FS_BYTES && span->start >= 0 && span->start + span->count <= image->height);
     if (span->count > 2 && !axis->triangle && !columns->packed) {
         fs_weights(axis, span, span->start, 2, weights); /* the first and the ones between */
         fs_weights(axis, span, span->start + span->count - 1, 1, weights + 2);
@@ -164,6 +165,7 @@ static void FS(horizontal)(FS(Scratch) *s, const FsColumns *columns, const FsTar
         const float *weights = tile->weights + tile->at[j];
         for (int c = 0; c < target->channels; c++) {
             const int column = (tile->start[j] - pixel) * columns->stride + columns->pick[c];
+            assert(column >= 0 && column + (tile->taps[j] - 1) * columns->stride < FS_TILE);
             float *out = s->results[target->planar ? c * tile->count + j : j * target->channels + c];
             const float *in = s->columns[column];
             Floats sum[PARTS] = {{0}};
@@ -213,6 +215,7 @@ static void FS(write)(FS(Scratch) *s, const FsTarget *target, void *row, int y, 
 static void FS(gather)(FS(Scratch) *s, const FsImage *image, const FsColumns *columns,
                        const FsAxis *down, int y, int rows, int pixel, int pixels) {
     const uint8_t *at = image->pixels + pixel * image->pixel_step;
+    assert(pixel >= 0 && pixel + pixels <= image->width);
     for (int i = 0; i < rows; i++) {
         const FsSpan span = fs_span(down, y + i);
         float *out = columns->mixed ? s->line : s->lines[i];

@@ -3,6 +3,7 @@
 #define FERSERVE_TILES_H
 
 #include "axis.h"
+#include <assert.h>
 
 enum {
     FS_BAND = 16,    /* output rows that are worked on together: the floats of the widest register */

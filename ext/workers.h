@@ -29,8 +29,10 @@ static struct {
     int seats;  /* how many more workers may join the batch */
     int active; /* how many have joined and not yet left */
     int started;
-} fs_workers = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
-                PTHREAD_COND_INITIALIZER};
+} fs_workers = {.taken = PTHREAD_MUTEX_INITIALIZER,
+                .lock = PTHREAD_MUTEX_INITIALIZER,
+                .wake = PTHREAD_COND_INITIALIZER,
+                .done = PTHREAD_COND_INITIALIZER};
 
 static void fs_share(FsBatch *batch) {
     for (int i; (i = atomic_fetch_add(&batch->next, 1)) < batch->count;)
