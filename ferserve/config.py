@@ -99,6 +99,10 @@ class ServerConfig:
     """Address to listen on; ``0.0.0.0`` for every interface."""
     port: int = 50051
     """TCP port; 0 lets the system choose, and the ready line says which."""
+    uds: str = ""
+    """Path of a Unix domain socket to listen on in the place of TCP; for clients of this machine."""
+    workers: int = 1
+    """Processes that share the port, each with an engine of its own; ``engine.threads`` counts for each."""
     max_message_bytes: int = 32 * 1024 * 1024
     """Largest message that is received."""
     max_streams_per_client: int = 64
@@ -110,6 +114,8 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         _check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")
+        _check("server.workers", self.workers, 1 <= self.workers <= 256, "from 1 to 256")
+        _check("server.uds", self.uds, not (self.uds and self.workers > 1), "empty where server.workers is above 1")
         _check(
             "server.max_message_bytes",
             self.max_message_bytes,

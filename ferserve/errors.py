@@ -54,6 +54,12 @@ class OverloadedError(FerserveError):
     kind = "overloaded"
 
 
+class WrongWorkerError(FerserveError):
+    """A stream that another worker of the same server should carry; a new connection may lead there."""
+
+    kind = "wrong_worker"
+
+
 class FrameDeadlineError(FerserveError):
     """A frame whose deadline passed before it was answered."""
 

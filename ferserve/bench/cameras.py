@@ -10,16 +10,16 @@ from array import array
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from ferserve.bench.http2 import Call
-from ferserve.bench.messages import METHOD, frame_request
+from ferserve.bench.live import LiveStream, open_streams
+from ferserve.bench.messages import frame_request
 from ferserve.bench.poller import Poller
-from ferserve.errors import FerserveError, ServerUnavailableError
+from ferserve.errors import FerserveError
 from ferserve.v1 import emotion_pb2 as pb
 
 WARMUP_S = 2.0
 """Played before frames count: the server's first frames allocate, and so do the generator's."""
 PATIENCE_S = 10.0
-"""How long to wait for the stream's start, and for the last answers; what has not come by then is lost."""
+"""How long to wait for the last answers; what has not come by then is lost."""
 _STAGES = tuple(field.name for field in pb.Timings.DESCRIPTOR.fields)
 
 
@@ -77,7 +77,6 @@ class _Camera:
 
     def __init__(self, number: int, plan: CameraPlan, tally: CameraTally) -> None:
         self.number = number
-        self.started = False
         self._plan = plan
         self._tally = tally
         self._phase_ns = int(random.Random(number).random() * 1e9 / plan.fps)
@@ -87,8 +86,7 @@ class _Camera:
         self._last = self._warmup + round(plan.seconds * plan.fps)
         self._waiting: dict[int, int] = {}
         self._tally.answered_of[number] = 0
-        self.call = Call(plan.target, METHOD)
-        self.call.send(plan.config)
+        self.stream = LiveStream(plan.target, plan.config, self._on_result)
 
     def due_ns(self, start_ns: int) -> int | None:
         """When the next picture is taken; None after the last."""
@@ -101,8 +99,8 @@ class _Camera:
         bodies = self._plan.bodies
         self._count += 1
         self._waiting[self._count] = due_ns
-        if not self.call.ended:
-            self.call.send(*frame_request(self._count, due_ns, bodies[(self._at + self._count) % len(bodies)]))
+        if not self.stream.call.ended:
+            self.stream.call.send(*frame_request(self._count, due_ns, bodies[(self._at + self._count) % len(bodies)]))
         if self._count > self._warmup:
             self._tally.sent += 1
             self._tally.lags.append(time.monotonic_ns() - due_ns)
@@ -110,16 +108,10 @@ class _Camera:
     @property
     def waiting(self) -> int:
         """Frames without an answer, as long as one can come."""
-        return 0 if self.call.ended else len(self._waiting)
+        return 0 if self.stream.call.ended else len(self._waiting)
 
-    def on_message(self, message: bytes) -> None:
-        """An answer has come."""
+    def _on_result(self, result: pb.FrameResult) -> None:
         now_ns = time.monotonic_ns()
-        response = pb.ClassifyStreamResponse.FromString(message)
-        if response.WhichOneof("message") == "started":
-            self.started = True
-            return
-        result = response.result
         due_ns = self._waiting.pop(result.frame_id, None)
         if due_ns is None:
             self._tally.unexpected += 1
@@ -156,9 +148,7 @@ def play(plan: CameraPlan, parent: Connection) -> None:
     try:
         with Poller() as poller:
             cameras = [_Camera(number, plan, tally) for number in plan.numbers]
-            for camera in cameras:
-                poller.add(camera.call, camera.on_message)
-            _await_start(cameras, poller, plan)
+            open_streams([camera.stream for camera in cameras], poller)
             gc.freeze()
             gc.disable()  # a pause of the generator would be counted as the server's
             parent.send("ready")
@@ -166,19 +156,6 @@ def play(plan: CameraPlan, parent: Connection) -> None:
         parent.send(tally)
     except FerserveError as error:
         parent.send(error)
-
-
-def _await_start(cameras: list[_Camera], poller: Poller, plan: CameraPlan) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not all(camera.started for camera in cameras):
-        poller.wait(0.1)
-        if any(camera.call.ended for camera in cameras):
-            raise ServerUnavailableError(
-                f"server must take {plan.total} streams, got one refused by {plan.target}; "
-                "see server.max_streams_per_client and the server's log"
-            )
-        if time.monotonic() > until:
-            raise ServerUnavailableError(f"server must start each stream within {PATIENCE_S:g} s, got none in time")
 
 
 def _film(cameras: list[_Camera], poller: Poller, tally: CameraTally, start_ns: int) -> None:
@@ -195,7 +172,7 @@ def _film(cameras: list[_Camera], poller: Poller, tally: CameraTally, start_ns: 
             due_ns, index = agenda[0]
             camera = cameras[index]
             camera.take_picture(due_ns)
-            poller.watch_writes(camera.call)
+            poller.watch_writes(camera.stream.call)
             next_ns = camera.due_ns(start_ns)
             heapq.heapreplace(agenda, (next_ns, index)) if next_ns is not None else heapq.heappop(agenda)
     tally.cpu_s = time.process_time() - (cpu_before or 0.0)
@@ -208,8 +185,8 @@ def _end(cameras: list[_Camera], poller: Poller) -> None:
         poller.wait(0.1)
     for camera in cameras:
         camera.give_up()
-        if not camera.call.ended and not camera.call.backlogged:
-            camera.call.half_close()
+        if not camera.stream.call.ended and not camera.stream.call.backlogged:
+            camera.stream.call.half_close()
     until = time.monotonic() + 1
-    while any(not camera.call.ended for camera in cameras) and time.monotonic() < until:
+    while any(not camera.stream.call.ended for camera in cameras) and time.monotonic() < until:
         poller.wait(0.05)

@@ -9,14 +9,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from ferserve.bench.http2 import Call
-from ferserve.bench.messages import METHOD, frame_request
+from ferserve.bench.live import LiveStream, open_streams
+from ferserve.bench.messages import frame_request
 from ferserve.bench.poller import Poller
 from ferserve.errors import FerserveError, ServerUnavailableError
 from ferserve.v1 import emotion_pb2 as pb
 
 WARMUP_S = 1.0
-PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -48,34 +47,28 @@ class _Feed:
     """One stream that sends a message for each answer."""
 
     def __init__(self, plan: FeedPlan, number: int, tally: FeedTally) -> None:
-        self.started = False
         self.counting = False
         self._bodies = plan.bodies
         self._next_id = number
         self._step = plan.connections
         self._tally = tally
         self._sent_ns: deque[int] = deque()
-        self.call = Call(plan.target, METHOD)
-        self.call.send(plan.config)
+        self.stream = LiveStream(plan.target, plan.config, self._on_result)
 
     def send(self) -> None:
         self._next_id += self._step
         now_ns = time.monotonic_ns()
         self._sent_ns.append(now_ns)
-        self.call.send(*frame_request(self._next_id, now_ns, self._bodies[self._next_id % len(self._bodies)]))
+        self.stream.call.send(*frame_request(self._next_id, now_ns, self._bodies[self._next_id % len(self._bodies)]))
 
-    def on_message(self, message: bytes) -> None:
-        response = pb.ClassifyStreamResponse.FromString(message)
-        if response.WhichOneof("message") == "started":
-            self.started = True
-            return
+    def _on_result(self, result: pb.FrameResult) -> None:
         now_ns = time.monotonic_ns()
         sent_ns = self._sent_ns.popleft()  # answers come in the order of the frames
         self.send()
         if not self.counting:
             return
-        if response.result.WhichOneof("outcome") == "faces":
-            self._tally.crops += len(response.result.faces.faces)
+        if result.WhichOneof("outcome") == "faces":
+            self._tally.crops += len(result.faces.faces)
             self._tally.latencies.append(now_ns - sent_ns)
         else:
             self._tally.failed += 1
@@ -90,9 +83,7 @@ def feed(plan: FeedPlan, parent: Connection) -> None:
     try:
         with Poller() as poller:
             feeds = [_Feed(plan, number, tally) for number in range(plan.connections)]
-            for item in feeds:
-                poller.add(item.call, item.on_message)
-            _await_start(feeds, poller)
+            open_streams([item.stream for item in feeds], poller)
             gc.freeze()
             gc.disable()
             for i in range(plan.outstanding):
@@ -102,15 +93,6 @@ def feed(plan: FeedPlan, parent: Connection) -> None:
         parent.send(tally)
     except FerserveError as error:
         parent.send(error)
-
-
-def _await_start(feeds: list[_Feed], poller: Poller) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not all(item.started for item in feeds):
-        poller.wait(0.1)
-        _require_open(feeds)
-        if time.monotonic() > until:
-            raise ServerUnavailableError(f"server must start each stream within {PATIENCE_S:g} s, got none in time")
 
 
 def _run(feeds: list[_Feed], poller: Poller, tally: FeedTally, plan: FeedPlan, begin_ns: int) -> None:
@@ -126,5 +108,5 @@ def _run(feeds: list[_Feed], poller: Poller, tally: FeedTally, plan: FeedPlan, b
 
 
 def _require_open(feeds: list[_Feed]) -> None:
-    if any(item.call.ended for item in feeds):
+    if any(item.stream.call.ended for item in feeds):
         raise ServerUnavailableError("server must keep every stream open, got one that it ended; see the server's log")

@@ -24,7 +24,8 @@ Seconds: TypeAlias = Annotated[float, typer.Option(help="How long to measure, af
 RawSeconds: TypeAlias = Annotated[
     float, typer.Option(help="How long to measure the same work without a server, half before, half after; 0: not.")
 ]
-Threads: TypeAlias = Annotated[int | None, typer.Option(help="Threads of the server that is started.")]
+Threads: TypeAlias = Annotated[int | None, typer.Option(help="Threads of each worker of the server that is started.")]
+Workers: TypeAlias = Annotated[int | None, typer.Option(help="Workers of the server that is started.")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
@@ -36,6 +37,7 @@ def streams(
     faces: Annotated[int, typer.Option(help="Faces in each picture.")] = 1,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the pictures, px.")] = "640x480",
     target: Target = "",
+    workers: Workers = None,
     threads: Threads = None,
     delivery: Annotated[str, typer.Option(metavar="latest|every", help="How the streams are delivered.")] = "latest",
     boxes: Annotated[bool, typer.Option("--boxes", help="Send the boxes too, so that nothing is detected.")] = False,
@@ -55,6 +57,7 @@ def streams(
     """
     loaded = flags.load(
         config,
+        server_workers=workers,
         engine_threads=threads,
         engine_model=model,
         engine_model_dir=model_dir,
@@ -86,6 +89,7 @@ def crops(
     batch: Annotated[int, typer.Option(help="Crops a message.")] = 1,
     seconds: Seconds = 10.0,
     target: Target = "",
+    workers: Workers = None,
     threads: Threads = None,
     raw_seconds: RawSeconds = 6.0,
     source: Source = "",
@@ -100,6 +104,7 @@ def crops(
     """
     loaded = flags.load(
         config,
+        server_workers=workers,
         engine_threads=threads,
         engine_model=model,
         engine_model_dir=model_dir,

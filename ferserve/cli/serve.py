@@ -13,10 +13,12 @@ from ferserve.cli import flags
 def command(
     host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port; 0 for any free one.")] = None,
+    uds: Annotated[str | None, typer.Option(metavar="PATH", help="Unix domain socket instead of TCP.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the port.")] = None,
     model: flags.Model = None,
     model_dir: flags.ModelDir = None,
     detector: flags.Detector = None,
-    threads: Annotated[int | None, typer.Option(help="Worker threads; 0 for one a processor.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of each worker; 0 to share the processors.")] = None,
     config: flags.ConfigFile = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more, to stderr.")] = False,
 ) -> None:
@@ -31,6 +33,8 @@ def command(
         config,
         server_host=host,
         server_port=port,
+        server_uds=uds,
+        server_workers=workers,
         engine_model=model,
         engine_model_dir=model_dir,
         engine_detector=detector,

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from ferserve.client import converters
 from ferserve.client.channel import open_channel
 from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
+from ferserve.client.link import Link
 from ferserve.client.model_description import ModelDescription
-from ferserve.client.session import Link
 from ferserve.client.status import error_from_rpc
 from ferserve.client.stream import StreamRun, StreamSource, finish
 from ferserve.errors import InvalidFrameError
@@ -127,7 +127,7 @@ class AsyncClient:
         self, frames: StreamSource, options: StreamOptions | None, emit: Callable[[FrameResult | None], None]
     ) -> StreamRun:
         """What :meth:`stream` is made of, for those who bring their own queue."""
-        link = Link(self._stub.ClassifyStream, self.target, self._reconnect_s)
+        link = Link(self._channel, self.target, self._reconnect_s)
         return StreamRun(link, frames, options, self._packer, self._max_in_flight, emit)
 
     async def models(self, *, timeout_s: float | None = None) -> list[ModelDescription]:

@@ -8,30 +8,20 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 from ferserve.client import converters
 from ferserve.client.feed import Feed
-from ferserve.client.status import error_from_rpc, is_broken_connection
+from ferserve.client.link import Link
+from ferserve.client.status import error_from_rpc, is_broken_connection, is_wrong_worker
 from ferserve.errors import FerserveError, ServerUnavailableError, StreamProtocolError
 from ferserve.types import DropReason, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 
 FIRST_DELAY_S = 0.05
 LONGEST_DELAY_S = 2.0
-
-
-@dataclass(frozen=True)
-class Link:
-    """How a stream reaches its server: ``open_call`` starts a ``ClassifyStream`` there."""
-
-    open_call: Callable[[], Any]
-    target: str
-    reconnect_s: float
-    """How long to try to come back after the connection broke; 0 for not at all."""
 
 
 class StreamSession:
@@ -76,6 +66,9 @@ class StreamSession:
                         break
                     error: FerserveError = ServerUnavailableError("the server ended the stream early")
                 except grpc.aio.AioRpcError as rpc:
+                    if is_wrong_worker(rpc):
+                        await self._link.move()
+                        continue
                     error = error_from_rpc(rpc, self._link.target)
                     if not (self._connected_before and is_broken_connection(rpc)):
                         raise error from None
@@ -83,6 +76,7 @@ class StreamSession:
                 await self._back_off(attempt, error)
         finally:
             self._feed.close()
+            await self._link.close()
         if self._feed_error is not None:
             raise self._feed_error
 
@@ -104,6 +98,7 @@ class StreamSession:
             response = await call.read()
             if response is grpc.aio.EOF:
                 return False
+            await self._link.settle(call)
             self._on_started(response.started)
             sender = asyncio.ensure_future(self._send(call))
             while (response := await call.read()) is not grpc.aio.EOF:

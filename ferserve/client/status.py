@@ -40,6 +40,11 @@ def error_from_rpc(rpc: grpc.aio.AioRpcError, target: str, timeout_s: float = 0)
     return errors.RemoteError(details or "the call failed without a reason", code.name)
 
 
+def is_wrong_worker(rpc: grpc.aio.AioRpcError) -> bool:
+    """True where a new connection may lead to the worker that should carry the stream."""
+    return dict(rpc.trailing_metadata() or ()).get(KIND_KEY) == errors.WrongWorkerError.kind
+
+
 def is_broken_connection(rpc: grpc.aio.AioRpcError) -> bool:
     """True where the same frames may well be answered after a reconnection: the server went away or is stopping."""
     kind = dict(rpc.trailing_metadata() or ()).get(KIND_KEY)

@@ -11,7 +11,8 @@ from typing import TypeAlias
 from ferserve.client import converters
 from ferserve.client.encoding import ArrayPacker
 from ferserve.client.feed import Feed, open_feed
-from ferserve.client.session import Link, StreamSession
+from ferserve.client.link import Link
+from ferserve.client.session import StreamSession
 from ferserve.options import Delivery, StreamOptions
 from ferserve.sources import ImageLike, VideoSource
 from ferserve.types import Frame, FrameResult

@@ -12,6 +12,7 @@ from ferserve.config import ServerConfig
 from ferserve.errors import ConfigError
 from ferserve.server.bridge import FutureBridge
 from ferserve.server.interceptors import ErrorInterceptor
+from ferserve.server.placement import Placement
 from ferserve.server.servicers import EmotionServicer
 from ferserve.v1 import emotion_pb2, emotion_pb2_grpc
 
@@ -27,28 +28,51 @@ class Server:
     To be used within one event loop: :meth:`start` once, then :meth:`stop`.
     """
 
-    def __init__(self, engine: Engine, config: ServerConfig) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        config: ServerConfig,
+        placement: Placement | None = None,
+        *,
+        health_address: str = "",
+    ) -> None:
+        """``placement`` and a ``health_address`` of its own besides the port are for one of several workers."""
         self._engine = engine
         self._config = config
+        self._placement = placement
+        self._health_address = health_address
 
     async def start(self) -> str:
-        """Listen and serve; returns ``HOST:PORT`` with the port that the system chose if the configured one is 0.
+        """Listen and serve; returns ``HOST:PORT`` with the port that the system chose if the configured one is 0, or
+        ``unix:PATH``.
 
         Raises :class:`ConfigError` where the address is taken or is none of this machine's.
         """
         bridge = FutureBridge(asyncio.get_running_loop())
-        self._emotion = EmotionServicer(self._engine, bridge, self._config)
+        self._emotion = EmotionServicer(self._engine, bridge, self._config, self._placement)
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(interceptors=(ErrorInterceptor(),), options=_options(self._config))
+        self._server = grpc.aio.server(
+            interceptors=(ErrorInterceptor(),), options=_options(self._config, self._placement is not None)
+        )
         emotion_pb2_grpc.add_EmotionServiceServicer_to_server(  # type: ignore[no-untyped-call]
             self._emotion, self._server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
-        port = self._bind(f"{host}:{self._config.port}")
+        address = self._listen()
+        if self._health_address:
+            self._bind(self._health_address)
         await self._health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
-        return f"{host}:{port}"
+        if self._placement is not None:
+            self._placement.serve()
+        return address
+
+    def _listen(self) -> str:
+        if self._config.uds:
+            self._bind(f"unix:{self._config.uds}")
+            return f"unix:{self._config.uds}"
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        return f"{host}:{self._bind(f'{host}:{self._config.port}')}"
 
     def _bind(self, address: str) -> int:
         try:
@@ -65,6 +89,8 @@ class Server:
         ``grace_s`` None stands for the configured grace, 0 for none; a second call may hurry the first.
         """
         grace = self._config.grace_s if grace_s is None else grace_s
+        if self._placement is not None:
+            self._placement.leave()
         await self._health.enter_graceful_shutdown()
         refusing = asyncio.ensure_future(self._server.stop(grace or None))
         await self._emotion.drain(grace)
@@ -73,12 +99,12 @@ class Server:
         await refusing
 
 
-def _options(config: ServerConfig) -> list[tuple[str, int]]:
+def _options(config: ServerConfig, shared_port: bool) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.max_send_message_length", -1),
-        # A port that another process serves is an error, not a lottery between the two.
-        ("grpc.so_reuseport", 0),
+        # A port that a stranger serves is an error, not a lottery between the two; among workers it is meant.
+        ("grpc.so_reuseport", int(shared_port)),
         # Clients may ask every ten seconds whether we are alive, without being sent away for it.
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable, Sequence
 
 from ferserve.config import Config, ServerConfig
 from ferserve.engine import Engine
@@ -13,7 +14,12 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(config: Config) -> None:
-    """Load the engine and :func:`serve`. Raises the engine's errors before anything is served."""
+    """Load the engine and :func:`serve`, or have several processes do so. Raises the engine's errors before that."""
+    if config.server.workers > 1:
+        from ferserve.server.supervisor import supervise  # needs what one process does without
+
+        supervise(config)
+        return
     with Engine(config.engine) as engine:
         asyncio.run(serve(engine, config.server))
 
@@ -23,17 +29,26 @@ async def serve(engine: Engine, config: ServerConfig) -> None:
 
     Prints one line when clients may come. Raises :class:`ferserve.errors.ConfigError` where the address is not free.
     """
+
+    def show(address: str) -> None:
+        print(f"ferserve ready on {address} ({engine.runs_on})", flush=True)
+
+    await serve_until_told(Server(engine, config), STOP_SIGNALS, show)
+
+
+async def serve_until_told(
+    server: Server, stop_signals: Sequence[signal.Signals], on_ready: Callable[[str], None]
+) -> None:
+    """Start ``server``, tell ``on_ready`` its address, and stop it gracefully on one signal, at once on the second."""
     graceful, at_once = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
         (at_once if graceful.is_set() else graceful).set()
 
     loop = asyncio.get_running_loop()
-    for number in STOP_SIGNALS:
+    for number in stop_signals:
         loop.add_signal_handler(number, on_signal)
-    server = Server(engine, config)
-    address = await server.start()
-    print(f"ferserve ready on {address} ({engine.runs_on})", flush=True)
+    on_ready(await server.start())
     await graceful.wait()
     stopping = asyncio.ensure_future(server.stop())
     hurry = asyncio.ensure_future(at_once.wait())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ferserve.config import ServerConfig
+from ferserve.metadata import WORKER_KEY
 from ferserve.server import converters
 from ferserve.server.limits import StreamLimit
 from ferserve.server.stream import StreamSession
@@ -15,15 +17,19 @@ from ferserve.v1 import emotion_pb2_grpc
 if TYPE_CHECKING:
     from ferserve.engine import Engine
     from ferserve.server.bridge import FutureBridge
+    from ferserve.server.placement import Placement
 
 
 class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
     """Answers calls through one engine; errors are left to the interceptor."""
 
-    def __init__(self, engine: Engine, bridge: FutureBridge, config: ServerConfig) -> None:
+    def __init__(
+        self, engine: Engine, bridge: FutureBridge, config: ServerConfig, placement: Placement | None = None
+    ) -> None:
         self._engine = engine
         self._bridge = bridge
         self._config = config
+        self._placement = placement
         self._limit = StreamLimit(config.max_streams_per_client)
         self._sessions: set[StreamSession] = set()
         self._calls: set[asyncio.Task[Any]] = set()
@@ -48,7 +54,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
     async def ClassifyStream(self, request_iterator: Any, context: Any) -> None:
         """Live video."""
         self._track_call()
-        with self._limit.hold(context.peer()):
+        with self._limit.hold(context.peer()), await self._placed(context):
             session = StreamSession(self._engine, self._bridge, context, self._config.max_pending_results)
             if self._draining:
                 session.drain()
@@ -57,6 +63,13 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
                 await session.run()
             finally:
                 self._sessions.discard(session)
+
+    async def _placed(self, context: Any) -> contextlib.AbstractContextManager[None]:
+        """Counts the stream among those of this worker, where there are several, and tells the client which it is."""
+        if self._placement is None:
+            return contextlib.nullcontext()
+        await context.send_initial_metadata(((WORKER_KEY, str(self._placement.index)),))
+        return self._placement.hold(dict(context.invocation_metadata()))
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
         """Every model."""

@@ -18,6 +18,7 @@ STATUS_BY_KIND: Final[dict[str, grpc.StatusCode]] = {
     "model_not_found": grpc.StatusCode.NOT_FOUND,
     "model_not_ready": grpc.StatusCode.UNAVAILABLE,
     "overloaded": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "wrong_worker": grpc.StatusCode.UNAVAILABLE,
     "frame_deadline": grpc.StatusCode.DEADLINE_EXCEEDED,
     "config": grpc.StatusCode.FAILED_PRECONDITION,
     "model_spec": grpc.StatusCode.FAILED_PRECONDITION,

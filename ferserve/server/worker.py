@@ -1,0 +1,63 @@
+"""One of several processes that serve the same port."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+import signal
+from collections.abc import MutableSequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from ferserve.config import Config, EngineConfig
+from ferserve.engine import Engine
+from ferserve.errors import FerserveError
+from ferserve.server.app import Server
+from ferserve.server.placement import Placement
+from ferserve.server.run import serve_until_told
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@dataclass(frozen=True)
+class WorkerOrder:
+    """What a worker is to do. ``health_address`` is its own, where the supervisor asks for its health."""
+
+    index: int
+    config: Config
+    health_address: str
+    open_streams: MutableSequence[int]
+    log_level: int
+
+
+def work(order: WorkerOrder, supervisor: Connection) -> None:
+    """Serve until SIGTERM, or until the supervisor is gone. Runs in a fresh process.
+
+    Says what it runs on when it serves, or sends the :class:`FerserveError` that kept it from serving.
+    """
+    # A terminal sends its Ctrl-C to everybody; the supervisor decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(level=order.log_level, format=LOG_FORMAT)
+    try:
+        with Engine(_share(order.config)) as engine:
+            asyncio.run(_serve(engine, order, supervisor))
+    except FerserveError as error:
+        supervisor.send(error)
+
+
+def _share(config: Config) -> EngineConfig:
+    """The engine of one worker: an even share of the processors, unless the threads were chosen."""
+    threads = config.engine.threads or max(1, len(os.sched_getaffinity(0)) // config.server.workers)
+    engine = dataclasses.replace(config.engine, threads=threads)
+    if threads == 1 and not engine.max_batch_size:  # a single thread would wait for nobody to fill its batch
+        engine = dataclasses.replace(engine, max_batch_size=1)
+    return engine
+
+
+async def _serve(engine: Engine, order: WorkerOrder, supervisor: Connection) -> None:
+    placement = Placement(order.index, order.open_streams)
+    server = Server(engine, order.config.server, placement, health_address=order.health_address)
+    asyncio.get_running_loop().add_reader(supervisor.fileno(), os.kill, os.getpid(), signal.SIGTERM)
+    await serve_until_told(server, (signal.SIGTERM,), lambda address: supervisor.send(engine.runs_on))

@@ -1,0 +1,174 @@
+"""``ferserve serve --workers``: several processes behind one port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+
+from ferserve import AsyncClient
+from ferserve.client.channel import open_channel
+from ferserve.client.link import Link
+from ferserve.metadata import WORKER_KEY
+from ferserve.v1 import emotion_pb2 as pb
+from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
+from tests.server.process import ServerProcess, serve_command
+
+WORKERS = 3
+
+
+def workers_command(model_dir: Path, *more: str) -> list[str]:
+    command = serve_command(model_dir)
+    command[command.index("--threads") + 1] = "1"
+    return [*command, "--workers", str(WORKERS), *more]
+
+
+@pytest.fixture
+def server(model_dir: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(workers_command(model_dir)) as server:
+        yield server
+
+
+def workers_of(server: ServerProcess) -> list[psutil.Process]:
+    """The worker processes; multiprocessing's resource tracker is none."""
+    children = psutil.Process(server.process.pid).children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def gone(process: psutil.Process, within_s: float) -> bool:
+    """True where ``process`` ended in time; a zombie has ended."""
+    until = time.monotonic() + within_s
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_one_ready_line_speaks_for_all(server: ServerProcess) -> None:
+    assert server.ready_line.startswith("ferserve ready on 127.0.0.1:")
+    assert server.ready_line.endswith(f"1 thread in each of {WORKERS} workers)")
+    assert len(workers_of(server)) == WORKERS
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_all_of_them(server: ServerProcess, number: signal.Signals) -> None:
+    family = workers_of(server)
+    server.process.send_signal(number)
+    assert server.wait() == 0
+    assert all(gone(worker, 5) for worker in family)
+    assert server.rest() == ("", "")
+
+
+async def test_a_second_signal_stops_at_once(server: ServerProcess) -> None:
+    """The stream's client never reads, so the graceful stop would wait for its whole grace."""
+    async with stub_of(server.address) as stub:
+        stream = RawStream(stub)
+        await stream.open(delivery=pb.DELIVERY_EVERY)
+        sender = asyncio.ensure_future(stream.send_all({i: {} for i in range(1, 500)}))
+        await stream.get_stuck()
+        server.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        started = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(server.wait) == 0
+        assert time.monotonic() - started < 3, "the grace period is 5 s"
+        sender.cancel()
+
+
+def test_without_their_supervisor_workers_end(server: ServerProcess) -> None:
+    family = workers_of(server)
+    server.process.send_signal(signal.SIGKILL)
+    assert all(gone(worker, 10) for worker in family)
+
+
+def test_a_taken_port_is_said_in_one_line(server: ServerProcess, model_dir: Path) -> None:
+    command = workers_command(model_dir)
+    command[command.index("--port") + 1] = str(server.port)
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 2
+    assert "must be a free address of this machine" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+def test_what_keeps_workers_from_starting_is_said_in_one_line(model_dir: Path) -> None:
+    command = workers_command(model_dir)
+    command[command.index("--model") + 1] = "nobody"
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("ferserve: model")
+    assert done.stderr.count("\n") == 1
+
+
+async def test_few_streams_are_spread_evenly(server: ServerProcess) -> None:
+    """One client with a single connection, or six at once: the workers share them."""
+    async with open_channel(server.address) as channel:
+        links = [Link(channel, server.address, 0) for _ in range(2 * WORKERS)]
+        calls = await asyncio.gather(*(_open(link) for link in links))
+        places = [dict(await call.initial_metadata())[WORKER_KEY] for call in calls]
+        assert Counter(places) == {str(index): 2 for index in range(WORKERS)}
+        for call, link in zip(calls, links, strict=True):
+            call.cancel()
+            await link.close()
+
+
+async def _open(link: Link) -> grpc.aio.StreamStreamCall:
+    """A stream that has started, as the session of a client opens it."""
+    while True:
+        call = link.open_call()
+        try:
+            await call.write(pb.ClassifyStreamRequest(config=pb.StreamConfig()))
+            assert (await call.read()).HasField("started")
+            return call
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await link.move()
+
+
+async def test_a_broken_stream_comes_back_to_its_worker(server: ServerProcess) -> None:
+    async with open_channel(server.address) as channel:
+        link = Link(channel, server.address, 0)
+        call = await _open(link)
+        await link.settle(call)
+        home = dict(await call.initial_metadata())[WORKER_KEY]
+        for _ in range(3):
+            call.cancel()
+            await link.move()
+            call = await _open(link)
+            assert dict(await call.initial_metadata())[WORKER_KEY] == home
+        call.cancel()
+        await link.close()
+
+
+async def test_unary_calls_and_streams_are_answered(server: ServerProcess) -> None:
+    async with AsyncClient(server.address) as client:
+        assert len((await client.classify(astronaut_jpeg())).faces) == 1
+        results = [result async for result in client.stream([astronaut_jpeg()] * 3)]
+        assert [len(result.faces) for result in results] == [1, 1, 1]
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_replaced(server: ServerProcess) -> None:
+    stuck = workers_of(server)[0]
+    os.kill(stuck.pid, signal.SIGSTOP)
+    assert gone(stuck, 40)
+    until = time.monotonic() + 15
+    while len(workers_of(server)) < WORKERS:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+async def test_a_unix_socket_serves_as_a_port_does(model_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with ServerProcess([*serve_command(model_dir), "--uds", str(path)]) as server:
+        assert server.address == f"unix:{path}"
+        async with AsyncClient(server.address) as client:
+            assert len((await client.classify(astronaut_jpeg())).faces) == 1
