@@ -27,7 +27,7 @@ kernels = Extension(
     "ferserve._kernels",
     ["ext/_kernels.pyx"],
     include_dirs=["ext"],
-    depends=sorted(glob.glob("ext/*.h")),
+    depends=sorted(glob.glob("ext/*.h") + glob.glob("ext/*.pxd")),
     extra_compile_args=DEBUG_FLAGS if DEBUG else RELEASE_FLAGS,
 )
 

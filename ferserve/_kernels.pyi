@@ -2,7 +2,7 @@ from typing import Any, final
 
 COLORS: dict[str, int]
 METHODS: dict[str, int]
-DTYPES: dict[str, tuple[int, bytes, int]]
+DTYPES: dict[str, tuple[int, bytes]]
 ALIGN_POINTS: dict[str, int]
 
 @final
