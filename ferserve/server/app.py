@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SERVICE_NAME: str = emotion_pb2.DESCRIPTOR.services_by_name["EmotionService"].full_name
 
+WATCHERS_GRACE_S = 0.5
+"""How long a server that is otherwise done waits for watchers of its health to be told."""
+
 
 class Server:
     """One gRPC server on one engine, which it does not own.
@@ -94,8 +97,8 @@ class Server:
         await self._health.enter_graceful_shutdown()
         refusing = asyncio.ensure_future(self._server.stop(grace or None))
         await self._emotion.drain(grace)
-        # Watchers of the health service never end by themselves, and nothing else is left to wait for.
-        await self._server.stop(None)
+        # Nobody is left but watchers of the health service, who never end by themselves: they may hear the news.
+        await self._server.stop(min(grace, WATCHERS_GRACE_S) or None)
         await refusing
 
 

@@ -20,6 +20,7 @@ class ServerProcess:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.ready_line = self.process.stdout.readline().rstrip()
+        assert self.ready_line, self.rest()
         self.address = self.ready_line.removeprefix("ferserve ready on ").partition(" ")[0]
 
     @property
@@ -27,7 +28,6 @@ class ServerProcess:
         return int(self.address.rpartition(":")[2])
 
     def __enter__(self) -> ServerProcess:
-        assert self.ready_line, self.rest()
         return self
 
     def __exit__(self, *_: object) -> None:
