@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PROTOS := proto/ferserve/v1/emotion.proto
 
-.PHONY: help setup build build-debug proto lint test bench fuzz sanitize aarch64 demo docs clean
+.PHONY: help setup build build-debug proto lint test bench soak fuzz sanitize aarch64 demo docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ lint: setup ## ruff, mypy, import-linter, cython-lint, stubtest
 
 test: setup ## the whole test suite
 	$(BIN)/python -m pytest
+
+soak: setup ## open and drop 200 streams a second for a minute
+	FERSERVE_STORM_S=60 $(BIN)/python -m pytest tests/server/test_faults.py -k two_hundred --timeout 600
 
 bench: setup ## the benchmarks, with their ratios
 	$(BIN)/python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only
