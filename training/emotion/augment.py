@@ -32,6 +32,18 @@ class Augmentation:
     """Parameter of the Beta distribution (Zhang et al. 2018, arXiv:1710.09412, eq. 1); 0 turns it off."""
 
 
+STRONG = Augmentation()
+LIGHT = Augmentation(
+    rotation_deg=10,
+    scale=0.1,
+    shift=0.07,
+    aspect=0.05,
+    contrast=0.25,
+    brightness=0.15,
+    degrade=0.15,
+    erase=0.1,
+    mixup=0,
+)
 NONE = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,14 @@ class FitOptions:
     """Everything that decides how a run goes, next to the data and the network."""
 
     epochs: int = 40
-    batch_size: int = 128
-    peak_rate: float = 0.1
+    batch_size: int = 64
+    """Of each process."""
+    peak_rate: float = 0.08
     warmup: float = 0.08
     """Part of the steps over which the rate rises."""
     weight_decay: float = 5e-3
     """Per step, times the rate (decoupled: Loshchilov & Hutter 2019, arXiv:1711.05101)."""
-    ema: float = 0.998
+    ema: float = 0.997
     """Decay of the averaged weights per step (Polyak & Juditsky 1992); what is saved and exported."""
     head_weights: tuple[float, ...] = (1.0, 1.0, 0.2)
     """Loss weights in the order of the heads."""
@@ -46,8 +47,6 @@ class FitOptions:
     """Steps between meetings: peers average their weights, and the averaged weights follow."""
     judge_every: int = 1
     """Epochs between measurements."""
-    calm_epochs: int = 0
-    """Last epochs without mixup and erasing, so that training ends on images as they are served."""
     seed: int = 1
 
 
@@ -83,16 +82,13 @@ def batches(
     order = np.random.default_rng((options.seed, epoch)).permutation(len(images))
     order = order[peers.rank : len(order) - len(order) % (options.batch_size * peers.count) : peers.count]
     rng = np.random.default_rng((options.seed, epoch, peers.rank))
-    recipe = options.augmentation
-    if epoch >= options.epochs - options.calm_epochs:
-        recipe = Augmentation(**{**asdict(recipe), "mixup": 0.0, "erase": 0.0})
     ready: queue.Queue[tuple[Floats, Floats] | BaseException | None] = queue.Queue(maxsize=8)
 
     def produce() -> None:
         try:
             for start in range(0, len(order), options.batch_size):
                 rows = order[start : start + options.batch_size]
-                ready.put(augment_batch(images[rows], targets[rows], recipe, rng))
+                ready.put(augment_batch(images[rows], targets[rows], options.augmentation, rng))
             ready.put(None)
         except BaseException as error:
             ready.put(error)
@@ -194,7 +190,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the whole state beside the last one, then put it in its place in one step."""
-        state = {f"w{i}": w for i, w in enumerate(read_arrays(self.model.weights))}
+        state: dict[str, Any] = {f"w{i}": w for i, w in enumerate(read_arrays(self.model.weights))}
         state |= {f"a{i}": w for i, w in enumerate(self.average)}
         state |= {f"o{i}": v for i, v in enumerate(read_arrays(self.model.optimizer.variables))}
         partial = self.out / "state.partial.npz"

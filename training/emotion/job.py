@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -26,6 +27,9 @@ def train_model(
     ``images`` (N, 48, 48) luma and ``targets`` (N, 17); ``test`` is measured on the way; ``start`` are weights to
     begin with in place of random ones.
     """
+    options = replace(options, batch_size=min(options.batch_size, len(images)))
+    # A process needs some batches an epoch to be worth its start.
+    processes = max(1, min(processes, len(images) // (8 * options.batch_size)))
     model = build_model(stages)
     trainer = Trainer(model, out, options)
     if not trainer.resume() or trainer.epoch < options.epochs:

@@ -11,48 +11,76 @@ Expected time and accuracy: docs/emotion-lite.md says what was run, on what, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from training.recipe import RunOptions
+
+if TYPE_CHECKING:
+    from training.emotion.fit import FitOptions
+
+
+@dataclass(frozen=True)
+class Round:
+    """One warm restart: the rate rises and falls once (Loshchilov & Hutter 2017, arXiv:1608.03983)."""
+
+    epochs: int
+    peak_rate: float
+    augmentation: Literal["strong", "light"]
+    refinement: float = 0.0
+    """Share of the targets that the last round's answers replace."""
+
+    def options(self, number: int, run: RunOptions) -> FitOptions:
+        """How this round is trained within ``run``."""
+        from training.emotion.augment import LIGHT, STRONG
+        from training.emotion.fit import FitOptions
+
+        return FitOptions(
+            epochs=min(self.epochs, run.epochs or self.epochs),
+            peak_rate=self.peak_rate,
+            augmentation=STRONG if self.augmentation == "strong" else LIGHT,
+            seed=run.seed + number,
+        )
 
 
 @dataclass(frozen=True)
 class EmotionLite:
-    """Two rounds: a short one on votes and labels, a long one that starts from it and mixes in its answers."""
+    """Rounds that each start from the last one's averaged weights; every one ends with a usable model."""
 
     name: str = "emotion_lite"
     summary: str = "FER+ and FER2013 heads on one small network made for a CPU core; the bundled model"
-    first_epochs: int = 36
-    epochs: int = 90
-    refinement: float = 0.3
-    """Share of the first round's answers in the targets of the second."""
+    rounds: Sequence[Round] = (Round(36, 0.08, "strong"), Round(40, 0.06, "light"), Round(60, 0.06, "light", 0.3))
     processes: int = 3
 
     def run(self, options: RunOptions) -> Path:
-        """Train, calibrate, export FP32 and INT8; returns ``options.out``."""
-        from training.emotion.fit import FitOptions, read_arrays
+        """Train, calibrate, export FP32 and INT8; returns ``options.out``.
+
+        ``options.epochs`` caps each round.
+        """
+        from training.emotion.fit import read_arrays
         from training.emotion.job import train_model
         from training.emotion.refine import refine_targets
         from training.emotion.release import release, release_int8
         from training.emotion.samples import load_samples, make_targets
-        from training.models.emotion_lite import LITE
+        from training.models.emotion_lite import LITE, build_model
 
         train, test = load_samples(options.data)
         train = train.take(slice(options.limit))
-        _start(options.out, options.resume)
-        epochs = options.epochs or self.epochs
+        out = options.out
+        _start(out, options.resume)
         targets = make_targets(train)
-        short = FitOptions(epochs=min(epochs, self.first_epochs), ema=0.997, seed=options.seed)
-        model = train_model(LITE, train.images, targets, test, short, options.out / "first", self.processes)
-        refined = refine_targets(model, train, targets, self.refinement)
-        long = FitOptions(epochs=epochs, seed=options.seed + 1)
-        weights = read_arrays(model.weights)
-        model = train_model(LITE, train.images, refined, test, long, options.out / "second", self.processes, weights)
-        model.save(options.out / "emotion-lite.keras")
-        release(model, LITE, test, options.data, Path(__file__), options.out)
-        release_int8(options.out / "emotion-lite.onnx", train, options.data)
-        return options.out
+        model, weights = build_model(LITE), None
+        for number, part in enumerate(self.rounds):
+            wanted = refine_targets(model, train, targets, part.refinement)
+            fit = part.options(number, options)
+            model = train_model(LITE, train.images, wanted, test, fit, out / f"round{number}", self.processes, weights)
+            weights = read_arrays(model.weights)
+        model.save(out / "emotion-lite.keras")
+        release(model, LITE, test, options.data, Path(__file__), out)
+        release_int8(out / "emotion-lite.onnx", train, options.data)
+        return out
 
 
 def _start(out: Path, resume: bool) -> None:
