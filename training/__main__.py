@@ -57,6 +57,71 @@ def run(
     typer.echo(f"done: {folder}\nserve it: ferserve serve --model {folder}")
 
 
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="Folder of a run, or its .keras file.")],
+    out: Annotated[Path | None, typer.Option(help="The ONNX file to write; model.onnx beside it by default.")] = None,
+) -> None:
+    """Write a trained Keras model as self-describing ONNX again, checked against Keras."""
+    from training.export import export_run
+
+    path, difference = export_run(model, out)
+    typer.echo(f"{path}: equal to Keras within {difference:.1e}")
+
+
+@app.command()
+def compress(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    data: Annotated[Path, typer.Option(help="The data it was trained on.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the files; RUN/compressed by default.")] = None,
+    sparsity: Annotated[float, typer.Option(help="Part of the weights that magnitude pruning takes.")] = 0.5,
+    channels: Annotated[float, typer.Option(help="Part of the channels that structured pruning takes.")] = 0.5,
+    epochs: Annotated[int, typer.Option(help="Fine-tuning after each pruning.")] = 3,
+    limit: Annotated[int | None, typer.Option(help="At most this many training images.")] = None,
+    threads: Annotated[int, typer.Option(help="For the timing.")] = 1,
+) -> None:
+    """Prune and quantise a run, step by step, with size, speed and accuracy of each."""
+    from training.compress.steps import CompressOptions, table
+    from training.compress.steps import compress as compress_run
+
+    options = CompressOptions(
+        run, data, out or run / "compressed", sparsity, channels, epochs, limit=limit, threads=threads
+    )
+    typer.echo(table(compress_run(options)))
+
+
+@app.command()
+def cost(
+    models: Annotated[list[str], typer.Argument(help="Recipes, runs, ONNX or Keras files, or `bundled`.")],
+    out: Annotated[Path, typer.Option(help="Folder for tables, plot and files.")] = Path("runs/cost"),
+    frameworks: Annotated[str | None, typer.Option(help="Comma-separated; all by default.")] = None,
+    precisions: Annotated[str | None, typer.Option(help="Comma-separated of fp32, fp16, int8.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or gpu; a gpu that does no work is an error.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
+    seconds: Annotated[float, typer.Option(help="For each cell.")] = 3.0,
+    data: Annotated[Path | None, typer.Option(help="For accuracy and calibration.")] = None,
+) -> None:
+    """What MODELS cost to run here: speed, load, memory, power and size, in every framework."""
+    from training.cost.cell import FRAMEWORKS, PRECISIONS
+    from training.cost.grid import CostOptions, fill
+    from training.cost.table import about_machine, print_table, texts, write_tables
+
+    options = CostOptions(
+        models=tuple(models),
+        out=out,
+        frameworks=tuple(frameworks.split(",")) if frameworks else FRAMEWORKS,
+        precisions=tuple(precisions.split(",")) if precisions else PRECISIONS,
+        device=device,
+        threads=threads,
+        seconds=seconds,
+        data=data,
+    )
+    cells = fill(options, tell=lambda cell: typer.echo("  ".join(text for text in texts(cell) if text)))
+    write_tables(cells, out, about_machine() | {"device": device, "threads": threads, "seconds": seconds})
+    print_table(cells)
+    typer.echo(f"written: {out}/cost.json, cost.csv, cost.md, cost.png")
+
+
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 

@@ -46,6 +46,21 @@ def export_onnx(model: Any, path: Path, spec: ModelSpec, inputs: NDArray[np.floa
     return difference
 
 
+def export_run(model: Path, out: Path | None = None) -> tuple[Path, float]:
+    """Export the model of a run's folder, or a ``.keras`` file beside its ``model.onnx``, again; (file, difference).
+
+    What the model is comes from the spec in the ``model.onnx`` of that folder. The images that both are compared on
+    are random here; a run compares real ones.
+    """
+    from training.checkpoint import load_model
+
+    path = model / "model.keras" if model.is_dir() else model
+    spec = read_spec(path.with_name("model.onnx"))
+    rows = np.random.default_rng(1).random((16, *spec.input.row_shape), np.float32)
+    target = out or path.with_suffix(".onnx")
+    return target, export_onnx(load_model(path), target, spec, rows)
+
+
 def keras_outputs(model: Any, inputs: NDArray[np.float32], spec: ModelSpec) -> list[NDArray[np.float32]]:
     """What Keras answers, one array (N, labels) for each head of ``spec``, in its order."""
     outputs = model.predict_on_batch(inputs)

@@ -11,7 +11,7 @@ import numpy as np
 from training.judge import Judgement
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
     """A figure drawn without a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ def _figure(width: float, height: float) -> Any:
 
 def plot_curves(history: Mapping[str, Sequence[float]], path: Path, title: str) -> None:
     """Loss and accuracy by epoch, training and validation, side by side."""
-    figure = _figure(10, 4)
+    figure = new_figure(10, 4)
     for place, metric in enumerate(("loss", "accuracy"), start=1):
         axes = figure.add_subplot(1, 2, place)
         for key in sorted(key for key in history if key.endswith(metric)):
@@ -41,7 +41,7 @@ def plot_confusion(judgement: Judgement, path: Path, title: str) -> None:
     counts = judgement.confusion
     percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.5 + 0.6 * len(judgement.labels)
-    figure = _figure(side, side)
+    figure = new_figure(side, side)
     axes = figure.add_subplot()
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
     ticks = range(len(judgement.labels))

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,15 +164,22 @@ def model_spec(recipe: ClassificationRecipe, train: Samples, judgements: dict[st
         for part, heads in judgements.items()
         for head, judgement in heads.items()
     }
+    return replace(
+        model_spec_of(recipe, train.labels),
+        license=f"weights trained on {train.terms.name}: {train.terms.licence}",
+        trained_on=(train.terms.name,),
+        metrics=metrics,
+    )
+
+
+def model_spec_of(recipe: ClassificationRecipe, labels: Mapping[str, tuple[str, ...]]) -> ModelSpec:
+    """What a network of ``recipe`` says of itself before it has learnt anything."""
     return ModelSpec(
         name=recipe.name.replace("_", "-"),
         version="1",
         input=replace(recipe.input, name="input"),
-        heads=tuple(HeadSpec(head, labels, output=head) for head, labels in train.labels.items()),
+        heads=tuple(HeadSpec(head, names, output=head) for head, names in labels.items()),
         description=recipe.summary,
-        license=f"weights trained on {train.terms.name}: {train.terms.licence}",
-        trained_on=(train.terms.name,),
-        metrics=metrics,
         recipe=recipe.name,
         recipe_sha256=_source_sha256(recipe.name),
     )

@@ -69,6 +69,10 @@ class MagnitudePruning(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """However short the training was, it ends at the sparsity that was asked for."""
+        self.finish()
+
+    def finish(self) -> None:
+        """Prune the model to the final sparsity now."""
         self._draw(self._sparsity)
         for kernel, mask in self._masks:
             kernel.assign(kernel * mask)

@@ -1,0 +1,158 @@
+"""The cost table holds what was measured, says why a cell is empty, and fails where a GPU was asked for in vain."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sets
+
+from ferserve.errors import ConfigError
+from training.__main__ import main
+from training.cost.cell import CannotRun, Cell, CostError, Job, Measurement
+from training.cost.frameworks import open_job
+from training.cost.grid import CostOptions, fill, require_gpu_work
+from training.cost.probes import GpuReading, Meter, find_gpu, parse_tegrastats
+from training.cost.table import condensed, markdown, plot
+
+
+def measurement(**figures: float | None) -> Measurement:
+    usual = {"fps": 10.0, "p50_ms": 1.0, "p99_ms": 2.0, "cpu_percent": 100.0, "resident_mib": 50.0}
+    rest = dict.fromkeys(("gpu_load_percent", "gpu_memory_mib", "gpu_power_w", "accuracy"))
+    return Measurement(**(usual | rest | figures))  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_table_of_a_trained_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, run, out = sets.fer2013_csv(tmp_path / "data"), tmp_path / "run", tmp_path / "cost"
+    assert main(["run", "fer2013_dense", "--data", str(data), "--out", str(run), "--epochs", "1"]) == 0
+    argv = ["cost", str(run), "--data", str(data), "--out", str(out), "--seconds", "0.2"]
+    assert main([*argv, "--frameworks", "keras,litert,onnxruntime,openvino,tensorrt"]) == 0
+
+    told = json.loads((out / "cost.json").read_text())
+    cells = {(cell["framework"], cell["precision"]): cell for cell in told["cells"]}
+    assert len(cells) == 15
+    for key in (("keras", "fp32"), ("onnxruntime", "fp32"), ("onnxruntime", "int8"), ("onnxruntime", "fp16")):
+        cell = cells[key]
+        assert cell["fps"] > 0, cell["reason"]
+        assert 0 < cell["p50_ms"] <= cell["p99_ms"]
+        assert cell["resident_mib"] > 10
+        assert cell["file_mb"] > 0
+        assert 0 <= cell["accuracy"] <= 1
+    assert cells["onnxruntime", "fp32"]["accuracy"] == cells["keras", "fp32"]["accuracy"]
+    assert cells["onnxruntime", "int8"]["file_mb"] < 0.5 * cells["onnxruntime", "fp32"]["file_mb"]
+    for cell in cells.values():
+        assert (cell["fps"] is None) == bool(cell["reason"])
+    assert "GPU" in cells["tensorrt", "fp16"]["reason"]
+    assert "dense layers only" in cells["keras", "int8"]["reason"]
+
+    with (out / "cost.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 15
+    assert (out / "cost.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "cost.md").read_text().count("| fer2013-dense |") == 15
+    assert told["about"]["processor"]
+    assert "fer2013-dense" in capsys.readouterr().out
+
+
+def test_untrained_networks_are_timed_by_the_name_of_their_recipe(tmp_path: Path) -> None:
+    options = CostOptions(("fer2013_cnn3",), tmp_path, frameworks=("onnxruntime",), precisions=("fp32",), seconds=0.1)
+    (cell,) = fill(options)
+    assert cell.model == "fer2013_cnn3"
+    assert cell.measurement is not None
+    assert cell.measurement.accuracy is None
+
+
+@pytest.mark.skipif(find_gpu() is not None, reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["cost", "fer2013_dense", "--out", str(tmp_path), "--device", "gpu", "--frameworks", "onnxruntime"]
+    assert main([*argv, "--precisions", "fp32", "--seconds", "0.1"]) == 2
+    message = capsys.readouterr().err
+    assert "device gpu must do work, got no cell that ran: this machine has no GPU" in message
+
+
+def test_a_gpu_that_did_no_work_is_an_error() -> None:
+    """The cost study's Jetson: 0 % load, and frames came all the same, from the processor."""
+    idle = Cell("vgg16", "onnxruntime", "fp32", "gpu", 1.0, measurement(gpu_load_percent=0.0))
+    busy = Cell("vgg16", "keras", "fp32", "gpu", 1.0, measurement(gpu_load_percent=63.0))
+    empty = Cell("vgg16", "litert", "fp32", "gpu", reason="no delegate")
+    require_gpu_work([busy, empty])
+    with pytest.raises(CostError, match=r"got 0 % load in onnxruntime fp32 of vgg16: it ran on the processor"):
+        require_gpu_work([busy, idle])
+
+
+def test_meter_sees_the_processor_and_the_gpu() -> None:
+    class Probe:
+        def read(self) -> GpuReading:
+            return GpuReading(40.0, 1000.0, 12.5)
+
+    with Meter(Probe(), interval_s=0.01) as meter:
+        held = np.ones(4_000_000)
+        end = time.process_time() + 0.15
+        while time.process_time() < end:
+            pass
+    assert held.sum() == 4_000_000
+    assert meter.usage.cpu_percent > 5
+    assert meter.usage.resident_mib > 30
+    assert (meter.usage.gpu_load_percent, meter.usage.gpu_memory_mib, meter.usage.gpu_power_w) == (40, 1000, 12.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "reading"),
+    [
+        (
+            "RAM 3021/7850MB (lfb 10x4MB) CPU [7%@1190,off] EMC_FREQ 0% GR3D_FREQ 45% VDD_IN 4123mW/4100mW",
+            GpuReading(45, 3021, 4.123),
+        ),
+        ("RAM 1903/3956MB CPU [40%@1479] GR3D_FREQ 0% POM_5V_IN 2532/2532", GpuReading(0, 1903, 2.532)),
+        ("RAM 1903/3956MB", GpuReading(0, 1903, None)),
+    ],
+)
+def test_tegrastats_of_old_and_new_boards(line: str, reading: GpuReading) -> None:
+    assert parse_tegrastats(line) == reading
+
+
+def test_what_cannot_run_says_why(tmp_path: Path) -> None:
+    job = Job("tensorrt", "fp16", "gpu", tmp_path / "none.onnx", "input", "emotion", (48, 48, 1), 1, 0.1)
+    assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
+    with pytest.raises(CannotRun, match="TensorrtExecutionProvider"):
+        open_job(job)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frameworks": ("caffe",)}, "frameworks must be among keras"),
+        ({"precisions": ("int4",)}, "precisions must be among fp32"),
+        ({"device": "tpu"}, "device must be among cpu, gpu, got 'tpu'"),
+        ({"models": ()}, "models must be at least one"),
+        ({"seconds": 0}, "seconds and threads must be above 0"),
+    ],
+)
+def test_options_are_checked(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        CostOptions(**({"models": ("x",), "out": tmp_path} | change))  # type: ignore[arg-type]
+
+
+def test_unknown_models_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "alexnet", "--out", str(tmp_path)]) == 2
+    assert "model must be a recipe's name, 'bundled', a run's folder" in capsys.readouterr().err
+
+
+def test_empty_columns_go_and_reasons_become_notes(tmp_path: Path) -> None:
+    cells = [
+        Cell("a", "keras", "fp32", "cpu", 1.0, measurement()),
+        Cell("a", "tensorrt", "fp32", "cpu", reason="no GPU"),
+        Cell("b", "tensorrt", "fp32", "cpu", reason="no GPU"),
+    ]
+    headings, rows, notes = condensed(cells)
+    assert "GPU %" not in headings
+    assert [row[4] for row in rows] == ["10.0", "(1)", "(1)"]
+    assert notes == ["(1) no GPU"]
+    assert "(1) no GPU" in markdown(cells)
+    plot(cells, tmp_path / "cost.png")
+    assert (tmp_path / "cost.png").stat().st_size > 0

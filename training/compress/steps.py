@@ -1,0 +1,206 @@
+"""Compresses a trained run step by step and says what each step did to size, speed and accuracy.
+
+The steps of Light-FER (Pascual et al. 2022, doi:10.3390/s22239524): magnitude pruning while training, symmetric linear
+quantisation, half precision; and those that make an ordinary runtime faster: channel pruning and static INT8.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ferserve.errors import ConfigError
+from ferserve.model_spec import ModelSpec
+from training.batches import Batches
+from training.checkpoint import load_model
+from training.classification import ClassificationRecipe
+from training.compress.channels import prune_channels
+from training.compress.linear import quantized_weights
+from training.compress.magnitude import MagnitudePruning, prunable_kernels, pruning_ratio
+from training.compress.post_training import to_fp16, to_int8
+from training.compress.timing import ratios, time_files
+from training.data.samples import Samples
+from training.export import export_onnx, read_spec
+from training.pixels import PixelRows
+from training.prepare import prepare
+from training.recipe import RunOptions, get_recipe
+
+CALIBRATION_IMAGES = 256
+CHECKED_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class CompressOptions:
+    """What ``python -m training compress`` was asked for."""
+
+    run: Path
+    """Folder of a finished run: ``model.keras`` and ``model.onnx``."""
+    data: Path
+    out: Path
+    sparsity: float = 0.5
+    """Part of the weights that magnitude pruning takes."""
+    channels: float = 0.5
+    """Part of the channels that structured pruning takes."""
+    epochs: int = 3
+    """Fine-tuning after each pruning."""
+    learning_rate: float = 2e-4
+    limit: int | None = None
+    threads: int = 1
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the table. Sizes in bytes; ``ratio`` is Light-FER's R (Eq. 1); ``speed`` is that of start times."""
+
+    name: str
+    accuracy: float
+    size: int
+    zipped: int
+    ratio: float | None
+    milliseconds: float
+    speed: float
+
+
+class Compressor:
+    """Holds what all steps share: the data's parts, the start, and where files go."""
+
+    def __init__(self, options: CompressOptions) -> None:
+        self.options = options
+        self.start = options.run / "model.onnx"
+        self.spec: ModelSpec = read_spec(self.start)
+        recipe = get_recipe(self.spec.recipe)
+        if not isinstance(recipe, ClassificationRecipe):
+            raise ConfigError(f"recipe must be a classification recipe, got {self.spec.recipe}")
+        self.recipe = recipe
+        balanced = "disgust" not in self.spec.heads[0].labels and "balanced" in recipe.takes
+        run = RunOptions(options.data, options.out, limit=options.limit, seed=options.seed, balanced=balanced)
+        self.parts = prepare(recipe, run)
+        self.test: Samples = next(iter(self.parts.tests.values()))
+        options.out.mkdir(parents=True, exist_ok=True)
+        self.files: dict[str, Path] = {}
+        self.models: dict[str, Any] = {}
+
+    def load(self) -> Any:
+        """The trained model, anew."""
+        return load_model(self.options.run / "model.keras")
+
+    def tune(self, model: Any, *callbacks: Any) -> Any:
+        """Fine-tune with the recipe's batches and augmentation at a low rate."""
+        recipe, options = self.recipe, self.options
+        losses = dict.fromkeys(self.parts.train.labels, "sparse_categorical_crossentropy")
+        model.compile(
+            optimizer=keras.optimizers.Adam(options.learning_rate),
+            loss=losses if len(losses) > 1 else next(iter(losses.values())),
+        )
+        if options.epochs:
+            train = Batches(self.parts.train, recipe.input, recipe.batch_size, recipe.augmentation, seed=options.seed)
+            model.fit(train, epochs=options.epochs, callbacks=list(callbacks), verbose=2)
+        return model
+
+    def keep(self, name: str, model: Any) -> None:
+        """Export a step's model as ``<name>.onnx`` and ``<name>.keras``."""
+        path = self.options.out / f"{name}.onnx"
+        spec = replace(self.spec, name=f"{self.spec.name}-{name}", metrics={})
+        export_onnx(model, path, spec, self.rows(self.test, CHECKED_IMAGES))
+        model.save(self.options.out / f"{name}.keras", include_optimizer=False)
+        self.files[name], self.models[name] = path, model
+
+    def rows(self, samples: Samples, count: int) -> NDArray[np.float32]:
+        """The first ``count`` preprocessed images."""
+        return PixelRows(samples.images, self.recipe.input, 0).take(np.arange(min(count, len(samples))))
+
+    def accuracy(self, path: Path) -> float:
+        """Of a model file's first head on the test part, in [0, 1]."""
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        batches = Batches(self.test, self.recipe.input, 64)
+        head = self.spec.heads[0]
+        right = 0
+        for index in range(len(batches)):
+            rows, labels = batches[index]
+            truth = labels[head.name] if isinstance(labels, dict) else labels
+            right += int((session.run([head.output], {self.spec.input.name: rows})[0].argmax(1) == truth).sum())
+        return right / len(self.test)
+
+
+def compress(options: CompressOptions) -> list[Step]:
+    """Run every step and write ``compression.json`` and ``COMPRESSION.md`` beside the files."""
+    work = Compressor(options)
+    work.files["start"] = work.start
+    work.models["start"] = work.load()
+    for step in (_magnitude, _linear, _channels):
+        step(work)
+    post_training: dict[str, Callable[[Path, Path], Path]] = {"fp16": to_fp16, "int8": lambda a, b: to_int8(a, b, rows)}
+    rows = work.rows(work.parts.train, CALIBRATION_IMAGES)
+    for base in ("start", "channels"):
+        for kind, convert in post_training.items():
+            name = kind if base == "start" else f"{base}-{kind}"
+            work.files[name] = convert(work.files[base], options.out / f"{name}.onnx")
+    times = time_files(work.files, options.threads)
+    steps = [_step(work, name, times) for name in work.files]
+    (options.out / "compression.json").write_text(json.dumps([asdict(step) for step in steps], indent=1))
+    (options.out / "COMPRESSION.md").write_text(table(steps))
+    return steps
+
+
+def _magnitude(work: Compressor) -> None:
+    """The smallest weights go while the model is fine-tuned; the file keeps its size, its zipped size does not."""
+    steps = max(1, work.options.epochs) * -(-len(work.parts.train) // work.recipe.batch_size)
+    pruning = MagnitudePruning(work.options.sparsity, begin=0, end=steps * 2 // 3)
+    model = work.load()
+    pruning.set_model(model)
+    work.tune(model, pruning)
+    pruning.finish()
+    work.keep("magnitude", model)
+
+
+def _linear(work: Compressor) -> None:
+    """Weights through eight bits and back (Eq. 2-4), to see what the rounding alone costs."""
+    model = work.load()
+    for kernel in prunable_kernels(model):
+        kernel.assign(quantized_weights(keras.ops.convert_to_numpy(kernel)))
+    work.keep("linear-8bit", model)
+
+
+def _channels(work: Compressor) -> None:
+    """The least important channels go, then the smaller network is fine-tuned."""
+    work.keep("channels", work.tune(prune_channels(work.load(), work.options.channels)))
+
+
+def _step(work: Compressor, name: str, times: dict[str, float]) -> Step:
+    content = work.files[name].read_bytes()
+    model = work.models.get(name)
+    return Step(
+        name=name,
+        accuracy=work.accuracy(work.files[name]),
+        size=len(content),
+        zipped=len(gzip.compress(content, 6)),
+        ratio=None if model is None else pruning_ratio(model),
+        milliseconds=times[name],
+        speed=ratios(times, "start")[name],
+    )
+
+
+def table(steps: list[Step]) -> str:
+    """The steps as a Markdown table."""
+    lines = [
+        "| step | accuracy | file | zipped | R (Eq. 1) | one image | speed |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for step in steps:
+        ratio = "" if step.ratio is None else f"{step.ratio:.2f}"
+        lines.append(
+            f"| {step.name} | {100 * step.accuracy:.2f} % | {step.size / 1e6:.2f} MB | {step.zipped / 1e6:.2f} MB "
+            f"| {ratio} | {step.milliseconds:.3f} ms | {step.speed:.2f} x |"
+        )
+    return "\n".join(lines) + "\n"

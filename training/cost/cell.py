@@ -1,0 +1,85 @@
+"""One cell of the cost table: what was asked, and what came of it or why nothing could."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from training.errors import TrainingError
+
+FRAMEWORKS = ("keras", "litert", "onnxruntime", "openvino", "tensorrt")
+PRECISIONS = ("fp32", "fp16", "int8")
+DEVICES = ("cpu", "gpu")
+
+
+class CostError(TrainingError):
+    """A measurement that is not what was asked for, such as a GPU that did no work."""
+
+    kind = "cost"
+
+
+class CannotRun(Exception):
+    """Why this machine cannot fill a cell; the text goes into the table."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker process is to measure: one file in one framework."""
+
+    framework: str
+    precision: str
+    device: str
+    file: Path
+    input_name: str
+    output_name: str
+    row_shape: tuple[int, int, int]
+    threads: int
+    seconds: float
+    samples: Path | None = None
+    """npz with ``rows`` float32 (N, *row_shape) and ``labels`` int64 (N,), for the accuracy."""
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON's types only."""
+        return asdict(self) | {"file": str(self.file), "samples": None if self.samples is None else str(self.samples)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Job:
+        """The inverse of :meth:`to_json`."""
+        samples = None if value["samples"] is None else Path(value["samples"])
+        paths = {"file": Path(value["file"]), "samples": samples, "row_shape": tuple(value["row_shape"])}
+        return cls(**(value | paths))
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Batches of one image, one after the other. Memory is the worker's, its framework and the model included."""
+
+    fps: float
+    p50_ms: float
+    p99_ms: float
+    cpu_percent: float
+    resident_mib: float
+    gpu_load_percent: float | None
+    gpu_memory_mib: float | None
+    gpu_power_w: float | None
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A row of the table as it is printed: the measurement, or the reason why it is missing."""
+
+    model: str
+    framework: str
+    precision: str
+    device: str
+    file_mb: float | None = None
+    measurement: Measurement | None = None
+    reason: str = ""
+
+    def flat(self) -> dict[str, Any]:
+        """One level of keys, for CSV and JSON."""
+        row = asdict(self)
+        measured = row.pop("measurement") or dict.fromkeys(Measurement.__dataclass_fields__)
+        return {**row, **measured}

@@ -1,0 +1,149 @@
+"""Fills the cost table: every model in every framework at every precision, each cell in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferserve.errors import ConfigError
+from training.cost.artifacts import Artifacts
+from training.cost.cell import DEVICES, FRAMEWORKS, PRECISIONS, CannotRun, Cell, CostError, Job, Measurement
+from training.cost.subjects import Subject, find_subjects, some_rows
+from training.data.layout import load_any
+from training.pixels import PixelRows
+from training.split import thin_out
+
+CALIBRATION_ROWS = 32
+
+
+@dataclass(frozen=True)
+class CostOptions:
+    """What ``python -m training cost`` was asked for."""
+
+    models: tuple[str, ...]
+    out: Path
+    frameworks: tuple[str, ...] = FRAMEWORKS
+    precisions: tuple[str, ...] = PRECISIONS
+    device: str = "cpu"
+    threads: int = 1
+    seconds: float = 3.0
+    data: Path | None = None
+    limit: int = 500
+    """Test images for the accuracy."""
+
+    def __post_init__(self) -> None:
+        allowed = {"frameworks": FRAMEWORKS, "precisions": PRECISIONS, "device": DEVICES}
+        for name, choices in allowed.items():
+            value = getattr(self, name)
+            for item in (value,) if isinstance(value, str) else value:
+                if item not in choices:
+                    raise ConfigError(f"{name} must be among {', '.join(choices)}, got {item!r}")
+        if not self.models:
+            raise ConfigError("models must be at least one, got none")
+        if self.seconds <= 0 or self.threads < 1:
+            raise ConfigError(f"seconds and threads must be above 0, got {self.seconds} and {self.threads}")
+
+
+def fill(options: CostOptions, tell: Callable[[Cell], None] = lambda cell: None) -> list[Cell]:
+    """Measure every cell; ``tell`` hears of each as it comes.
+
+    Raises :class:`CostError` where a GPU was asked for and no cell made one work.
+    """
+    folder = options.out / "files"
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = []
+    for subject in find_subjects(list(options.models), folder):
+        for cell in _cells(subject, options, folder):
+            tell(cell)
+            cells.append(cell)
+    if options.device == "gpu":
+        require_gpu_work(cells)
+    return cells
+
+
+def require_gpu_work(cells: list[Cell]) -> None:
+    """Raise :class:`CostError` unless every measured cell, and at least one, kept the GPU busy."""
+    measured = [cell for cell in cells if cell.measurement is not None]
+    if not measured:
+        reasons = sorted({cell.reason for cell in cells})
+        raise CostError(f"device gpu must do work, got no cell that ran: {'; '.join(reasons)}")
+    for cell in measured:
+        assert cell.measurement is not None
+        if not cell.measurement.gpu_load_percent:
+            raise CostError(
+                f"device gpu must do work, got 0 % load in {cell.framework} {cell.precision} of {cell.model}: "
+                "it ran on the processor; check the framework's GPU build and driver"
+            )
+
+
+def _cells(subject: Subject, options: CostOptions, folder: Path) -> Iterator[Cell]:
+    rows, samples = _rows(subject, options, folder)
+    artifacts = Artifacts(subject, folder, rows)
+    for framework in options.frameworks:
+        for precision in options.precisions:
+            yield _cell(subject, artifacts, framework, precision, options, samples)
+
+
+def _cell(
+    subject: Subject, artifacts: Artifacts, framework: str, precision: str, options: CostOptions, samples: Path | None
+) -> Cell:
+    key = subject.name, framework, precision, options.device
+    try:
+        file = artifacts.file(framework, precision)
+        spec = subject.spec
+        job = Job(
+            *key[1:], file, spec.input.name, spec.heads[0].output, spec.input.row_shape, options.threads,
+            options.seconds, samples,
+        )  # fmt: skip
+        measurement = _in_worker(job)
+    except CannotRun as error:
+        return Cell(*key, reason=str(error))
+    return Cell(*key, file_mb=file.stat().st_size / 1e6, measurement=measurement)
+
+
+def _rows(subject: Subject, options: CostOptions, folder: Path) -> tuple[NDArray[np.float32], Path | None]:
+    """(rows for calibration, file of test rows for the accuracy or None)."""
+    if options.data is None:
+        return some_rows(subject.spec, CALIBRATION_ROWS), None
+    samples = load_any(options.data)
+    train = thin_out(samples.select(np.isin(samples.split, ("train", ""))), CALIBRATION_ROWS, 1)
+    rows = PixelRows(train.images, subject.spec.input, 0).take(np.arange(len(train)))
+    head = subject.spec.heads[0]
+    if not subject.trained or head.labels != samples.labels[samples.head]:
+        return rows, None
+    test = thin_out(samples.select(~np.isin(samples.split, ("train", "validation", ""))), options.limit, 1)
+    file = folder / f"{subject.name}.test.npz"
+    test_rows = PixelRows(test.images, subject.spec.input, 0).take(np.arange(len(test)))
+    np.savez(file, rows=test_rows, labels=test.targets[test.head])
+    return rows, file
+
+
+def _in_worker(job: Job) -> Measurement:
+    environment = os.environ | {
+        "OMP_NUM_THREADS": str(job.threads),
+        "TF_NUM_INTRAOP_THREADS": str(job.threads),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "training.cost.worker"],
+        input=json.dumps(job.to_json()),
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise CannotRun(f"it failed: {last[:160]}")
+    answer = json.loads(done.stdout.strip().splitlines()[-1])
+    if "reason" in answer:
+        raise CannotRun(answer["reason"])
+    return Measurement(**answer["measurement"])

@@ -1,0 +1,61 @@
+"""Measures one cell in a process of its own, so that memory is this cell's alone: a job in, a measurement out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from training.cost.cell import CannotRun, Job, Measurement
+from training.cost.frameworks import Infer, open_job
+from training.cost.probes import Meter, find_gpu
+
+WARMUP_RUNS = 5
+LEAST_RUNS = 20
+
+
+def measure(job: Job) -> Measurement:
+    """Run ``job`` for its seconds, one image at a time; raises :class:`CannotRun` where it cannot be."""
+    gpu = find_gpu()
+    if job.device == "gpu" and gpu is None:
+        raise CannotRun("this machine has no GPU that NVML or tegrastats can see")
+    infer = open_job(job)
+    row = np.random.default_rng(1).random((1, *job.row_shape), np.float32)
+    for _ in range(WARMUP_RUNS):
+        infer(row)
+    taken: list[float] = []
+    with Meter(gpu) as meter:
+        end = time.perf_counter() + job.seconds
+        while len(taken) < LEAST_RUNS or time.perf_counter() < end:
+            begin = time.perf_counter()
+            infer(row)
+            taken.append(time.perf_counter() - begin)
+    p50, p99 = np.percentile(taken, (50, 99)) * 1e3
+    accuracy = None if job.samples is None else _accuracy(infer, job.samples)
+    usage = asdict(meter.usage)
+    return Measurement(fps=len(taken) / sum(taken), p50_ms=p50, p99_ms=p99, accuracy=accuracy, **usage)
+
+
+def _accuracy(infer: Infer, samples: Path) -> float:
+    with np.load(samples) as archive:
+        rows, labels = archive["rows"], archive["labels"]
+    answers = [infer(rows[index : index + 1])[0] for index in range(len(rows))]
+    return float(np.mean(np.argmax(answers, axis=1) == labels))
+
+
+def main() -> None:
+    """Read a job from stdin; the last line of stdout is the answer."""
+    job = Job.from_json(json.loads(sys.stdin.read()))
+    try:
+        answer = {"measurement": asdict(measure(job))}
+    except CannotRun as error:
+        answer = {"reason": str(error)}  # type: ignore[dict-item]
+    print(json.dumps(answer, default=float))
+
+
+if __name__ == "__main__":
+    main()
