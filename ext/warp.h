@@ -7,45 +7,72 @@
 
 enum { FS(RUN) = 64 };
 
-/* Along one axis: the two pixels that each sample lies between, and how far it is on its way to the second. */
+/* Along one axis: the first of the two pixels that each sample lies between, and how far it is on its way to the
+ * second, which is the next one. Past an edge a sample is the edge pixel. */
 typedef struct {
-    int low[FS(RUN)], high[FS(RUN)];
+    int low[FS(RUN)];
     float part[FS(RUN)];
 } FS(Points);
 
-/* Samples at start + k * step, continuous; past the edge both neighbours are the edge pixel. */
+/* Samples at start + k * step, continuous. */
 static inline void FS(points)(FS(Points) *points, double start, double step, int n, int size) {
-    const double most = size;
-    const int last = size - 1;
+    const double most = size - 1;
+    const int last = size > 1 ? size - 2 : 0;
     for (ptrdiff_t k = 0; k < n; k++) {
         const double at = start + (double)(int)k * step - 0.5;
-        const double above_edge = at > -1.0 ? at : -1.0;
-        const double held = (above_edge < most ? above_edge : most) + 1.0; /* never negative: a cast is a floor */
-        const int above = (int)held;
-        points->part[k] = (float)(held - above);
-        points->low[k] = above < 1 ? 0 : (above - 1 < last ? above - 1 : last);
-        points->high[k] = above < last ? above : last;
+        const double above_edge = at > 0.0 ? at : 0.0;
+        const double held = above_edge < most ? above_edge : most;
+        const int floored = (int)held, low = floored < last ? floored : last;
+        points->low[k] = low;
+        points->part[k] = (float)(held - low);
+    }
+}
+
+/* Adds n samples, given the four pixels round each: upper left, upper right, lower left, lower right. */
+static inline void FS(blend)(float *restrict sum, int corner[4][FS(RUN)], const FS(Points) *x, const FS(Points) *y,
+                             int n) {
+    for (int k = 0; k < n; k++) {
+        const float upper = corner[0][k] + (float)(corner[1][k] - corner[0][k]) * x->part[k];
+        const float lower = corner[2][k] + (float)(corner[3][k] - corner[2][k]) * x->part[k];
+        sum[k] += upper + (lower - upper) * y->part[k];
     }
 }
 
 /* Adds one sample of channel `channel` for each of n output pixels. */
 static inline void FS(sample)(float *restrict sum, const FsImage *image, int channel, const FS(Points) *x,
                               const FS(Points) *y, int n) {
+    const ptrdiff_t right = image->width > 1 ? image->pixel_step : 0, below = image->height > 1 ? image->row_step : 0;
     int corner[4][FS(RUN)];
     for (int k = 0; k < n; k++) {
-        const uint8_t *upper = image->pixels + channel + y->low[k] * image->row_step;
-        const uint8_t *lower = image->pixels + channel + y->high[k] * image->row_step;
-        const ptrdiff_t left = x->low[k] * image->pixel_step, right = x->high[k] * image->pixel_step;
-        corner[0][k] = upper[left];
-        corner[1][k] = upper[right];
-        corner[2][k] = lower[left];
-        corner[3][k] = lower[right];
+        const uint8_t *at = image->pixels + channel + y->low[k] * image->row_step + x->low[k] * image->pixel_step;
+        corner[0][k] = at[0];
+        corner[1][k] = at[right];
+        corner[2][k] = at[below];
+        corner[3][k] = at[right + below];
+    }
+    FS(blend)(sum, corner, x, y, n);
+}
+
+/* The same where neighbours lie side by side in memory: one 16-bit read for two of them (little-endian). */
+static inline void FS(sample_pairs)(float *restrict sum, const FsImage *image, const FS(Points) *x,
+                                    const FS(Points) *y, int n) {
+    const ptrdiff_t below = image->height > 1 ? image->row_step : 0;
+    int upper[FS(RUN)], lower[FS(RUN)], corner[4][FS(RUN)];
+    for (int k = 0; k < n; k++) {
+        const uint8_t *at = image->pixels + y->low[k] * image->row_step + x->low[k];
+        uint16_t pair[2];
+        memcpy(&pair[0], at, 2);
+        memcpy(&pair[1], at + below, 2);
+        upper[k] = pair[0];
+        lower[k] = pair[1];
     }
     for (int k = 0; k < n; k++) {
-        const float upper = corner[0][k] + (float)(corner[1][k] - corner[0][k]) * x->part[k];
-        const float lower = corner[2][k] + (float)(corner[3][k] - corner[2][k]) * x->part[k];
-        sum[k] += upper + (lower - upper) * y->part[k];
+        corner[0][k] = upper[k] & 255;
+        corner[1][k] = upper[k] >> 8;
+        corner[2][k] = lower[k] & 255;
+        corner[3][k] = lower[k] >> 8;
     }
+    FS(blend)(sum, corner, x, y, n);
 }
 
 /* Channel c of the target out of the channel sums of a run, normalised. */
@@ -71,8 +98,11 @@ static void FS(warp_run)(const FsJob *job, const FsTarget *target, const FsColum
         const double px = x + (i % samples + 0.5) / samples, py = y + (i / samples + 0.5) / samples;
         FS(points)(&across, g->x0 + g->dx * px - g->dy * py, g->dx, n, image->width);
         FS(points)(&down, g->y0 + g->dy * px + g->dx * py, g->dy, n, image->height);
-        for (int c = 0; c < image->channels; c++)
-            FS(sample)(sums[c], image, c, &across, &down, n);
+        if (image->pixel_step == 1 && image->width > 1)
+            FS(sample_pairs)(sums[0], image, &across, &down, n);
+        else
+            for (int c = 0; c < image->channels; c++)
+                FS(sample)(sums[c], image, c, &across, &down, n);
     }
     const int mixed = image->channels == 3 && target->channels == 1;
     const float share = 1.0f / (float)(samples * samples);
