@@ -73,7 +73,10 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How pixels must reach the model: value = (pixel * scale - mean) / std, per channel."""
+    """How pixels must reach the model: value = (pixel * scale - mean) / std, per channel, pixel from 0 to 255.
+
+    A uint8 input takes the value rounded, halves up, and held within 0 to 255.
+    """
 
     height: int
     width: int
@@ -84,12 +87,21 @@ class InputSpec:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     resize: Resize = "area"
+    """``area`` is the exact box filter, bilinear where a crop grows; ``bilinear`` is ``cv2.INTER_LINEAR``;
+    ``antialias`` is the antialiased bilinear filter of Pillow and TensorFlow.
+    """
     margin: float = 0.0
-    """Part of the box's longer side that is added on every side before the crop; may be negative to cut in."""
+    """Part of the box's longer side that is added on every side before the crop; may be negative to cut in. What lies
+    outside the image repeats its edge. An aligned crop grows by the same part of its template's side.
+    """
     square: bool = True
-    """Grow the shorter side of the box to the longer one before the margin, so that faces keep their proportions."""
+    """Grow the shorter side of the box about its centre to the longer one, before the margin. The crop is then stretched
+    to ``height`` x ``width``: only a square input keeps a face's proportions.
+    """
     align: Align = "none"
-    """Rotate and scale by the landmarks before the crop, where the detector gives them."""
+    """Crop by the landmarks where the detector gives them: ``eyes`` puts both eyes, ``landmarks`` all five points, where
+    ArcFace's template has them (Umeyama's fit); the box is then not used. Otherwise, or with ``none``, the box is.
+    """
     name: str = "input"
     """Name of the ONNX graph input."""
 
