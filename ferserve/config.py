@@ -34,8 +34,9 @@ class EngineConfig:
     """Default model: the name of a bundled model or of one in ``model_dir``, or the path of an ONNX file."""
     model_dir: str = ""
     """A folder with further models; each ``*.onnx`` file in it is served under the name in its spec."""
-    detector: str = "haar"
-    """Face detector."""
+    detector: str = "face-lite"
+    """Face detector: ``face-lite`` (bundled), ``yunet`` (after ``ferserve models pull yunet``), or ``none`` where
+    clients send boxes or crops."""
     device: Device = "auto"
     """What runs the models: ``auto`` takes CUDA where ONNX Runtime offers it and the CPU elsewhere; ``cuda`` and
     ``tensorrt`` fail at the start where they cannot be had, instead of running on the CPU in silence."""
@@ -49,8 +50,9 @@ class EngineConfig:
     """Most faces that are classified in one frame; the largest are kept."""
     max_pixels: int = 50_000_000
     """Largest frame, width x height, checked before anything is decoded."""
-    detection_side_px: int = 320
-    """Longest side of the image that the detector sees unless the caller says otherwise."""
+    detection_side_px: int = 0
+    """Longest side of the image that the detector sees unless the caller says otherwise; 0 lets the frame's size
+    choose: half of its longer side, from 320 to 640 px. Frames are never enlarged, so a large number is full size."""
     max_detection_side_px: int = 2048
     """Largest ``detection_side_px`` that a caller may ask for."""
     detection_interval: int = 5
@@ -74,13 +76,8 @@ class EngineConfig:
         _check("engine.min_score", self.min_score, 0 <= self.min_score <= 1, "from 0 to 1")
         _check("engine.max_faces", self.max_faces, 1 <= self.max_faces <= 1000, "from 1 to 1000")
         _check("engine.max_pixels", self.max_pixels, self.max_pixels >= 1, "at least 1")
-        low, high = 32, self.max_detection_side_px
-        _check(
-            "engine.detection_side_px",
-            self.detection_side_px,
-            low <= self.detection_side_px <= high,
-            f"from {low} to {high} px",
-        )
+        side, most = self.detection_side_px, self.max_detection_side_px
+        _check("engine.detection_side_px", side, side == 0 or 32 <= side <= most, f"0 or from 32 to {most} px")
         least, most = self.min_detection_interval, self.detection_interval
         _check("engine.min_detection_interval", least, least >= 1, "at least 1")
         _check("engine.detection_interval", most, most >= least, f"at least min_detection_interval {least}")

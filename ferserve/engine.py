@@ -14,8 +14,8 @@ import numpy as np
 
 from ferserve.batching import Batcher, Measurement, choose, measure
 from ferserve.config import EngineConfig
-from ferserve.detect import FaceDetector, HaarDetector
-from ferserve.errors import ConfigError, InvalidOptionsError, ModelNotReadyError
+from ferserve.detectors import open_detector
+from ferserve.errors import InvalidOptionsError, ModelNotReadyError
 from ferserve.model_store import ModelFile, ModelInfo, ModelStore
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
@@ -46,7 +46,8 @@ class Engine:
         self._classifiers: dict[str, Classifier] = {}
         self._loading = threading.Lock()
         self.threads = self.config.threads or len(os.sched_getaffinity(0))
-        pipelines = [Pipeline(_make_detector(self.config.detector), self._load) for _ in range(self.threads)]
+        make_detector = open_detector(self.config.detector)
+        pipelines = [Pipeline(make_detector(), self._load) for _ in range(self.threads)]
         self._warm_up(pipelines)
         self._backlog = Backlog(self.config.max_queue)
         self._pool = WorkerPool(pipelines)
@@ -259,11 +260,3 @@ def _default_model(store: ModelStore, model: str) -> ModelFile:
     if path.suffix == ".onnx" or path.is_dir():
         return store.add(path)
     return store.get(model)
-
-
-def _make_detector(name: str) -> FaceDetector | None:
-    if name == "haar":
-        return HaarDetector()
-    if name == "none":
-        return None
-    raise ConfigError(f"engine.detector must be one of haar, none, got {name!r}")

@@ -78,6 +78,12 @@ class ModelSpecError(FerserveError, ValueError):
     kind = "model_spec"
 
 
+class ModelPullError(FerserveError, OSError):
+    """A model that could not be fetched, or that is not the one that was asked for."""
+
+    kind = "model_pull"
+
+
 class ServerUnavailableError(FerserveError, ConnectionError):
     """The client could not reach its server within the time that it was given."""
 

@@ -64,6 +64,19 @@ def info_command(
     Console().print(model_table(model))
 
 
+@app.command("pull")
+def pull_command(
+    name: Annotated[str, typer.Argument(help="Name of the model to fetch: yunet.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Take it from this file, where there is no network.")
+    ] = None,
+) -> None:
+    """Fetch a model that is not bundled; it is checked before it is put in place."""
+    from ferserve.model_pull import pull_model
+
+    print(pull_model(name, source))
+
+
 def _models(target: str | None, model_dir: str | None, config: Path | None) -> list[ModelDescription]:
     if target is not None:
         from ferserve.client import Client

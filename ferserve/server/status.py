@@ -22,6 +22,7 @@ STATUS_BY_KIND: Final[dict[str, grpc.StatusCode]] = {
     "frame_deadline": grpc.StatusCode.DEADLINE_EXCEEDED,
     "config": grpc.StatusCode.FAILED_PRECONDITION,
     "model_spec": grpc.StatusCode.FAILED_PRECONDITION,
+    "model_pull": grpc.StatusCode.FAILED_PRECONDITION,
     "server_unavailable": grpc.StatusCode.UNAVAILABLE,
     "remote": grpc.StatusCode.INTERNAL,
     "internal": grpc.StatusCode.INTERNAL,

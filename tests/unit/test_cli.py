@@ -191,7 +191,7 @@ def test_models_list_and_info(folder: Path, target: str) -> None:
         (["classify", "x", "--min-score", "7"], "min_score must be from 0 to 1, got 7"),
         (["classify", "x", "--model", "/nowhere.onnx"], "nowhere.onnx"),
         (["classify", "x", "--target", "127.0.0.1:1"], "start one with `ferserve serve`"),
-        (["classify", "x", "--target", "127.0.0.1:1", "--detector", "haar"], "--detector must be left out"),
+        (["classify", "x", "--target", "127.0.0.1:1", "--detector", "none"], "--detector must be left out"),
         (["check", "/nowhere.onnx"], "nowhere.onnx"),
         (["nonsense"], "nonsense"),
     ],
@@ -244,7 +244,7 @@ def test_configuration_comes_from_file_environment_and_flags(tmp_path: Path, fol
     assert json.loads(by_file.stdout)["faces"] == []
     by_environment = _run(
         "classify", folder / "face.jpg", "--json", "--config", config,
-        env={**os.environ, "FERSERVE_ENGINE_MIN_SCORE": "0.1"},
+        env={**os.environ, "FERSERVE_ENGINE_MIN_SCORE": "0.5"},
     )  # fmt: skip
     assert len(json.loads(by_environment.stdout)["faces"]) == 1
     config.write_text("[engine]\nmodle = 'x'\n")

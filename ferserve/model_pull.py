@@ -1,0 +1,124 @@
+"""Fetches the few models that are named here, when the user asks for it and never else.
+
+A file is checked against its SHA-256 before it takes its name, so what lies under a name is whole and the right one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferserve.errors import ModelNotFoundError, ModelPullError
+
+TIMEOUT_S = 30.0
+_MAX_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class PullableModel:
+    """A model that others publish: where it lies, what it is, and under which terms."""
+
+    name: str
+    url: str
+    sha256: str
+    license: str
+    summary: str
+
+
+PULLABLE = {
+    "yunet": PullableModel(
+        name="yunet",
+        url="https://media.githubusercontent.com/media/opencv/opencv_zoo/"
+        "82b38c8f98e7b52aa171400f3e4c722352d0669f/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        license="MIT",
+        summary="YuNet, OpenCV's face detector for colour pictures",
+    )
+}
+"""By the name that ``ferserve models pull`` takes."""
+
+
+def default_pull_dir() -> Path:
+    """Where pulled models lie: ``$FERSERVE_PULL_DIR``, else ``ferserve/models`` in the user's data folder (XDG)."""
+    chosen = os.environ.get("FERSERVE_PULL_DIR")
+    if chosen:
+        return Path(chosen)
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "ferserve" / "models"
+
+
+def pulled_model(name: str, folder: Path | None = None) -> Path:
+    """The file of a model that was pulled; raises :class:`ModelNotFoundError` that says how to pull it."""
+    path = (folder or default_pull_dir()) / f"{name}.onnx"
+    if not path.is_file():
+        raise ModelNotFoundError(
+            f"{name} must be pulled before it is used, got no {path}; run `ferserve models pull {name}`, "
+            f"or `ferserve models pull {name} --from FILE` where there is no network"
+        )
+    return path
+
+
+def pull_model(name: str, source: Path | None = None, folder: Path | None = None) -> Path:
+    """Fetch a model, or take it from the file ``source``, and put it where :func:`pulled_model` finds it.
+
+    Raises :class:`ModelNotFoundError` for a name that is not in :data:`PULLABLE`, and :class:`ModelPullError` where
+    the file cannot be read or is not the one that was asked for; what was there before then stays.
+    """
+    if name not in PULLABLE:
+        raise ModelNotFoundError(f"model must be one of {', '.join(sorted(PULLABLE))} to be pulled, got {name!r}")
+    wanted = PULLABLE[name]
+    data = _read_url(wanted) if source is None else _read_file(source)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != wanted.sha256:
+        raise ModelPullError(
+            f"{source or wanted.url} must have the SHA-256 {wanted.sha256}, got {digest} in {len(data)} bytes; "
+            "nothing was changed"
+        )
+    return _put(data, (folder or default_pull_dir()) / f"{name}.onnx")
+
+
+def _read_url(wanted: PullableModel) -> bytes:
+    try:
+        with urllib.request.urlopen(wanted.url, timeout=TIMEOUT_S) as answer:
+            data: bytes = answer.read(_MAX_BYTES)
+            return data
+    except (urllib.error.URLError, OSError) as error:
+        raise ModelPullError(
+            f"{wanted.url} must be reachable, got {error}; on a machine without network fetch it elsewhere and run "
+            f"`ferserve models pull {wanted.name} --from FILE`"
+        ) from None
+
+
+def _read_file(source: Path) -> bytes:
+    try:
+        with source.open("rb") as file:
+            return file.read(_MAX_BYTES)
+    except OSError as error:
+        raise ModelPullError(f"file must be readable, got {error}") from None
+
+
+def _put(data: bytes, path: Path) -> Path:
+    """Write beside the place and move there in one step: no reader ever sees half a file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(partial, 0o644)
+            os.replace(partial, path)
+        except BaseException:
+            os.unlink(partial)
+            raise
+    except OSError as error:
+        raise ModelPullError(
+            f"folder of pulled models must be writable, got {error}; set FERSERVE_PULL_DIR to another one"
+        ) from None
+    return path

@@ -1,0 +1,73 @@
+"""The tools behind the model card, with detectors whose answers are known."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage import data
+
+from ferserve.detectors import open_face_lite
+from ferserve.model_store import BUNDLED_DIR
+from ferserve.types import Detections
+from training.detection.clips import jitter, longest_loss
+from training.detection.evaluate import Report, judge
+from training.detection.faces import Faces
+from training.detection.gallery import ROWS, TILE, gallery
+from training.detection.report import table
+
+Image = NDArray[np.uint8]
+BOX = np.array([[40, 30, 100, 90]], np.float32)
+
+
+class Scripted:
+    """A detector that answers what it is told, picture by picture."""
+
+    name = "scripted"
+    wants_color = False
+
+    def __init__(self, answer: Callable[[int, Image], NDArray[np.float32]]) -> None:
+        self._answer = answer
+        self._count = -1
+
+    def detect(self, image: Image, *, side_px: int, min_score: float) -> Detections:
+        self._count += 1
+        xyxy = self._answer(self._count, image)
+        return Detections(xyxy, np.ones(len(xyxy), np.float32))
+
+
+def test_the_longest_loss_is_counted_in_frames() -> None:
+    lost = {2, 5, 6, 7}
+    ours = Scripted(lambda i, image: BOX[:0] if i in lost else BOX + 2)
+    theirs = Scripted(lambda i, image: BOX)
+    frames = [np.zeros((120, 160, 3), np.uint8)] * 10
+    assert longest_loss(ours, theirs, frames) == (3, 4, 10)
+
+
+def test_frames_without_a_face_are_no_loss() -> None:
+    nobody = Scripted(lambda i, image: BOX[:0])
+    assert longest_loss(nobody, nobody, [np.zeros((120, 160, 3), np.uint8)] * 3) == (0, 0, 0)
+
+
+def test_jitter_of_a_box_that_alternates() -> None:
+    shaking = Scripted(lambda i, image: BOX + (3 if i % 2 else -3))
+    assert jitter(shaking, np.zeros((240, 320), np.uint8), sigma=1.0, count=20) == pytest.approx(3 / 60)
+    assert np.isnan(jitter(Scripted(lambda i, image: BOX[:0]), np.zeros((240, 320), np.uint8), 1.0, count=5))
+
+
+def test_the_table_has_a_line_for_each_detector() -> None:
+    rows = np.zeros((1, 16), np.float32)
+    rows[0, :4], rows[0, 14] = BOX, 1
+    report = Report([judge(Detections(BOX, np.ones(1, np.float32)), Faces.from_rows(rows))])
+    lines = table([("one", report), ("two", report)]).splitlines()
+    assert len(lines) == 4
+    assert lines[2].startswith("| one | 1.000 of 1 | 0.000 of 0 | 1.000 of 1 | 1.000 |")
+
+
+def test_the_gallery_shows_every_row() -> None:
+    luma = np.asarray(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY), np.uint8)
+    rows = list(gallery(open_face_lite(BUNDLED_DIR / "face-lite.onnx")(), luma))
+    assert [row.shape for row in rows] == [(TILE, 5 * TILE, 3)] * len(ROWS)
+    with pytest.raises(ValueError, match="must hold a face"):
+        list(gallery(open_face_lite(BUNDLED_DIR / "face-lite.onnx")(), np.zeros_like(luma)))

@@ -1,0 +1,1 @@
+"""Face detection: photographs and teacher labels, augmentation, targets, loss and evaluation."""
