@@ -88,6 +88,9 @@ class EngineConfig:
         _check("engine.resume_s", self.resume_s, self.resume_s >= 0, "at least 0 s")
 
 
+_LOOPS = ("auto", "asyncio", "uvloop")
+
+
 @dataclass(frozen=True)
 class ServerConfig:
     """Where the server listens and what it allows."""
@@ -100,6 +103,8 @@ class ServerConfig:
     """Path of a Unix domain socket to listen on in the place of TCP; for clients of this machine."""
     workers: int = 1
     """Processes that share the port, each with an engine of its own; ``engine.threads`` counts for each."""
+    loop: str = "auto"
+    """Event loop: ``asyncio``, ``uvloop``, or ``auto`` for uvloop where it is installed."""
     max_message_bytes: int = 32 * 1024 * 1024
     """Largest message that is received."""
     max_streams_per_client: int = 64
@@ -112,6 +117,7 @@ class ServerConfig:
     def __post_init__(self) -> None:
         _check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")
         _check("server.workers", self.workers, 1 <= self.workers <= 256, "from 1 to 256")
+        _check("server.loop", self.loop, self.loop in _LOOPS, f"one of {', '.join(_LOOPS)}")
         _check("server.uds", self.uds, not (self.uds and self.workers > 1), "empty where server.workers is above 1")
         _check(
             "server.max_message_bytes",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from ferserve.config import Config, ServerConfig
 from ferserve.engine import Engine
 from ferserve.server.app import Server
+from ferserve.server.loop import run_in_loop
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -21,7 +22,7 @@ def run(config: Config) -> None:
         supervise(config)
         return
     with Engine(config.engine) as engine:
-        asyncio.run(serve(engine, config.server))
+        run_in_loop(serve(engine, config.server), config.server.loop)
 
 
 async def serve(engine: Engine, config: ServerConfig) -> None:

@@ -15,6 +15,7 @@ from ferserve.config import Config, EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import FerserveError
 from ferserve.server.app import Server
+from ferserve.server.loop import run_in_loop
 from ferserve.server.placement import Placement
 from ferserve.server.run import serve_until_told
 
@@ -42,7 +43,7 @@ def work(order: WorkerOrder, supervisor: Connection) -> None:
     logging.basicConfig(level=order.log_level, format=LOG_FORMAT)
     try:
         with Engine(_share(order.config)) as engine:
-            asyncio.run(_serve(engine, order, supervisor))
+            run_in_loop(_serve(engine, order, supervisor), order.config.server.loop)
     except FerserveError as error:
         supervisor.send(error)
 
