@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from ferserve.client.channel import open_channel
-from ferserve.metadata import MOVABLE_KEY, WORKER_KEY
+from ferserve.metadata import MOVABLE_KEY, WORKER_KEY, as_dict
 from ferserve.v1 import emotion_pb2_grpc
 
 MOST_MOVES = 64
@@ -41,7 +41,7 @@ class Link:
 
     async def settle(self, call: Any) -> None:
         """Remember which worker carries the stream of ``call``, to come back to it."""
-        metadata = dict(await call.initial_metadata() or ())
+        metadata = as_dict(await call.initial_metadata())
         self._worker = str(metadata.get(WORKER_KEY, ""))
         self._moves = 0
 

@@ -8,6 +8,7 @@ import grpc
 
 from ferserve import errors
 from ferserve.errors import KIND_KEY, FerserveError
+from ferserve.metadata import as_dict
 
 _CLASS_BY_KIND: Final[dict[str, type[FerserveError]]] = {
     cls.kind: cls
@@ -22,9 +23,9 @@ _BROKEN: Final = {"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN"}
 def error_from_rpc(rpc: grpc.aio.AioRpcError, target: str, timeout_s: float = 0) -> FerserveError:
     """The error that the server raised where it says so, otherwise one that says what went wrong on the way."""
     code, details = rpc.code(), rpc.details() or ""
-    kind = dict(rpc.trailing_metadata() or ()).get(KIND_KEY, "")
+    kind = as_dict(rpc.trailing_metadata()).get(KIND_KEY, "")
     if kind in _CLASS_BY_KIND:
-        return _CLASS_BY_KIND[str(kind)](details)
+        return _CLASS_BY_KIND[kind](details)
     if code is grpc.StatusCode.UNAVAILABLE:
         return errors.ServerUnavailableError(
             f"target must be a server that can be reached, got {target}: {details}; start one with `ferserve serve`"
@@ -42,10 +43,10 @@ def error_from_rpc(rpc: grpc.aio.AioRpcError, target: str, timeout_s: float = 0)
 
 def is_wrong_worker(rpc: grpc.aio.AioRpcError) -> bool:
     """True where a new connection may lead to the worker that should carry the stream."""
-    return dict(rpc.trailing_metadata() or ()).get(KIND_KEY) == errors.WrongWorkerError.kind
+    return as_dict(rpc.trailing_metadata()).get(KIND_KEY) == errors.WrongWorkerError.kind
 
 
 def is_broken_connection(rpc: grpc.aio.AioRpcError) -> bool:
     """True where the same frames may well be answered after a reconnection: the server went away or is stopping."""
-    kind = dict(rpc.trailing_metadata() or ()).get(KIND_KEY)
+    kind = as_dict(rpc.trailing_metadata()).get(KIND_KEY)
     return kind == errors.ModelNotReadyError.kind or (kind is None and rpc.code().name in _BROKEN)

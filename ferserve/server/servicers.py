@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ferserve.config import ServerConfig
-from ferserve.metadata import WORKER_KEY
+from ferserve.metadata import WORKER_KEY, as_dict
 from ferserve.server import converters
 from ferserve.server.limits import StreamLimit
 from ferserve.server.stream import StreamSession
@@ -69,7 +69,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         if self._placement is None:
             return contextlib.nullcontext()
         await context.send_initial_metadata(((WORKER_KEY, str(self._placement.index)),))
-        return self._placement.hold(dict(context.invocation_metadata()))
+        return self._placement.hold(as_dict(context.invocation_metadata()))
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
         """Every model."""

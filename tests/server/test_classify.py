@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ferserve.errors import KIND_KEY
+from ferserve.metadata import as_dict
 from ferserve.v1 import emotion_pb2 as pb
 from tests import builders
 from tests.server.bad_frames import BAD_FRAMES
@@ -118,7 +119,7 @@ async def test_a_bad_image_fails_its_call_and_no_other(stub: Any, name: str) -> 
         await _classify(stub, **frame)
     assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert words in failure.value.details()
-    assert dict(failure.value.trailing_metadata())[KIND_KEY] == "invalid_frame"
+    assert as_dict(failure.value.trailing_metadata())[KIND_KEY] == "invalid_frame"
     assert len((await _classify(stub, encoded=astronaut_jpeg())).faces.faces) == 1
 
 

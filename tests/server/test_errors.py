@@ -11,6 +11,7 @@ import pytest
 
 from ferserve import errors
 from ferserve.errors import KIND_KEY, FerserveError
+from ferserve.metadata import as_dict
 from ferserve.server.status import STATUS_BY_KIND
 from ferserve.types import FrameResult
 from ferserve.v1 import emotion_pb2 as pb
@@ -64,7 +65,7 @@ async def test_each_error_arrives_with_its_status_its_kind_and_its_words(
             await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=b"x")))
     assert failure.value.code() is STATUS_BY_KIND[cls.kind]
     assert failure.value.details() == "x must be y, got ü"
-    assert dict(failure.value.trailing_metadata())[KIND_KEY] == cls.kind
+    assert as_dict(failure.value.trailing_metadata())[KIND_KEY] == cls.kind
 
 
 async def test_an_unknown_error_tells_the_client_an_id_and_the_log_everything(

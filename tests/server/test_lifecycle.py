@@ -15,6 +15,7 @@ import pytest
 from ferserve.config import ServerConfig
 from ferserve.engine import Engine
 from ferserve.errors import KIND_KEY, ConfigError
+from ferserve.metadata import as_dict
 from ferserve.server import Server
 from ferserve.v1 import emotion_pb2 as pb
 from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
@@ -38,7 +39,7 @@ async def test_a_drain_answers_what_it_took_and_then_says_goodbye(engine: Engine
         with pytest.raises(grpc.aio.AioRpcError) as goodbye:
             await _collect(stream, answered)
         assert goodbye.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert dict(goodbye.value.trailing_metadata())[KIND_KEY] == "model_not_ready"
+        assert as_dict(goodbye.value.trailing_metadata())[KIND_KEY] == "model_not_ready"
         assert answered == [1, 2, 3][: len(answered)]
         assert len((await unary).result.faces.faces) == 1
         await stopping

@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from ferserve.errors import KIND_KEY, OverloadedError
+from ferserve.metadata import as_dict
 from ferserve.server.limits import StreamLimit, client_address
 from ferserve.v1 import emotion_pb2 as pb
 from tests.server.conftest import RawStream, StartServer, stub_of
@@ -22,7 +23,7 @@ async def test_streams_a_client_are_limited_and_a_closed_one_counts_no_more(star
             await third.read()
         assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "at most 2 a client" in failure.value.details()
-        assert dict(failure.value.trailing_metadata())[KIND_KEY] == "overloaded"
+        assert as_dict(failure.value.trailing_metadata())[KIND_KEY] == "overloaded"
         await first.finish()
         fourth = RawStream(stub)
         await fourth.open()

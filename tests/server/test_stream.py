@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from ferserve.errors import KIND_KEY
+from ferserve.metadata import as_dict
 from ferserve.v1 import emotion_pb2 as pb
 from tests import builders
 from tests.server.bad_frames import BAD_FRAMES
@@ -20,7 +21,7 @@ async def _fails(call: Any) -> tuple[grpc.StatusCode, str, str]:
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await _read_to_the_end(call)
     error = failure.value
-    return error.code(), error.details(), dict(error.trailing_metadata()).get(KIND_KEY)
+    return error.code(), error.details(), as_dict(error.trailing_metadata()).get(KIND_KEY)
 
 
 async def _read_to_the_end(call: Any) -> None:

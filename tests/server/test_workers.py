@@ -18,7 +18,7 @@ import pytest
 from ferserve import AsyncClient
 from ferserve.client.channel import open_channel
 from ferserve.client.link import Link
-from ferserve.metadata import WORKER_KEY
+from ferserve.metadata import WORKER_KEY, as_dict
 from ferserve.v1 import emotion_pb2 as pb
 from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
 from tests.server.process import ServerProcess, serve_command
@@ -114,7 +114,7 @@ async def test_few_streams_are_spread_evenly(server: ServerProcess) -> None:
     async with open_channel(server.address) as channel:
         links = [Link(channel, server.address, 0) for _ in range(2 * WORKERS)]
         calls = await asyncio.gather(*(_open(link) for link in links))
-        places = [dict(await call.initial_metadata())[WORKER_KEY] for call in calls]
+        places = [as_dict(await call.initial_metadata())[WORKER_KEY] for call in calls]
         assert Counter(places) == {str(index): 2 for index in range(WORKERS)}
         for call, link in zip(calls, links, strict=True):
             call.cancel()
@@ -138,12 +138,12 @@ async def test_a_broken_stream_comes_back_to_its_worker(server: ServerProcess) -
         link = Link(channel, server.address, 0)
         call = await _open(link)
         await link.settle(call)
-        home = dict(await call.initial_metadata())[WORKER_KEY]
+        home = as_dict(await call.initial_metadata())[WORKER_KEY]
         for _ in range(3):
             call.cancel()
             await link.move()
             call = await _open(link)
-            assert dict(await call.initial_metadata())[WORKER_KEY] == home
+            assert as_dict(await call.initial_metadata())[WORKER_KEY] == home
         call.cancel()
         await link.close()
 
