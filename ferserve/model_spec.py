@@ -95,12 +95,12 @@ class InputSpec:
     outside the image repeats its edge. An aligned crop grows by the same part of its template's side.
     """
     square: bool = True
-    """Grow the shorter side of the box about its centre to the longer one, before the margin. The crop is then stretched
-    to ``height`` x ``width``: only a square input keeps a face's proportions.
+    """Grow the shorter side of the box about its centre to the longer one, before the margin. The crop is then
+    stretched to ``height`` x ``width``: only a square input keeps a face's proportions.
     """
     align: Align = "none"
-    """Crop by the landmarks where the detector gives them: ``eyes`` puts both eyes, ``landmarks`` all five points, where
-    ArcFace's template has them (Umeyama's fit); the box is then not used. Otherwise, or with ``none``, the box is.
+    """Crop by the landmarks where the detector gives them: ``eyes`` puts both eyes, ``landmarks`` all five points,
+    where ArcFace's template has them (Umeyama's fit); the box is then not used. Otherwise, or with ``none``, it is.
     """
     name: str = "input"
     """Name of the ONNX graph input."""
