@@ -73,7 +73,8 @@ static void fs_forget_workers(void) {
     pthread_mutex_init(&fs_workers.lock, NULL);
     pthread_cond_init(&fs_workers.wake, NULL);
     pthread_cond_init(&fs_workers.done, NULL);
-    fs_workers.seats = fs_workers.active = fs_workers.started = 0;
+    fs_workers.seats = fs_workers.started = 0;
+    fs_workers.active = 0;
 }
 
 /* Start workers until there are `wanted`, or the system gives no more. Signals stay with Python's threads. */
