@@ -26,6 +26,8 @@ Infer: TypeAlias = Callable[[Batch], list[NDArray[np.float32]]]
 WORTH_IT = 1.2
 """Batching must bring so many times the rows a second to be chosen: it always costs latency."""
 
+_TURNS = 3
+
 
 @dataclass(slots=True)
 class _Gathering:
@@ -110,8 +112,14 @@ class Measurement:
 
 
 def measure(infer: Infer, row: Batch, batch_sizes: Sequence[int], threads: int, seconds: float) -> list[Measurement]:
-    """Run ``infer`` on copies of ``row`` (1, ...) from ``threads`` threads at once, ``seconds`` for each batch size."""
-    return [_measure_one(infer, np.repeat(row, size, axis=0), threads, seconds) for size in batch_sizes]
+    """Run ``infer`` on copies of ``row`` (1, ...) from ``threads`` threads at once, ``seconds`` for each batch size.
+
+    The sizes take turns and the best turn of each counts: whatever else the machine does only ever takes time away, and
+    the first turn warms up for the others.
+    """
+    batches = [np.repeat(row, size, axis=0) for size in batch_sizes]
+    turns = [[_measure_one(infer, batch, threads, seconds / _TURNS) for batch in batches] for _ in range(_TURNS)]
+    return [max(of_size, key=lambda m: m.rows_per_second) for of_size in zip(*turns, strict=True)]
 
 
 def _measure_one(infer: Infer, batch: Batch, threads: int, seconds: float) -> Measurement:
