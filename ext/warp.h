@@ -1,7 +1,7 @@
 /* The rotated crop; included once for every path by paths.h.
  *
  * Each output pixel is the mean of n x n bilinear samples spread evenly over its footprint, n the number of source
- * pixels that it is wide. Samples are taken for a run of output pixels at a time, one of the n x n places after the
+ * pixels that it is wide, at most 16. Samples are taken for a run of output pixels at a time, one of the n x n places after the
  * other: coordinates and blends are then plain loops over arrays, and only the four reads stay scalar.
  */
 
@@ -118,7 +118,7 @@ static void FS(warp_run)(const FsJob *job, const FsTarget *target, const FsColum
 }
 
 static void FS(warp)(const FsJob *job, const FsTarget *target) {
-    enum { MOST_SAMPLES = 64 };
+    enum { MOST_SAMPLES = 16 };
     const FsGeometry *g = &job->geometry;
     FsColumns columns = fs_columns(job->image, target);
     const double wide = sqrt(g->dx * g->dx + g->dy * g->dy);

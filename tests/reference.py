@@ -111,10 +111,10 @@ def bilinear(pixels: Floats, points: Floats) -> Floats:
 
 
 def aligned(image: NDArray[np.uint8], color: str, landmarks: Floats, spec: InputSpec) -> Floats:
-    """One crop aligned by its landmarks: n x n bilinear samples an output pixel, n its width in image pixels."""
+    """One crop aligned by its landmarks: n x n bilinear samples an output pixel, n its width in image pixels, at most 16."""
     matrix = similarity(landmarks, spec)
     wide = np.hypot(matrix[0, 0], matrix[1, 0])
-    n = 1 if spec.resize == "bilinear" else int(max(1, np.ceil(wide)))
+    n = 1 if spec.resize == "bilinear" else int(np.clip(np.ceil(wide), 1, 16))
     across, down = (np.arange(spec.width * n) + 0.5) / n, (np.arange(spec.height * n) + 0.5) / n
     grid = np.stack([*np.meshgrid(across, down), np.ones((len(down), len(across)))], axis=-1)
     pixels = image.reshape(image.shape[0], image.shape[1], -1).astype(np.float64)

@@ -22,7 +22,7 @@ def landmarks_at(angle: float, side: float, x: float, y: float, jitter: float = 
 @pytest.mark.parametrize("align", ["eyes", "landmarks"])
 @pytest.mark.parametrize("method", ["area", "bilinear", "antialias"])
 @pytest.mark.parametrize("angle", [0.0, 0.4, -1.2, 3.0])
-@pytest.mark.parametrize("side", [20.0, 80.0, 170.0])
+@pytest.mark.parametrize("side", [20.0, 80.0, 170.0, 900.0])
 @pytest.mark.parametrize("color", ["luma", "bgr"])
 def test_aligned_crop_equals_the_reference(align: str, method: str, angle: float, side: float, color: str) -> None:
     rng = np.random.default_rng(0)
