@@ -16,13 +16,16 @@ pytest.importorskip("onnx", reason="training needs the training extra")
 
 from ferserve.labels import FER2013, FERPLUS
 from training import __main__ as command
+from training.emotion.ablation import table
 from training.emotion.augment import NONE, Augmentation, augment_batch, normalise
 from training.emotion.calibrate import expected_calibration_error, fit_temperature, softmax
-from training.emotion.fit import FitOptions, learning_rate, predict_logits
+from training.emotion.card import write_card
+from training.emotion.fit import FitOptions, batches, head_loss, learning_rate, predict_logits
 from training.emotion.job import train_model
 from training.emotion.quantize import quantize
 from training.emotion.refine import refine_targets
 from training.emotion.release import release
+from training.emotion.robustness import jittered_rows, robustness
 from training.emotion.samples import Samples, load_samples, make_targets
 from training.emotion.scores import score, wilson_interval
 from training.emotion.served import ServedModel
@@ -249,3 +252,46 @@ def test_logits_are_the_same_however_they_are_batched(data: Path) -> None:
     whole = predict_logits(model, test.images, exact=True)
     parts = predict_logits(model, test.images, exact=True, batch_size=7)
     np.testing.assert_allclose(whole, parts, atol=1e-5)
+
+
+def test_mirrored_views_learn_from_each_other(data: Path, tmp_path: Path) -> None:
+    train, test = load_samples(data)
+    options = FitOptions(epochs=1, batch_size=32, mirror=0.5)
+    x, y = next(batches(train.images, make_targets(train), 0, options))
+    assert len(x) == len(y) == 64
+    np.testing.assert_array_equal(x[:32, :, ::-1], x[32:])
+    targets, logits = np.eye(17, dtype=np.float32)[[0, 0]], np.zeros((2, 17), np.float32)
+    logits[1, 0] = 5.0
+    alone = np.asarray(head_loss((1.0, 0.0, 0.0))(targets, logits))
+    paired = np.asarray(head_loss((1.0, 0.0, 0.0), 0.5)(targets, logits))
+    assert alone[0] == pytest.approx(np.log(8))
+    assert paired[1] > alone[1]  # the sure view is drawn towards the unsure one
+    train_model(TINY, train.images, make_targets(train), test, options, tmp_path)
+
+
+def test_an_ablation_table_tells_differences_to_the_base() -> None:
+    text = table({"base": {"fer2013": 0.6, "ferplus": 0.8}, "less": {"fer2013": 0.58, "ferplus": 0.81}})
+    assert "| less | 58.0 % | -2.0 | 81.0 % | +1.0 |" in text
+
+
+def test_robustness_changes_only_what_it_names(released: Path, data: Path) -> None:
+    model, rows = ServedModel(released / "emotion-lite.onnx"), load_labelled(data, "fer2013")
+    found = robustness(model, "fer2013", rows, seeds=1)
+    assert found["face 48 px"] == found["as it is"]
+    straight = jittered_rows(model, rows.images, 0.0, np.random.default_rng(0))
+    np.testing.assert_allclose(straight, model.rows(rows.images), atol=1e-4)
+    assert all(0 <= share <= 1 for share in found.values())
+
+
+def test_the_card_holds_every_figure_and_picture(released: Path, data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    train, _ = load_samples(data)
+    source = tmp_path / "emotion-lite.onnx"
+    source.write_bytes((released / "emotion-lite.onnx").read_bytes())
+    quantize(source, tmp_path / "emotion-lite-int8.onnx", train.images[:64])
+    card = write_card(tmp_path, data, rounds=1, seeds=1).read_text()
+    for label in (*FERPLUS, *FER2013):
+        assert f"| {label} |" in card
+    for picture in ("confusion-ferplus", "confusion-fer2013", "reliability"):
+        assert (tmp_path / f"emotion-lite-{picture}.png").stat().st_size > 1000
+        assert f"emotion-lite-{picture}.png" in card

@@ -32,18 +32,12 @@ class Augmentation:
     """Parameter of the Beta distribution (Zhang et al. 2018, arXiv:1710.09412, eq. 1); 0 turns it off."""
 
 
-STRONG = Augmentation()
-LIGHT = Augmentation(
-    rotation_deg=10,
-    scale=0.1,
-    shift=0.07,
-    aspect=0.05,
-    contrast=0.25,
-    brightness=0.15,
-    degrade=0.15,
-    erase=0.1,
-    mixup=0,
-)
+STRENGTHS = {
+    "strong": Augmentation(),
+    "medium": Augmentation(12, 0.12, 0.08, 0.06, contrast=0.3, brightness=0.2, degrade=0.2, erase=0.25, mixup=0.1),
+    "light": Augmentation(10, 0.10, 0.07, 0.05, contrast=0.25, brightness=0.15, degrade=0.15, erase=0.1, mixup=0),
+}
+"""What the rounds of the recipe use, by name."""
 NONE = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 

@@ -43,6 +43,8 @@ class FitOptions:
     head_weights: tuple[float, ...] = (1.0, 1.0, 0.2)
     """Loss weights in the order of the heads."""
     augmentation: Augmentation = field(default_factory=Augmentation)
+    mirror: float = 0.0
+    """Share of each target that the answer to the mirrored image replaces; above 0 every image comes in both forms."""
     meet_every: int = 16
     """Steps between meetings: peers average their weights, and the averaged weights follow."""
     judge_every: int = 1
@@ -50,15 +52,22 @@ class FitOptions:
     seed: int = 1
 
 
-def head_loss(weights: tuple[float, ...]) -> Callable[[Any, Any], Any]:
-    """Weighted sum of the heads' cross-entropies between (N, 17) distributions and logits."""
+def head_loss(weights: tuple[float, ...], mirror: float = 0.0) -> Callable[[Any, Any], Any]:
+    """Weighted sum of the heads' cross-entropies between (N, 17) distributions and logits.
+
+    With ``mirror`` the second half of the rows are the first half's mirror images, and each view learns that share of
+    its target from the other one's answer (mutual learning: Zhang et al. 2018, arXiv:1706.00384, section 3).
+    """
 
     def loss(targets: Any, logits: Any) -> Any:
         wanted, given = split_heads(targets), split_heads(ops.cast(logits, "float32"))
-        terms = [
-            weight * -ops.sum(wanted[name] * ops.log_softmax(given[name], axis=-1), axis=-1)
-            for name, weight in zip(HEADS, weights, strict=True)
-        ]
+        terms = []
+        for name, weight in zip(HEADS, weights, strict=True):
+            target = wanted[name]
+            if mirror:
+                answers = ops.stop_gradient(ops.softmax(given[name], axis=-1))
+                target = (1 - mirror) * target + mirror * ops.roll(answers, ops.shape(answers)[0] // 2, axis=0)
+            terms.append(weight * -ops.sum(target * ops.log_softmax(given[name], axis=-1), axis=-1))
         return sum(terms[1:], terms[0])
 
     return loss
@@ -88,7 +97,10 @@ def batches(
         try:
             for start in range(0, len(order), options.batch_size):
                 rows = order[start : start + options.batch_size]
-                ready.put(augment_batch(images[rows], targets[rows], options.augmentation, rng))
+                x, y = augment_batch(images[rows], targets[rows], options.augmentation, rng)
+                if options.mirror:
+                    x, y = np.concatenate([x, x[:, :, ::-1]]), np.concatenate([y, y])
+                ready.put((x, y))
             ready.put(None)
         except BaseException as error:
             ready.put(error)
@@ -128,7 +140,7 @@ class Trainer:
             0.0, momentum=0.9, nesterov=True, weight_decay=options.weight_decay, global_clipnorm=10.0
         )
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        model.compile(optimizer, head_loss(options.head_weights), jit_compile=False)
+        model.compile(optimizer, head_loss(options.head_weights, options.mirror), jit_compile=False)
         self.average = read_arrays(model.weights)
         out.mkdir(parents=True, exist_ok=True)
 

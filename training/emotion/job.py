@@ -46,7 +46,7 @@ def _work(
 ) -> None:  # fmt: skip
     """What each process does."""
     if peers.count > 1:
-        _use_one_thread()
+        use_one_thread()
     # All start from the same weights; only dropout and augmentation differ.
     keras.utils.set_random_seed(options.seed)
     model = build_model(stages)
@@ -58,8 +58,8 @@ def _work(
     trainer.run(images, targets, public_test_judge(test))
 
 
-def _use_one_thread() -> None:
-    """As many processes as there are cores to use, each on one thread."""
+def use_one_thread() -> None:
+    """Keep this process to one thread, where others beside it take the other cores; before the first step."""
     os.environ["OMP_NUM_THREADS"] = "1"
     if keras.backend.backend() == "torch":
         import torch

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PATIENCE_S = 1800.0
+PATIENCE_S = 600.0
 """How long one waits for the others before it gives up; the machine may be busy."""
 
 
@@ -32,6 +32,9 @@ class Peers:
         """The mean of every peer's ``arrays``, which have the same shapes everywhere; all must call it."""
         if self.count == 1:
             return list(arrays)
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            raise SystemExit("the process that started this training has gone")
         shared = np.frombuffer(self.memory, np.float32).reshape(self.count, -1)
         flat = np.concatenate([array.ravel() for array in arrays])
         shared[self.rank, : flat.size] = flat
@@ -56,7 +59,7 @@ def together(count: int, numbers: int, work: Callable[..., None], *arguments: An
     context = multiprocessing.get_context("spawn")
     barrier, memory = context.Barrier(count), context.RawArray("f", count * numbers)
     places = [Peers(rank, count, barrier, memory) for rank in range(count)]
-    workers = [context.Process(target=work, args=(place, *arguments)) for place in places]
+    workers = [context.Process(target=work, args=(place, *arguments), daemon=True) for place in places]
     for worker in workers:
         worker.start()
     try:

@@ -28,19 +28,24 @@ class Round:
 
     epochs: int
     peak_rate: float
-    augmentation: Literal["strong", "light"]
+    augmentation: Literal["strong", "medium", "light"]
     refinement: float = 0.0
     """Share of the targets that the last round's answers replace."""
+    mirror: float = 0.0
+    """Share of the targets that the answers to the mirrored images replace; every image comes in both forms then."""
+    ema: float = 0.997
 
     def options(self, number: int, run: RunOptions) -> FitOptions:
         """How this round is trained within ``run``."""
-        from training.emotion.augment import LIGHT, STRONG
+        from training.emotion.augment import STRENGTHS
         from training.emotion.fit import FitOptions
 
         return FitOptions(
             epochs=min(self.epochs, run.epochs or self.epochs),
             peak_rate=self.peak_rate,
-            augmentation=STRONG if self.augmentation == "strong" else LIGHT,
+            ema=self.ema,
+            mirror=self.mirror,
+            augmentation=STRENGTHS[self.augmentation],
             seed=run.seed + number,
         )
 
@@ -51,14 +56,20 @@ class EmotionLite:
 
     name: str = "emotion_lite"
     summary: str = "FER+ and FER2013 heads on one small network made for a CPU core; the bundled model"
-    rounds: Sequence[Round] = (Round(36, 0.08, "strong"), Round(40, 0.06, "light"), Round(60, 0.06, "light", 0.3))
+    rounds: Sequence[Round] = (
+        Round(36, 0.08, "strong"),
+        Round(40, 0.06, "light"),
+        Round(60, 0.08, "medium", refinement=0.4, ema=0.998),
+        Round(20, 0.03, "medium", refinement=0.4, mirror=0.5),
+    )
     processes: int = 3
 
     def run(self, options: RunOptions) -> Path:
-        """Train, calibrate, export FP32 and INT8; returns ``options.out``.
+        """Train, calibrate, export FP32 and INT8, write the card; returns ``options.out``.
 
         ``options.epochs`` caps each round.
         """
+        from training.emotion.card import write_card
         from training.emotion.fit import read_arrays
         from training.emotion.job import train_model
         from training.emotion.refine import refine_targets
@@ -80,6 +91,7 @@ class EmotionLite:
         model.save(out / "emotion-lite.keras")
         release(model, LITE, test, options.data, Path(__file__), out)
         release_int8(out / "emotion-lite.onnx", train, options.data)
+        write_card(out, options.data)
         return out
 
 
