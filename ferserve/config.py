@@ -67,6 +67,8 @@ class EngineConfig:
     """How long a face may wait for others to fill a batch."""
     max_queue: int = 256
     """Frames that may wait for a worker, over all streams, before new ones are refused."""
+    max_queue_bytes: int = 512 * 1024 * 1024
+    """Memory that waiting frames may hold, over all streams, before new ones are refused."""
     resume_s: float = 30.0
     """How long the tracks of a named stream outlive a broken connection."""
 
@@ -85,6 +87,7 @@ class EngineConfig:
         _check("engine.max_batch_size", self.max_batch_size, 0 <= self.max_batch_size <= 1024, "from 0 to 1024")
         _check("engine.max_queue_delay_us", self.max_queue_delay_us, self.max_queue_delay_us >= 0, "at least 0 us")
         _check("engine.max_queue", self.max_queue, self.max_queue >= 1, "at least 1")
+        _check("engine.max_queue_bytes", self.max_queue_bytes, self.max_queue_bytes >= 1, "at least 1")
         _check("engine.resume_s", self.resume_s, self.resume_s >= 0, "at least 0 s")
 
 

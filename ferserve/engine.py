@@ -49,7 +49,7 @@ class Engine:
         make_detector = open_detector(self.config.detector)
         pipelines = [Pipeline(make_detector(), self._load) for _ in range(self.threads)]
         self._warm_up(pipelines)
-        self._backlog = Backlog(self.config.max_queue)
+        self._backlog = Backlog(self.config.max_queue, self.config.max_queue_bytes)
         self._pool = WorkerPool(pipelines)
         self._lock = threading.Lock()
         self._streams: set[EngineStream] = set()

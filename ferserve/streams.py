@@ -24,25 +24,31 @@ Walk: TypeAlias = Callable[[Pipeline, Frame, StreamState | None, int], FrameResu
 
 
 class Backlog:
-    """Counts the frames that wait for a worker, over all streams, and says when there are too many."""
+    """Counts the frames that wait for a worker, over all streams, and says when they are too many or too large."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._waiting = 0
+    def __init__(self, limit: int, limit_bytes: int) -> None:
+        self._limit, self._limit_bytes = limit, limit_bytes
+        self._waiting = self._bytes = 0
         self._lock = threading.Lock()
 
-    def enter(self) -> bool:
-        """One frame more; False where it has to be refused."""
+    def enter(self, frame: Frame) -> bool:
+        """One frame more; False where it has to be refused. The first frame always finds room."""
+        size = frame.payload_bytes
         with self._lock:
-            if self._waiting >= self.limit:
+            if self._waiting and (self._waiting >= self._limit or self._bytes + size > self._limit_bytes):
                 return False
             self._waiting += 1
+            self._bytes += size
             return True
 
-    def leave(self) -> None:
+    def leave(self, frame: Frame) -> None:
         """One frame less."""
         with self._lock:
             self._waiting -= 1
+            self._bytes -= frame.payload_bytes
+
+    def __str__(self) -> str:
+        return f"{self._limit} and hold at most {self._limit_bytes} bytes"
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +100,7 @@ class SingleFrame:
 
     def run_one(self, tool: Pipeline) -> bool:
         """See :class:`ferserve.workers.Strand`."""
-        self._backlog.leave()
+        self._backlog.leave(self._job.frame)
         self._job.run(self._walk, tool, None, faults=False)
         return False
 
@@ -141,9 +147,9 @@ class EngineStream:
             if self.options.delivery is Delivery.LATEST:
                 superseded = list(self._waiting)
                 self._waiting.clear()
-            for _ in superseded:
-                self._backlog.leave()
-            accepted = self._backlog.enter()
+            for old in superseded:
+                self._backlog.leave(old.frame)
+            accepted = self._backlog.enter(frame)
             if accepted:
                 self._waiting.append(job)
             idle = accepted and not self._scheduled
@@ -170,7 +176,7 @@ class EngineStream:
         with self._lock:
             job = self._waiting.popleft() if self._waiting else None
         if job is not None:
-            self._backlog.leave()
+            self._backlog.leave(job.frame)
             self._answer(job, tool)
         with self._lock:
             self._scheduled = bool(self._waiting)
@@ -194,7 +200,7 @@ class EngineStream:
             waiting = list(self._waiting)
             self._waiting.clear()
         for job in waiting:
-            self._backlog.leave()
+            self._backlog.leave(job.frame)
             job.drop(DropReason.SHUTDOWN)
         self._on_close(self)
 
@@ -209,8 +215,8 @@ class EngineStream:
 
 def submit_single(frame: Frame, walk: Walk, pool: WorkerPool[Pipeline], backlog: Backlog) -> Future[FrameResult]:
     """Queue the one frame of a unary call; raises :class:`OverloadedError` where too many wait."""
-    if not backlog.enter():
-        raise OverloadedError(f"waiting frames must be at most {backlog.limit}, got one more; try again later")
+    if not backlog.enter(frame):
+        raise OverloadedError(f"waiting frames must be at most {backlog}, got one more; try again later")
     job = Job(frame)
     pool.schedule(SingleFrame(job, walk, backlog))
     return job.future

@@ -31,6 +31,9 @@ _COAST_NS = 300_000_000
 """A velocity is believed for this long at most."""
 
 
+_SHORTEST_NS = 1_000_000
+"""No camera is faster; a movement within less says nothing of a velocity."""
+
 Box: TypeAlias = tuple[float, float, float, float]
 # Boxes of single tracks are plain tuples: for the one or two faces of a frame, NumPy's calls cost more than the sums.
 
@@ -61,7 +64,7 @@ class _Track:
         dx = (xyxy[0] + xyxy[2] - self.xyxy[0] - self.xyxy[2]) / 2
         dy = (xyxy[1] + xyxy[3] - self.xyxy[1] - self.xyxy[3]) / 2
         elapsed = now_ns - self.seen_ns
-        if elapsed > 0:  # half of the new velocity: jitter would otherwise be taken for movement
+        if elapsed >= _SHORTEST_NS:  # half of the new velocity: jitter would otherwise be taken for movement
             self.velocity = (self.velocity[0] + dx / elapsed) / 2, (self.velocity[1] + dy / elapsed) / 2
         if self.landmarks is not None:
             self.landmarks = self.landmarks + np.array([dx, dy], np.float32)

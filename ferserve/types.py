@@ -68,6 +68,12 @@ class Frame:
     neutral: bool = False
     """Every face in this frame is known to show its neutral expression; streams take it as the person's reference."""
 
+    @property
+    def payload_bytes(self) -> int:
+        """How much memory the payload holds."""
+        images = self.payload.images if isinstance(self.payload, Crops) else (self.payload,)
+        return sum(image.data.nbytes if isinstance(image.data, np.ndarray) else len(image.data) for image in images)
+
 
 @dataclass(frozen=True, slots=True)
 class Detections:

@@ -257,3 +257,15 @@ def test_a_gpu_that_is_not_there_is_an_error_and_not_a_silent_cpu(model: Path, d
 
 def test_auto_says_what_it_runs_on(engine: Engine) -> None:
     assert onnxruntime.get_available_providers()[-1] in engine.runs_on or "CUDA" in engine.runs_on
+
+
+def test_waiting_frames_are_bounded_in_bytes(model: Path) -> None:
+    with Engine(EngineConfig(model=str(model), threads=2, max_queue_bytes=10_000)) as engine:
+        gate = _hold_workers(engine)
+        with engine.open_stream(StreamOptions(delivery=Delivery.EVERY)) as stream:
+            futures = [stream.submit(Frame(i, _shade(0))) for i in range(4)]  # 4,096 bytes each
+            gate.set()
+            dropped = [future.result(10).dropped for future in futures]
+        assert dropped == [None, None, DropReason.OVERLOADED, DropReason.OVERLOADED]
+        huge = _shade(0, side=200)  # alone it may be larger than the whole limit
+        assert engine.classify(Frame(9, huge)).ok

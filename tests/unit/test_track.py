@@ -132,3 +132,8 @@ def test_iou_counts_pixels(a: tuple[list[int], list[int]], b: tuple[list[int], l
     first, second = (np.array([x[0], y[0], x[1], y[1]]) for x, y in (a, b))
     got = iou_matrix(first[None].astype(np.float32), second[None].astype(np.float32))[0, 0]
     assert got == pytest.approx(_iou_of_pixels(first, second), abs=1e-6)
+
+
+def test_times_without_meaning_do_not_tear_tracks_apart(tracker: Tracker) -> None:
+    for i in range(10):  # a frame number used as the time in ns, and a face that moves
+        assert tracker.confirm(_detections(_box(10 + 5 * i)), i).track_ids.tolist() == [1]
