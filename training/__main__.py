@@ -23,12 +23,12 @@ app = typer.Typer(
 @app.command("list")
 def list_recipes() -> None:
     """Name every recipe and say in a line what it is."""
-    from training.recipe import find_recipes
+    from training.recipe import recipe_summaries
 
-    found = find_recipes()
+    found = recipe_summaries()
     width = max(map(len, found), default=0)
-    for name, recipe in found.items():
-        typer.echo(f"{name:{width}}  {recipe.summary}")
+    for name, summary in found.items():
+        typer.echo(f"{name:{width}}  {summary}")
 
 
 @app.command()

@@ -5,9 +5,9 @@ The docstring says source, command, expected time and expected accuracy, in that
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
-import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -62,17 +62,22 @@ class Recipe(Protocol):
         """Train and export; returns the folder that ``ferserve serve --model`` takes."""
 
 
-def find_recipes() -> dict[str, Recipe]:
-    """Every recipe by name. Recipe modules import Keras inside their functions only, so this is quick."""
-    names = sorted(module.name for module in pkgutil.iter_modules(recipes.__path__))
-    return {name: importlib.import_module(f"training.recipes.{name}").RECIPE for name in names}
+def recipe_summaries() -> dict[str, str]:
+    """First line of each recipe's docstring by name, read without importing what the recipe needs."""
+    folder = Path(next(iter(recipes.__path__)))
+    found = {}
+    for path in sorted(folder.glob("[!_]*.py")):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        found[path.stem] = text.partition("\n")[0]
+    return found
 
 
 def get_recipe(name: str) -> Recipe:
     """The recipe ``name``; raises :class:`ConfigError` that names the nearest one."""
-    found = find_recipes()
-    if name not in found:
-        near = difflib.get_close_matches(name, found, 1)
+    names = recipe_summaries()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"recipe must be one of {', '.join(found)}, got {name!r}{hint}")
-    return found[name]
+        raise ConfigError(f"recipe must be one of {', '.join(names)}, got {name!r}{hint}")
+    recipe: Recipe = importlib.import_module(f"training.recipes.{name}").RECIPE
+    return recipe

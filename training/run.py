@@ -68,7 +68,11 @@ def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state:
         options.seed,
         first_epoch=state.epoch,
     )
-    model = load_model(folder / state.last) if state.last else _compiled(recipe, options, parts.train)
+    model = (
+        load_model(folder / state.last)
+        if state.last
+        else compiled(recipe, options.weights or recipe.weights, parts.train)
+    )
     if state.epoch < epochs:
         model.fit(
             train,
@@ -81,10 +85,11 @@ def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state:
     return model if state.best == state.last else load_model(folder / state.best)
 
 
-def _compiled(recipe: ClassificationRecipe, options: RunOptions, samples: Samples) -> Any:
+def compiled(recipe: ClassificationRecipe, weights: str, samples: Samples) -> Any:
+    """The recipe's network for the heads of ``samples``, ready to be trained."""
     heads = {head: len(labels) for head, labels in samples.labels.items()}
     height, width, channels = recipe.input.row_shape
-    model = recipe.build(ModelRequest((height, width, channels), heads, options.weights or recipe.weights))
+    model = recipe.build(ModelRequest((height, width, channels), heads, weights))
     loss = "sparse_categorical_crossentropy"
     model.compile(
         optimizer=keras.optimizers.Adam(recipe.learning_rate),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).parent))
 
 pytest.importorskip("tensorflow", reason="needs the training extra: pip install 'ferserve[training]'")
 

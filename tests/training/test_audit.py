@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sets
 
+from tests.training import sets
 from training.data.audit import audit
 from training.data.fer2013 import load_fer2013
 from training.data.folders import load_folders

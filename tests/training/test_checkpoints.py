@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sets
 
+from tests.training import sets
 from training.__main__ import main
 from training.checkpoint import load_model, load_state
 from training.errors import CheckpointError

@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import sets
 from keras import layers
 
 from ferserve.errors import ConfigError
 from ferserve.model_spec import HeadSpec, InputSpec, ModelSpec
+from tests.training import sets
 from training.__main__ import main
 from training.classification import ModelRequest
 from training.compress.channels import prune_channels

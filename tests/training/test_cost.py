@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sets
 
 from ferserve.errors import ConfigError
+from tests.training import sets
 from training.__main__ import main
 from training.cost.cell import CannotRun, Cell, CostError, Job, Measurement
 from training.cost.frameworks import open_job
@@ -156,3 +156,11 @@ def test_empty_columns_go_and_reasons_become_notes(tmp_path: Path) -> None:
     assert "(1) no GPU" in markdown(cells)
     plot(cells, tmp_path / "cost.png")
     assert (tmp_path / "cost.png").stat().st_size > 0
+
+
+def test_a_file_that_is_int8_already_fills_its_own_cell_alone(tmp_path: Path) -> None:
+    options = CostOptions(("bundled",), tmp_path, frameworks=("onnxruntime",), seconds=0.1)
+    cells = {(cell.model, cell.precision): cell for cell in fill(options)}
+    assert cells["emotion-lite", "fp32"].measurement is not None
+    assert cells["emotion-lite-int8", "int8"].measurement is not None
+    assert cells["emotion-lite-int8", "fp32"].reason == "the file is INT8 already"

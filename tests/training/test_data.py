@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sets
 
 from ferserve.labels import FER2013, FERPLUS
+from tests.training import sets
 from training.data.affectnet import load_affectnet
 from training.data.ckplus import load_ckplus
 from training.data.faces import load_faces, load_task

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sets
 
 from ferserve.model_spec import InputSpec
 from ferserve.preprocess import preprocess_into
+from tests.training import sets
 from training.augment import Augmentation
 from training.batches import Batches
 from training.data.fer2013 import load_fer2013
 from training.data.folders import load_folders
 from training.pixels import PixelRows, centre_box
-from training.recipe import find_recipes
+from training.recipe import get_recipe, recipe_summaries
 
-SPECS = {name: recipe.input for name, recipe in find_recipes().items() if hasattr(recipe, "input")}
+SPECS = {name: get_recipe(name).input for name in recipe_summaries() if not name.endswith("_lite")}
 
 
 @pytest.mark.parametrize("name", SPECS)

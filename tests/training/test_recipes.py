@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-import sets
 
 from ferserve.model_store import ModelStore
+from tests.training import sets
 from training.__main__ import main
 from training.export import TOLERANCE
-from training.recipe import find_recipes
+from training.recipe import recipe_summaries
 
 DATA = {
     "fer2013": lambda path: sets.fer2013_csv(path, per_class=4),
@@ -25,7 +25,7 @@ DATA = {
 """Makes the data of the recipes whose name begins so."""
 LIMITS = {"fer2013": 28, "jaffe": 14, "faces": 18, "three": 9, "light": 14}
 """Training images: large networks at 224x224 take a second for each on a slow machine."""
-OURS = [name for name in find_recipes() if name.split("_")[0] in DATA]
+OURS = [name for name in recipe_summaries() if name.split("_")[0] in DATA]
 FROZEN_VGG16 = ("jaffe_vgg16", "three_vgg16", "fer2013_vgg16")
 
 

@@ -37,6 +37,10 @@ class Artifacts:
         return self._subject.keras
 
     def _onnx(self, precision: str, framework: str) -> Path:
+        if is_quantized(self._subject.onnx):
+            if precision != "int8":
+                raise CannotRun("the file is INT8 already")
+            return self._subject.onnx
         if precision == "fp32" or (precision == "fp16" and framework == "openvino"):
             return self._subject.onnx
         target = self._folder / f"{self._subject.name}.{precision}.onnx"
@@ -80,3 +84,10 @@ class Artifacts:
     def _representative(self) -> Iterator[list[Any]]:
         for row in self._rows:
             yield [row[np.newaxis]]
+
+
+def is_quantized(path: Path) -> bool:
+    """True for an ONNX file that was quantised before it came here."""
+    import onnx
+
+    return any(node.op_type == "QuantizeLinear" for node in onnx.load(path).graph.node)

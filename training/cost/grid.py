@@ -85,23 +85,23 @@ def require_gpu_work(cells: list[Cell]) -> None:
 
 
 def _cells(subject: Subject, options: CostOptions, folder: Path) -> Iterator[Cell]:
-    rows, samples = _rows(subject, options, folder)
-    artifacts = Artifacts(subject, folder, rows)
+    trial = _trial(subject, options, folder)
+    artifacts = Artifacts(subject, folder, trial.calibration)
     for framework in options.frameworks:
         for precision in options.precisions:
-            yield _cell(subject, artifacts, framework, precision, options, samples)
+            yield _cell(subject, artifacts, framework, precision, options, trial)
 
 
 def _cell(
-    subject: Subject, artifacts: Artifacts, framework: str, precision: str, options: CostOptions, samples: Path | None
+    subject: Subject, artifacts: Artifacts, framework: str, precision: str, options: CostOptions, trial: Trial
 ) -> Cell:
     key = subject.name, framework, precision, options.device
     try:
         file = artifacts.file(framework, precision)
         spec = subject.spec
         job = Job(
-            *key[1:], file, spec.input.name, spec.heads[0].output, spec.input.row_shape, options.threads,
-            options.seconds, samples,
+            *key[1:], file, spec.input.name, trial.output, spec.input.row_shape, options.threads, options.seconds,
+            trial.samples,
         )  # fmt: skip
         measurement = _in_worker(job)
     except CannotRun as error:
@@ -109,21 +109,30 @@ def _cell(
     return Cell(*key, file_mb=file.stat().st_size / 1e6, measurement=measurement)
 
 
-def _rows(subject: Subject, options: CostOptions, folder: Path) -> tuple[NDArray[np.float32], Path | None]:
-    """(rows for calibration, file of test rows for the accuracy or None)."""
+@dataclass(frozen=True)
+class Trial:
+    """What a subject is tried on: rows that calibrate INT8, and test rows in an npz where accuracy can be told."""
+
+    calibration: NDArray[np.float32]
+    output: str
+    """The graph output that is judged."""
+    samples: Path | None = None
+
+
+def _trial(subject: Subject, options: CostOptions, folder: Path) -> Trial:
+    heads, spec = subject.spec.heads, subject.spec.input
     if options.data is None:
-        return some_rows(subject.spec, CALIBRATION_ROWS), None
+        return Trial(some_rows(subject.spec, CALIBRATION_ROWS), heads[0].output)
     samples = load_any(options.data)
     train = thin_out(samples.select(np.isin(samples.split, ("train", ""))), CALIBRATION_ROWS, 1)
-    rows = PixelRows(train.images, subject.spec.input, 0).take(np.arange(len(train)))
-    head = subject.spec.heads[0]
-    if not subject.trained or head.labels != samples.labels[samples.head]:
-        return rows, None
+    calibration = PixelRows(train.images, spec, 0).take(np.arange(len(train)))
+    judged = next((head for head in heads if head.labels == samples.labels[samples.head]), None)
+    if not subject.trained or judged is None:
+        return Trial(calibration, heads[0].output)
     test = thin_out(samples.select(~np.isin(samples.split, ("train", "validation", ""))), options.limit, 1)
     file = folder / f"{subject.name}.test.npz"
-    test_rows = PixelRows(test.images, subject.spec.input, 0).take(np.arange(len(test)))
-    np.savez(file, rows=test_rows, labels=test.targets[test.head])
-    return rows, file
+    np.savez(file, rows=PixelRows(test.images, spec, 0).take(np.arange(len(test))), labels=test.targets[test.head])
+    return Trial(calibration, judged.output, file)
 
 
 def _in_worker(job: Job) -> Measurement:

@@ -15,7 +15,7 @@ from ferserve.model_store import BUNDLED_DIR
 from ferserve.onnx_metadata import read_metadata
 from training.classification import ClassificationRecipe, ModelRequest
 from training.export import export_onnx, read_spec
-from training.recipe import find_recipes
+from training.recipe import get_recipe, recipe_summaries
 
 BUNDLED = "bundled"
 LABELS = 7
@@ -48,7 +48,7 @@ def _find(name: str, folder: Path) -> list[Subject]:
         return [_from_onnx(path)]
     if path.suffix == ".keras" and path.with_suffix(".onnx").is_file():
         return [_from_onnx(path.with_suffix(".onnx"), path)]
-    recipe = find_recipes().get(name)
+    recipe = get_recipe(name) if name in recipe_summaries() else None
     if isinstance(recipe, ClassificationRecipe):
         return [_untrained(recipe, folder)]
     raise ConfigError(

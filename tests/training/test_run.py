@@ -1,0 +1,149 @@
+"""The command line, the splits, and the way from a run to an answer of the product."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from ferserve.config import EngineConfig
+from ferserve.engine import Engine
+from ferserve.errors import ConfigError
+from ferserve.labels import FER2013
+from ferserve.types import Crops, EncodedImage, Frame
+from tests.training import sets
+from training.__main__ import main
+from training.data.faces import load_faces
+from training.data.fer2013 import load_fer2013
+from training.data.jaffe import load_jaffe
+from training.errors import DataError, ExportError
+from training.export import compare, export_onnx, keras_outputs, read_spec
+from training.pixels import PixelRows
+from training.recipe import RunOptions, get_recipe
+from training.split import split_off, thin_out
+
+
+def test_a_run_is_served_at_once_with_the_answers_of_keras(tmp_path: Path) -> None:
+    data, out = sets.fer2013_csv(tmp_path / "data"), tmp_path / "out"
+    assert main(["run", "fer2013_cnn3", "--data", str(data), "--out", str(out), "--epochs", "1"]) == 0
+    face = sets.pattern(3, np.random.default_rng(9))
+    png = BytesIO()
+    Image.fromarray(face).save(png, "PNG")
+    with Engine(EngineConfig(model=str(out / "model.onnx"), detector="none", threads=1)) as engine:
+        (answer,) = engine.classify(Frame(1, Crops((EncodedImage(png.getvalue()),)))).faces
+    spec = read_spec(out / "model.onnx")
+    rows = PixelRows(face[np.newaxis], spec.input).take(np.asarray([0]))
+    expected = keras.models.load_model(out / "model.keras").predict_on_batch(rows)[0]
+    assert answer.heads[0].labels == FER2013
+    np.testing.assert_allclose(answer.heads[0].probabilities, expected, atol=1e-4)
+    h5 = keras.models.load_model(out / "model.h5", compile=False).predict_on_batch(rows)[0]
+    np.testing.assert_allclose(h5, expected, atol=1e-6)
+
+
+def test_a_network_learns_what_can_be_learnt(tmp_path: Path) -> None:
+    """Stripes of seven directions: far above chance after a few epochs, so training does train."""
+    data, out = sets.fer2013_csv(tmp_path / "data", per_class=40, tests_per_class=4), tmp_path / "out"
+    assert main(["run", "fer2013_cnn3", "--data", str(data), "--out", str(out), "--epochs", "12"]) == 0
+    metrics = read_spec(out / "model.onnx").metrics
+    assert metrics["fer2013/public_test/accuracy"] > 0.9
+    assert metrics["fer2013/private_test/accuracy"] > 0.9
+
+
+def test_balanced_runs_have_six_classes(tmp_path: Path) -> None:
+    data, out = sets.fer2013_csv(tmp_path / "data"), tmp_path / "out"
+    argv = ["run", "fer2013_cnn3", "--data", str(data), "--out", str(out), "--epochs", "1", "--balanced"]
+    assert main(argv) == 0
+    assert read_spec(out / "model.onnx").heads[0].labels == tuple(name for name in FER2013 if name != "disgust")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["run", "fer2013_cn3", "--data", "x"], "did you mean fer2013_cnn3?"),
+        (["run", "jaffe_vgg16", "--data", "x", "--balanced"], "balanced must be left out for recipe jaffe_vgg16"),
+        (["run", "fer2013_cnn3", "--data", "x", "--task", "gender"], "task must be left out"),
+        (["run", "fer2013_cnn3", "--data", "x", "--epochs", "0"], "epochs must be at least 1, got 0"),
+        (["run", "faces_resnet18", "--data", "x", "--split-by", "moon"], "split_by must be person or image"),
+        (["run", "fer2013_cnn3", "--data", "nowhere.csv"], "got nothing there; to get it: kaggle"),
+    ],
+)
+def test_wrong_options_are_one_line_and_exit_code_2(
+    argv: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(argv) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_list_names_every_recipe_without_loading_tensorflow() -> None:
+    code = (
+        "import sys; from training.__main__ import main; rc = main(['list']);"
+        "sys.exit(rc or 'tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    begin = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - begin < 30
+    for name in ("jaffe_vgg16", "fer2013_cnn_best", "faces_resnext50", "three_vgg16", "light_fer"):
+        assert name in done.stdout
+
+
+def test_persons_stay_on_one_side_unless_asked_otherwise(tmp_path: Path) -> None:
+    samples = load_faces(sets.faces(tmp_path, persons=10))
+    rest, part = split_off(samples, 0.3, seed=1)
+    assert rest.subject is not None
+    assert part.subject is not None
+    assert set(rest.subject).isdisjoint(part.subject)
+    assert len(part) == 18
+    rest, part = split_off(samples, 0.3, seed=1, by="image")
+    assert set(rest.subject) & set(part.subject)  # type: ignore[arg-type]
+    assert part.counts() == dict.fromkeys(samples.labels["emotion"], 3)
+
+
+def test_one_subject_cannot_be_split_by_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = sets.jaffe(tmp_path / "jaffe", subjects=("KA",), poses=2)
+    with pytest.raises(DataError, match=r"at least 2 persons, got 1 \(KA\).*--split-by image"):
+        split_off(load_jaffe(data), 0.2, seed=1)
+    argv = ["run", "jaffe_vgg16", "--data", str(data), "--out", str(tmp_path / "o"), "--weights", "none"]
+    assert main([*argv, "--split-by", "person"]) == 2
+    assert "split by person must have at least 2 persons" in capsys.readouterr().err
+
+
+def test_a_class_of_one_image_cannot_be_held_out(tmp_path: Path) -> None:
+    samples = load_fer2013(sets.fer2013_csv(tmp_path, per_class=1, tests_per_class=1)).samples()
+    with pytest.raises(DataError, match="split must leave images on both sides, got 0 of 7"):
+        split_off(samples.select(samples.split == "train"), 0.2, seed=1)
+
+
+def test_a_limit_thins_every_class_alike(tmp_path: Path) -> None:
+    samples = load_fer2013(sets.fer2013_csv(tmp_path, per_class=6)).samples()
+    assert thin_out(samples, 14, seed=1).counts() == dict.fromkeys(FER2013, 2)
+    assert thin_out(samples, None, seed=1) is samples
+
+
+def test_a_file_that_answers_otherwise_than_keras_is_not_written(tmp_path: Path) -> None:
+    recipe = get_recipe("fer2013_dense")
+    data = sets.fer2013_csv(tmp_path / "data")
+    folder = recipe.run(RunOptions(data, tmp_path / "out", epochs=1))
+    spec = read_spec(folder / "model.onnx")
+    model = keras.models.load_model(folder / "model.keras")
+    rows = np.random.default_rng(1).random((4, 48, 48, 1), np.float32)
+    wrong = [answer + 0.01 for answer in keras_outputs(model, rows, spec)]
+    with pytest.raises(ExportError, match=r"model\.onnx: answers must equal Keras within 0\.0001, got 0\.01"):
+        compare(folder / "model.onnx", rows, wrong, spec)
+    assert export_onnx(model, tmp_path / "again.onnx", spec, rows) < 1e-5
+    assert [path.name for path in tmp_path.glob("*.onnx")] == ["again.onnx"]
+
+
+def test_recipes_are_found_by_name_only() -> None:
+    with pytest.raises(ConfigError, match="recipe must be one of"):
+        get_recipe("nothing")
