@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 
+import cv2
 import numpy as np
 
 from ferserve.batching import Batcher, Measurement, choose, measure
@@ -41,6 +42,7 @@ class Engine:
         Raises :class:`ConfigError`, :class:`ModelSpecError` or :class:`ModelNotFoundError`.
         """
         self.config = config or EngineConfig()
+        cv2.setNumThreads(1)  # one thread a frame: OpenCV's own would take the cores of other frames
         self._store = ModelStore(Path(self.config.model_dir) if self.config.model_dir else None)
         self._default = _default_model(self._store, self.config.model)
         self._classifiers: dict[str, Classifier] = {}

@@ -25,6 +25,8 @@ SURE = 0.6
 """Least correlation at which a followed face is believed to be where it was found."""
 MAX_MISSES = 2
 """A track that the detector has missed so often in a row is not shown any more."""
+STEADY = 0.3
+"""How much of the followed box goes into a confirmed one: the detector's jitter would reach the classifier."""
 REMEMBER_NS = 1_000_000_000
 """How long a track that is not shown may still come back under its id."""
 _COAST_NS = 300_000_000
@@ -102,27 +104,36 @@ class Tracker:
         candidates = self._tracks
         expected = np.array([t.expected(now_ns) for t in candidates], np.float32).reshape(-1, 4)
         matches = _match(iou_matrix(detections.xyxy, expected)) if candidates else {}
-        looks = templates_of(luma, detections.xyxy, self._sample) if luma is not None and len(detections) else None
-        found = []
-        for row, box in enumerate(detections.xyxy.tolist()):
-            seen = _Track(
-                track_id=candidates[matches[row]].track_id if row in matches else next(self._ids),
-                xyxy=tuple(box),
-                score=float(detections.score[row]),
-                landmarks=None if detections.landmarks is None else detections.landmarks[row],
-                template=None if looks is None else looks[row],
-                seen_ns=now_ns,
-            )
-            found.append(seen)
-            if row in matches:
-                track = candidates[matches[row]]
-                track.move_to(seen.xyxy, now_ns)
-                seen.velocity = track.velocity
+        found = [
+            self._confirmed(candidates[matches[row]] if row in matches else None, detections, row, now_ns, luma)
+            for row in range(len(detections))
+        ]
+        if luma is not None and found:
+            looks = templates_of(luma, np.array([t.xyxy for t in found], np.float32), self._sample)
+            for track, look in zip(found, looks, strict=True):
+                track.template = look
         missed = [t for i, t in enumerate(candidates) if i not in matches.values()]
         for track in missed:
             track.misses += 1 if luma is not None and track.sure else MAX_MISSES
         self._tracks = found + [t for t in missed if now_ns - t.seen_ns <= REMEMBER_NS]
         return self._shown(unsure=any(t.shown for t in missed))
+
+    def _confirmed(
+        self, track: _Track | None, detections: Detections, row: int, now_ns: int, luma: Pixels | None
+    ) -> _Track:
+        """The track of one detection: an old one, moved there, or a new one."""
+        x0, y0, x1, y1 = detections.xyxy[row].tolist()
+        box: Box = (x0, y0, x1, y1)
+        score = float(detections.score[row])
+        landmarks = None if detections.landmarks is None else detections.landmarks[row]
+        if track is None:
+            return _Track(next(self._ids), box, score, landmarks, None, now_ns)
+        if luma is not None and track.shown and track.sure:
+            box = _between(box, track.xyxy, STEADY)
+        track.move_to(box, now_ns)
+        track.score, track.landmarks, track.template = score, landmarks, None
+        track.misses, track.sure = 0, True
+        return track
 
     def follow(self, luma: Pixels, now_ns: int) -> Tracked:
         """Where the faces are on a frame, luma uint8 (H, W), that the detector does not look at."""
@@ -160,6 +171,12 @@ class Tracker:
             np.array(marks, np.float32) if len(marks) == len(shown) else None,
         )
         return Tracked(detections, np.array([t.track_id for t in shown], np.int64), unsure)
+
+
+def _between(a: Box, b: Box, part: float) -> Box:
+    """``part`` of the way from one box to another."""
+    w = 1 - part
+    return w * a[0] + part * b[0], w * a[1] + part * b[1], w * a[2] + part * b[2], w * a[3] + part * b[3]
 
 
 def _shifted(xyxy: Box, dx: float, dy: float) -> Box:
