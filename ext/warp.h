@@ -1,8 +1,8 @@
 /* The rotated crop; included once for every path by paths.h.
  *
  * Each output pixel is the mean of n x n bilinear samples spread evenly over its footprint, n the number of source
- * pixels that it is wide, at most 16. Samples are taken for a run of output pixels at a time, one of the n x n places after the
- * other: coordinates and blends are then plain loops over arrays, and only the four reads stay scalar.
+ * pixels that it is wide, at most 16. Samples are taken for a run of output pixels at a time, one of the n x n places
+ * after the other: coordinates and blends are then plain loops over arrays, and only the reads stay scalar.
  */
 
 enum { FS(RUN) = 64 };

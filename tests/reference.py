@@ -111,7 +111,7 @@ def bilinear(pixels: Floats, points: Floats) -> Floats:
 
 
 def aligned(image: NDArray[np.uint8], color: str, landmarks: Floats, spec: InputSpec) -> Floats:
-    """One crop aligned by its landmarks: n x n bilinear samples an output pixel, n its width in image pixels, at most 16."""
+    """One crop aligned by its landmarks: the mean of n x n bilinear samples, n an output pixel's width, at most 16."""
     matrix = similarity(landmarks, spec)
     wide = np.hypot(matrix[0, 0], matrix[1, 0])
     n = 1 if spec.resize == "bilinear" else int(np.clip(np.ceil(wide), 1, 16))
