@@ -44,6 +44,8 @@ def _data(parts: Parts, options: RunOptions, recipe: ClassificationRecipe) -> It
     yield f"- training: {len(parts.train)} images {parts.train.counts()}"
     watched = "picks the best epoch" if parts.selects else "watched only; the last epoch is kept"
     yield f"- validation: {len(parts.validation)} images ({watched})"
+    if parts.judged_by_its_picker:
+        yield "- the epoch was picked on a test part, whose own figure therefore flatters a little"
     yield from (f"- {name}: {len(part)} images" for name, part in parts.tests.items())
     if parts.train.subject is not None:
         by = options.split_by or recipe.split_by

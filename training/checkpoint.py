@@ -84,15 +84,22 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         state.epoch, state.last = epoch + 1, name
         for key, figure in logs.items():
             state.history.setdefault(key, []).append(float(figure))
-        value = logs.get(self._monitor) if self._monitor else None
-        if value is None or state.best_value is None or value < state.best_value:
-            state.best, state.best_value = name, None if value is None else float(value)
+        if self._monitor is None or self._improves(float(logs[self._monitor])):
+            state.best = name
         if self._plateau is not None:
             state.plateau = {key: float(getattr(self._plateau, key)) for key in ("best", "wait", "cooldown_counter")}
         self._write(STATE, json.dumps(asdict(state), indent=1).encode())
         for old in self._folder.glob("epoch-*.keras"):
             if old.name not in (state.last, state.best):
                 old.unlink()
+
+    def _improves(self, value: float) -> bool:
+        """Whether this epoch is the best so far; accuracy should rise, a loss should fall. Remembers it if so."""
+        best, rises = self.state.best_value, str(self._monitor).endswith("accuracy")
+        if best is None or (value > best if rises else value < best):
+            self.state.best_value = value
+            return True
+        return False
 
     def _save(self, name: str) -> None:
         draft = self._folder / f"draft-{name}"

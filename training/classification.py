@@ -65,8 +65,11 @@ class ClassificationRecipe:
     pruning: Pruning | None = None
     test: float = 0.0
     """Part held out for the test where the set has no official one."""
-    validation: float = 0.0
-    """Part of the training images that picks the best epoch; 0 keeps the last epoch and only watches the test."""
+    validation: float | Literal["public_test"] = 0.0
+    """What picks the best epoch: a part of the training images, or FER2013's PublicTest, which its challenge gave out
+    for that. 0 keeps the last epoch and only watches the test."""
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    """By what the best epoch is picked."""
     split_by: Literal["person", "image"] = "person"
     weights: str = "none"
     published: Mapping[str, float] = field(default_factory=dict)

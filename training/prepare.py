@@ -23,8 +23,13 @@ class Parts:
     validation: Samples
     tests: Mapping[str, Samples]
     selects: bool
-    """True where ``validation`` is no test part and may pick the best epoch."""
+    """True where ``validation`` picks the best epoch."""
     audit: Audit
+
+    @property
+    def judged_by_its_picker(self) -> bool:
+        """True where a test part picked the epoch, so that its own figure flatters."""
+        return self.selects and any(part is self.validation for part in self.tests.values())
 
 
 def prepare(recipe: ClassificationRecipe, options: RunOptions) -> Parts:
@@ -38,7 +43,9 @@ def prepare(recipe: ClassificationRecipe, options: RunOptions) -> Parts:
     official = samples.select(samples.split == "validation")
     if len(official):
         validation, selects = official, True
-    elif recipe.validation:
+    elif recipe.validation == "public_test" and "public_test" in tests:
+        validation, selects = tests["public_test"], True
+    elif isinstance(recipe.validation, float) and recipe.validation:
         train, validation = split_off(train, recipe.validation, options.seed, by)
         selects = True
     else:

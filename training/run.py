@@ -115,7 +115,7 @@ def _callbacks(
     if recipe.pruning is not None:
         begin, end = int(recipe.pruning.begin * steps), int(recipe.pruning.end * steps)
         callbacks.append(MagnitudePruning(recipe.pruning.sparsity, begin, end))
-    monitor = "val_loss" if parts.selects and recipe.pruning is None else None
+    monitor = recipe.monitor if parts.selects and recipe.pruning is None else None
     callbacks.append(Checkpoint(options.out / "checkpoints", state, monitor, plateau))
     callbacks.append(keras.callbacks.TensorBoard(str(options.out / "logs"), write_graph=False))
     return callbacks

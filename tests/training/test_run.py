@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -147,3 +148,15 @@ def test_a_file_that_answers_otherwise_than_keras_is_not_written(tmp_path: Path)
 def test_recipes_are_found_by_name_only() -> None:
     with pytest.raises(ConfigError, match="recipe must be one of"):
         get_recipe("nothing")
+
+
+def test_public_test_picks_the_epoch_and_the_card_says_so(tmp_path: Path) -> None:
+    """FER2013's protocol: PublicTest picks, PrivateTest judges."""
+    data, out = sets.fer2013_csv(tmp_path / "data", per_class=6), tmp_path / "out"
+    assert main(["run", "fer2013_cnn3", "--data", str(data), "--out", str(out), "--epochs", "4"]) == 0
+    state = json.loads((out / "checkpoints" / "state.json").read_text())
+    accuracy = state["history"]["val_accuracy"]
+    picked = accuracy.index(max(accuracy))
+    assert state["best"] == f"epoch-{picked + 1:04d}.keras"
+    assert read_spec(out / "model.onnx").metrics["fer2013/public_test/accuracy"] == pytest.approx(max(accuracy))
+    assert "picked on a test part" in (out / "MODEL_CARD.md").read_text()

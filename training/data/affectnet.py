@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ferserve.labels import FERPLUS
-from training.data.samples import ImageFiles, Samples, Terms, image_files
+from training.data.samples import Samples, Terms, image_files
 from training.errors import DataError
 
 TERMS = Terms(
@@ -34,14 +34,7 @@ def load_affectnet(path: Path) -> Samples:
             split.append(part)
     if "train" not in split:
         raise DataError(f"{path / 'train_set' / 'images'}: folder must hold images, got none; {TERMS.obtain}")
-    return Samples(
-        terms=TERMS,
-        images=ImageFiles(tuple(files)),
-        targets={"emotion": np.asarray(targets, np.int64)},
-        labels={"emotion": FERPLUS},
-        split=np.asarray(split),
-        places=np.asarray([str(file) for file in files]),
-    )
+    return Samples.of_files(TERMS, files, {"emotion": targets}, {"emotion": FERPLUS}, split)
 
 
 def _emotion(annotation: Path) -> str:

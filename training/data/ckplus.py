@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from ferserve.labels import FERPLUS
-from training.data.samples import ImageFiles, Samples, Terms, image_files
+from training.data.samples import Samples, Terms, image_files
 from training.errors import DataError
 
 TERMS = Terms(
@@ -42,15 +40,7 @@ def load_ckplus(path: Path) -> Samples:
             files.append(frame)
             targets.append(FERPLUS.index(label))
             subjects.append(subject)
-    return Samples(
-        terms=TERMS,
-        images=ImageFiles(tuple(files)),
-        targets={"emotion": np.asarray(targets, np.int64)},
-        labels={"emotion": FERPLUS},
-        split=np.full(len(files), ""),
-        places=np.asarray([str(file) for file in files]),
-        subject=np.asarray(subjects),
-    )
+    return Samples.of_files(TERMS, files, {"emotion": targets}, {"emotion": FERPLUS}, subject=subjects)
 
 
 def _emotion(label_file: Path) -> str:

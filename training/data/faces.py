@@ -9,10 +9,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from ferserve.errors import ConfigError
-from training.data.samples import ImageFiles, Samples, Terms, image_files
+from training.data.samples import Samples, Terms, image_files
 from training.errors import DataError
 from training.recipe import RunOptions
 
@@ -44,15 +42,8 @@ def load_faces(path: Path) -> Samples:
         persons.append(match["person"])
         for head, codes in CODES.items():
             targets[head].append(list(codes).index(match[head]))
-    return Samples(
-        terms=TERMS,
-        images=ImageFiles(tuple(files)),
-        targets={head: np.asarray(target, np.int64) for head, target in targets.items()},
-        labels={head: tuple(codes.values()) for head, codes in CODES.items()},
-        split=np.full(len(files), ""),
-        places=np.asarray([str(file) for file in files]),
-        subject=np.asarray(persons),
-    )
+    labels = {head: tuple(codes.values()) for head, codes in CODES.items()}
+    return Samples.of_files(TERMS, files, targets, labels, subject=persons)
 
 
 def load_task(options: RunOptions) -> Samples:

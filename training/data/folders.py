@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from training.data.samples import ImageFiles, Samples, Terms, image_files
+from training.data.samples import Samples, Terms, image_files
 from training.errors import DataError
 
 TERMS = Terms(
@@ -39,11 +37,4 @@ def load_folders(path: Path, labels: tuple[str, ...] | None = None) -> Samples:
             files += found
             targets += [index] * len(found)
             split += [part] * len(found)
-    return Samples(
-        terms=TERMS,
-        images=ImageFiles(tuple(files)),
-        targets={"emotion": np.asarray(targets, np.int64)},
-        labels={"emotion": labels},
-        split=np.asarray(split),
-        places=np.asarray([str(file) for file in files]),
-    )
+    return Samples.of_files(TERMS, files, {"emotion": targets}, {"emotion": labels}, split)

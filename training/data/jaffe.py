@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
-
 from ferserve.labels import FER2013
-from training.data.samples import ImageFiles, Samples, Terms, image_files
+from training.data.samples import Samples, Terms, image_files
 from training.errors import DataError
 
 TERMS = Terms(
@@ -43,12 +41,4 @@ def load_jaffe(path: Path) -> Samples:
             raise DataError(f"{file}: name must be like KA.AN1.39.tiff, got {file.name}")
         subjects.append(match["subject"])
         targets.append(FER2013.index(EMOTIONS[match["emotion"]]))
-    return Samples(
-        terms=TERMS,
-        images=ImageFiles(tuple(files)),
-        targets={"emotion": np.asarray(targets, np.int64)},
-        labels={"emotion": FER2013},
-        split=np.full(len(files), ""),
-        places=np.asarray([str(file) for file in files]),
-        subject=np.asarray(subjects),
-    )
+    return Samples.of_files(TERMS, files, {"emotion": targets}, {"emotion": FER2013}, subject=subjects)

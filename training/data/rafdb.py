@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from ferserve.labels import FER2013
-from training.data.samples import ImageFiles, Samples, Terms
+from training.data.samples import Samples, Terms
 from training.errors import DataError
 
 TERMS = Terms(
@@ -42,11 +40,4 @@ def load_rafdb(path: Path) -> Samples:
                 places.append(place)
             case _:
                 raise DataError(f"{place}: line must be 'train_00001.jpg 1' with a label to 7, got {line!r}")
-    return Samples(
-        terms=TERMS,
-        images=ImageFiles(tuple(files)),
-        targets={"emotion": np.asarray(targets, np.int64)},
-        labels={"emotion": FER2013},
-        split=np.asarray(split),
-        places=np.asarray(places),
-    )
+    return Samples.of_files(TERMS, files, {"emotion": targets}, {"emotion": FER2013}, split, places)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -101,6 +101,28 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @classmethod
+    def of_files(
+        cls,
+        terms: Terms,
+        files: Sequence[Path],
+        targets: Mapping[str, Sequence[int]],
+        labels: Mapping[str, tuple[str, ...]],
+        split: Sequence[str] | None = None,
+        places: Sequence[str] | None = None,
+        subject: Sequence[str] | None = None,
+    ) -> Samples:
+        """Samples that stay on disk; ``places`` None says the files' own names, ``split`` None that there is none."""
+        return cls(
+            terms=terms,
+            images=ImageFiles(tuple(files)),
+            targets={head: np.asarray(target, np.int64) for head, target in targets.items()},
+            labels=labels,
+            split=np.asarray(split) if split is not None else np.full(len(files), ""),
+            places=np.asarray(places if places is not None else [str(file) for file in files]),
+            subject=None if subject is None else np.asarray(subject),
+        )
 
     @property
     def head(self) -> str:

@@ -8,22 +8,14 @@ default here splits by person, without which a network may know the person and s
 --task emotion, age_group or gender. The work leaves epochs and rate open: those here are ours.
 """
 
-from ferserve.model_spec import InputSpec
-from training.classification import ClassificationRecipe
-from training.data.faces import load_task
-from training.models.resnet import resnext50
+from dataclasses import replace
 
-RECIPE = ClassificationRecipe(
+from training.models.resnet import resnext50
+from training.recipes import faces_resnet18
+
+RECIPE = replace(
+    faces_resnet18.RECIPE,
     name="faces_resnext50",
     summary="face attributes: ResNeXt50 on FACES, one task or three heads",
-    work="Face attributes study (journal article, in Spanish)",
-    load=load_task,
     build=resnext50,
-    input=InputSpec(224, 224, color="rgb", layout="NHWC", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
-    epochs=20,
-    batch_size=32,
-    learning_rate=1e-4,
-    test=0.3,
-    published={"expression accuracy": 68.2, "age accuracy": 100, "gender accuracy": 77.3},
-    takes=("split_by", "task"),
 )

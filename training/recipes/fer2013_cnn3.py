@@ -3,9 +3,9 @@
 Source: a student's study in Spanish of networks for FER2013 (dense, convolutional, VGG16).
 Command: python -m training run fer2013_cnn3 --data fer2013.csv
 Expected time: 4 minutes on 2 CPU threads.
-Expected accuracy: 53.12 % in the work; 50.5 % with --balanced. Here PublicTest judges the last of the 15 epochs. The
-work leaves the rate and the scale of the pixels open; they were chosen on PublicTest (0.001 and pixels from 0 to 1
-overfit earlier: 50.6 %, docs/training.md).
+Expected accuracy: 53.12 % in the work; 50.5 % with --balanced. PublicTest picks the best of the 15 epochs,
+PrivateTest judges it where the data holds it. The work leaves the rate and the scale of the pixels open; they were
+chosen on PublicTest (docs/training.md).
 """
 
 from ferserve.model_spec import InputSpec
@@ -21,6 +21,8 @@ RECIPE = ClassificationRecipe(
     build=cnn3,
     input=InputSpec(48, 48, layout="NHWC", mean=(0.5,), std=(0.25,)),
     epochs=15,
+    validation="public_test",
+    monitor="val_accuracy",
     learning_rate=5e-4,
     published={"accuracy": 53.12, "accuracy, six balanced classes": 50.5},
     takes=("balanced",),

@@ -19,6 +19,8 @@ RECIPE = ClassificationRecipe(
     build=dense,
     input=InputSpec(48, 48, layout="NHWC"),
     epochs=15,
+    validation="public_test",
+    monitor="val_accuracy",
     published={"accuracy": 36.85},
     takes=("balanced",),
 )

@@ -8,25 +8,17 @@ Expected accuracy: 71.88 % in the work (its 32 test pictures, split by image; Im
 Jetson TX2 whose GPU stood at 0 %. The work leaves the head, the rate and the epochs open: those here are ours.
 """
 
-from ferserve.model_spec import InputSpec
-from training.classification import ClassificationRecipe
-from training.data.jaffe import load_jaffe
-from training.models.backbones import Head, transfer
+from dataclasses import replace
 
-RECIPE = ClassificationRecipe(
+from ferserve.model_spec import InputSpec
+from training.models.backbones import transfer
+from training.recipes import jaffe_vgg16
+
+RECIPE = replace(
+    jaffe_vgg16.RECIPE,
     name="jaffe_inceptionv3",
     summary="cost study: InceptionV3 on JAFFE, ImageNet base frozen, speed and load measured",
-    work="Cost study (student work, in Spanish)",
-    load=lambda options: load_jaffe(options.data),
-    build=transfer("InceptionV3", Head(units=(256,), dropout=0.5)),
+    build=transfer("InceptionV3", jaffe_vgg16.HEAD),
     input=InputSpec(299, 299, color="rgb", scale=1 / 127.5, mean=(1.0, 1.0, 1.0), std=(1.0, 1.0, 1.0), layout="NHWC"),
-    epochs=20,
-    batch_size=16,
-    test=0.15,
-    validation=0.15,
-    split_by="image",
-    weights="imagenet",
     published={"accuracy": 71.88},
-    takes=("split_by",),
-    measures_cost=True,
 )

@@ -8,27 +8,15 @@ Expected accuracy: 43.75 % in the work (its 32 test pictures, split by image; Im
 Jetson TX2 whose GPU stood at 0 %. The work leaves the head, the rate and the epochs open: those here are ours.
 """
 
-from ferserve.model_spec import InputSpec
-from training.classification import ClassificationRecipe
-from training.data.jaffe import load_jaffe
-from training.models.backbones import Head, transfer
+from dataclasses import replace
 
-RECIPE = ClassificationRecipe(
+from training.models.backbones import transfer
+from training.recipes import jaffe_vgg16
+
+RECIPE = replace(
+    jaffe_vgg16.RECIPE,
     name="jaffe_resnet50",
     summary="cost study: ResNet50 on JAFFE, ImageNet base frozen, speed and load measured",
-    work="Cost study (student work, in Spanish)",
-    load=lambda options: load_jaffe(options.data),
-    build=transfer("ResNet50", Head(units=(256,), dropout=0.5)),
-    input=InputSpec(
-        224, 224, color="bgr", scale=1.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0), layout="NHWC"
-    ),
-    epochs=20,
-    batch_size=16,
-    test=0.15,
-    validation=0.15,
-    split_by="image",
-    weights="imagenet",
+    build=transfer("ResNet50", jaffe_vgg16.HEAD),
     published={"accuracy": 43.75},
-    takes=("split_by",),
-    measures_cost=True,
 )

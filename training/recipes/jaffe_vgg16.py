@@ -13,12 +13,14 @@ from training.classification import ClassificationRecipe
 from training.data.jaffe import load_jaffe
 from training.models.backbones import Head, transfer
 
+HEAD = Head(units=(256,), dropout=0.5)
+
 RECIPE = ClassificationRecipe(
     name="jaffe_vgg16",
     summary="cost study: VGG16 on JAFFE, ImageNet base frozen, speed and load measured",
     work="Cost study (student work, in Spanish)",
     load=lambda options: load_jaffe(options.data),
-    build=transfer("VGG16", Head(units=(256,), dropout=0.5)),
+    build=transfer("VGG16", HEAD),
     input=InputSpec(
         224, 224, color="bgr", scale=1.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0), layout="NHWC"
     ),
