@@ -24,10 +24,10 @@ class ProcessStats:
     rss_mb: float
 
 
-def process_stats(pid: int) -> ProcessStats:
-    """Of ``pid`` and all that it started. Zero where it has ended."""
+def process_stats(*pids: int) -> ProcessStats:
+    """Of ``pids`` and all that they started. Zero where they have ended."""
     cpu_s = rss_mb = 0.0
-    for member in tree(pid):
+    for member in {member for pid in pids for member in tree(pid)}:
         cpu_s += _cpu_s(member)
         rss_mb += _rss_mb(member)
     return ProcessStats(cpu_s, rss_mb)
@@ -42,14 +42,12 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def listener(target: str) -> int | None:
-    """The oldest process of this machine that listens on ``HOST:PORT`` or ``unix:PATH``; None where none is found."""
+def listeners(target: str) -> list[int]:
+    """The processes of this machine that listen on ``HOST:PORT`` or ``unix:PATH``."""
     inodes = _listening_unix(target[5:].removeprefix("//")) if target.startswith("unix:") else _listening_tcp(target)
     names = {f"socket:[{inode}]" for inode in inodes}
-    for pid in sorted(int(entry) for entry in os.listdir(_PROC) if entry.isdigit()):
-        if names.intersection(_open_files(_PROC / str(pid) / "fd")):
-            return pid
-    return None
+    pids = sorted(int(entry) for entry in os.listdir(_PROC) if entry.isdigit())
+    return [pid for pid in pids if names.intersection(_open_files(_PROC / str(pid) / "fd"))]
 
 
 def _open_files(folder: Path) -> set[str]:

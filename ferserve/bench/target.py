@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from ferserve.bench.process_stats import ProcessStats, listener, process_stats
+from ferserve.bench.process_stats import ProcessStats, listeners, process_stats
 from ferserve.config import Config
 from ferserve.errors import ConfigError
 
@@ -25,15 +25,15 @@ _STOP_S = 15.0
 
 @dataclass(frozen=True)
 class Target:
-    """Where a server listens, and its process where that is on this machine and may be looked at."""
+    """Where a server listens, and its processes where they are on this machine and may be looked at."""
 
     address: str
-    pid: int | None
+    pids: tuple[int, ...]
 
     def stats_at(self, instant_s: float) -> ProcessStats | None:
         """What the server has used by ``instant_s`` of the monotonic clock; waits until then."""
         time.sleep(max(0.0, instant_s - time.monotonic()))
-        return process_stats(self.pid) if self.pid else None
+        return process_stats(*self.pids) if self.pids else None
 
 
 @contextlib.contextmanager
@@ -43,14 +43,14 @@ def open_target(address: str, config: Config) -> Iterator[Target]:
     Raises :class:`ConfigError` where the server does not start.
     """
     if address:
-        yield Target(address, listener(address))
+        yield Target(address, tuple(listeners(address)))
         return
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             _COMMAND, env={**os.environ, **environment(config)}, stdout=subprocess.PIPE, stderr=log, text=True
         )
         try:
-            yield Target(_await_ready(process, log), process.pid)
+            yield Target(_await_ready(process, log), (process.pid,))
         finally:
             process.terminate()
             try:

@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from ferserve.bench.process_stats import listener, process_stats, tree
+from ferserve.bench.process_stats import listeners, process_stats, tree
 
 _PARENT = """
 import subprocess, sys
@@ -50,11 +50,11 @@ def test_a_process_that_ended_used_nothing() -> None:
     assert process_stats(process.pid).rss_mb == 0
 
 
-def test_the_listener_is_found_by_port_and_by_path(tmp_path) -> None:
+def test_listeners_are_found_by_port_and_by_path(tmp_path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
         path = str(tmp_path / "s")
         unix.bind(path)
         unix.listen()
-        assert listener(f"127.0.0.1:{tcp.getsockname()[1]}") == os.getpid()
-        assert listener(f"unix:{path}") == os.getpid()
-    assert listener(f"unix:{path}") is None
+        assert listeners(f"127.0.0.1:{tcp.getsockname()[1]}") == [os.getpid()]
+        assert listeners(f"unix:{path}") == [os.getpid()]
+    assert listeners(f"unix:{path}") == []
