@@ -52,12 +52,16 @@ def open_target(address: str, config: Config) -> Iterator[Target]:
         try:
             yield Target(_await_ready(process, log), (process.pid,))
         finally:
-            process.terminate()
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def environment(config: Config) -> Mapping[str, str]:
