@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Sequence
 
@@ -49,7 +50,11 @@ async def serve_until_told(
     loop = asyncio.get_running_loop()
     for number in stop_signals:
         loop.add_signal_handler(number, on_signal)
-    on_ready(await server.start())
+    address = await server.start()
+    # What is loaded by now stays: the collector need not walk through it again while frames wait.
+    gc.collect()
+    gc.freeze()
+    on_ready(address)
     await graceful.wait()
     stopping = asyncio.ensure_future(server.stop())
     hurry = asyncio.ensure_future(at_once.wait())
