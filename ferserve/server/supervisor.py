@@ -89,6 +89,9 @@ class _Supervisor:
         shown = f"[{host}]" if ":" in host else host
         print(f"ferserve ready on {shown}:{port} ({runs_on[0]} in each of {len(runs_on)} workers)", flush=True)
         await asyncio.gather(*(worker.watch(self._stopping) for worker in self._workers))
+        for number in STOP_SIGNALS:  # one more, now that all have stopped, shall not look like a crash
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     def _on_signal(self) -> None:
         """The first asks workers to stop gracefully, the second at once: they count as we do."""
