@@ -21,7 +21,7 @@ $(BIN)/.dev: $(BIN)/.serve
 setup: $(BIN)/.dev ## make the virtual environment with everything that development needs
 
 build: $(BIN)/.serve ## build the extension in place
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "Cython>=3.1,<4" setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "Cython>=3.1,<4" "setuptools>=77"
 	$(BIN)/python setup.py --quiet build_ext --inplace --force
 
 build-debug: ## build the extension with bounds checks
