@@ -23,7 +23,7 @@ Batch: TypeAlias = NDArray[np.generic]
 Infer: TypeAlias = Callable[[Batch], list[NDArray[np.float32]]]
 """A batch (N, ...) to one array (N, K) a head."""
 
-WORTH_IT = 1.2
+WORTH_IT = 1.5
 """Batching must bring so many times the rows a second to be chosen: it always costs latency."""
 
 _TURNS = 3
@@ -41,11 +41,20 @@ class _Gathering:
 class Batcher:
     """Calls ``infer`` with rows of several threads together. ``infer`` must be safe to call from any thread."""
 
-    def __init__(self, infer: Infer, max_batch_size: int, max_queue_delay_us: int, max_waiting_rows: int) -> None:
+    def __init__(
+        self,
+        infer: Infer,
+        max_batch_size: int,
+        max_queue_delay_us: int,
+        max_waiting_rows: int,
+        load: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        """``load`` tells how busy the other threads are; at 0 nobody could join, and no row waits."""
         self._infer = infer
         self._max_batch_size = max_batch_size
         self._delay_s = max_queue_delay_us / 1e6
         self._max_waiting = max_waiting_rows
+        self._load = load
         self._waiting = 0
         self._gathering = _Gathering()
         self._lock = threading.Lock()
@@ -67,7 +76,8 @@ class Batcher:
             leads = self._join(batch, future)
             gathering = self._gathering
         if leads:
-            gathering.full.wait(self._delay_s)
+            if self._load() > 0:
+                gathering.full.wait(self._delay_s)
             self._run(gathering)
         return future.result()
 

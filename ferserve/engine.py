@@ -50,9 +50,13 @@ class Engine:
         self.threads = self.config.threads or len(os.sched_getaffinity(0))
         make_detector = open_detector(self.config.detector)
         pipelines = [Pipeline(make_detector(), self._load) for _ in range(self.threads)]
-        self._warm_up(pipelines)
         self._backlog = Backlog(self.config.max_queue, self.config.max_queue_bytes)
         self._pool = WorkerPool(pipelines)
+        try:
+            self._warm_up(pipelines)
+        except BaseException:
+            self._pool.close()
+            raise
         self._lock = threading.Lock()
         self._streams: set[EngineStream] = set()
         self._parked: dict[str, _Parked] = {}
@@ -159,7 +163,7 @@ class Engine:
         config = self.config
         size = config.max_batch_size or choose(self._measure(classifier, seconds=0.03)).batch_size
         if size > 1:
-            batcher = Batcher(classifier.infer_now, size, config.max_queue_delay_us, config.max_queue)
+            batcher = Batcher(classifier.infer_now, size, config.max_queue_delay_us, config.max_queue, self._load)
             classifier.gather_with(batcher.infer)
 
     def _measure(self, classifier: Classifier, seconds: float) -> list[Measurement]:
