@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ferserve.config import Device
@@ -16,6 +17,8 @@ def open_session(path: Path, device: Device = "cpu", cache_dir: Path | None = No
     Raises :class:`ferserve.errors.ModelSpecError` where it cannot be loaded, and
     :class:`ferserve.errors.ConfigError` where ``device`` was asked for by name and cannot be had.
     """
+    # ONNX Runtime 1.31 keeps a database of usage events in the home directory unless it is told not to.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from ferserve.runtime.onnx import OnnxSession  # ONNX Runtime is loaded only by those who run a model
 
     return OnnxSession(path, device, cache_dir)
