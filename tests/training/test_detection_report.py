@@ -1,6 +1,7 @@
 """The tools behind the model card, with detectors whose answers are known."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,11 +12,13 @@ from skimage import data
 from ferserve.detectors import open_face_lite
 from ferserve.model_store import BUNDLED_DIR
 from ferserve.types import Detections
+from tests.builders import ASTRONAUT_FACE
 from training.detection.clips import jitter, longest_loss
 from training.detection.evaluate import Report, judge
 from training.detection.faces import Faces
 from training.detection.gallery import ROWS, TILE, gallery
-from training.detection.report import table
+from training.detection.report import marked, table
+from training.detection.teacher import Teacher
 
 Image = NDArray[np.uint8]
 BOX = np.array([[40, 30, 100, 90]], np.float32)
@@ -71,3 +74,13 @@ def test_the_gallery_shows_every_row() -> None:
     assert [row.shape for row in rows] == [(TILE, 5 * TILE, 3)] * len(ROWS)
     with pytest.raises(ValueError, match="must hold a face"):
         list(gallery(open_face_lite(BUNDLED_DIR / "face-lite.onnx")(), np.zeros_like(luma)))
+
+
+def test_what_yunet_is_sure_of_is_wanted_and_the_rest_is_ignored(yunet_file: Path) -> None:
+    luma = np.asarray(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY), np.uint8)
+    rows = np.zeros((1, 16), np.float32)
+    rows[0, :4], rows[0, 14] = (400, 400, 440, 440), 1
+    faces = marked(Teacher(yunet_file), luma, Faces.from_rows(rows))
+    assert (~faces.ignore).sum() == 1
+    assert faces.ignore[-1]
+    np.testing.assert_allclose(faces.xyxy[~faces.ignore][0], ASTRONAUT_FACE, atol=25)

@@ -1,6 +1,9 @@
 """Pulled models: the right file or none, and what was there before stays."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +95,26 @@ def test_the_teachers_file_is_the_one_that_is_pinned(yunet_file: Path, tmp_path:
 def test_addresses_are_pinned_to_a_commit() -> None:
     assert model_pull.PULLABLE["yunet"].url.startswith("https://")
     assert "82b38c8f98e7b52aa171400f3e4c722352d0669f" in model_pull.PULLABLE["yunet"].url
+
+
+def test_the_command_line_pulls_and_says_where(yunet_file: Path, tmp_path: Path) -> None:
+    done = _pull("yunet", "--from", str(yunet_file), folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == str(tmp_path / "yunet.onnx")
+    assert pulled_model("yunet", tmp_path).is_file()
+
+
+def test_the_command_line_refuses_another_file_in_one_line(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"another file")
+    done = _pull("yunet", "--from", str(wrong), folder=tmp_path / "models")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ferserve: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "models").exists()
+
+
+def _pull(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ferserve", "models", "pull", *arguments]
+    env = {**os.environ, "FERSERVE_PULL_DIR": str(folder)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=50, env=env, check=False)

@@ -20,7 +20,7 @@ STATE_FILE = "state.npz"
 class FitOptions:
     """How long and how fast: an epoch has ``steps`` batches; the names are Adam's."""
 
-    epochs: int = 36
+    epochs: int = 20
     steps: int = 500
     batch_size: int = 32
     size: int = 256

@@ -1,6 +1,6 @@
 """Where face-lite fails, in pictures: one face made worse step by step until it is no longer found.
 
-``python -m training.detection.gallery --model face-lite.onnx --out face-lite.png``; needs scikit-image for its picture
+``python -m training.detection.gallery --model face-lite.onnx --out face-lite.jpg``; needs scikit-image for its picture
 of Eileen Collins (public domain), the only photograph that may be shown to everybody.
 """
 
@@ -19,7 +19,7 @@ from ferserve.detectors import open_face_lite
 from training.detection.disturb import wear_glasses, wear_mask
 
 Image = NDArray[np.uint8]
-TILE = 200
+TILE = 150
 MIN_SCORE = 0.5
 Degrade = Callable[[Image, NDArray[np.float32], float], Image]
 
@@ -74,7 +74,7 @@ ROWS: list[tuple[str, Degrade, tuple[float, ...]]] = [
     ("dark: part of the light", darker, (0.3, 0.15, 0.08, 0.04)),
     ("tilted: degrees", turned, (20, 45, 70, 110)),
     ("squeezed: part of the width", narrower, (0.7, 0.5, 0.35, 0.25)),
-    ("masked (0), and with dark glasses (100)", masked, (0, 100)),
+    ("masked; 100: and dark glasses", masked, (0, 100)),
     ("blurred: sigma in px", blurred, (4, 8, 12, 16)),
 ]
 
@@ -100,7 +100,7 @@ def gallery(detector: FaceDetector, luma: Image) -> Iterator[Image]:
     if not len(whole) or whole.landmarks is None:
         raise ValueError("picture must hold a face that is found, got none")
     for name, degrade, amounts in ROWS:
-        tiles = [shown(detector, luma, name.split(":")[0])]
+        tiles = [shown(detector, luma, name.split(":")[0].split(";")[0])]
         tiles += [
             shown(detector, degrade(luma, whole.landmarks[0], amount), f"{name} {amount:g}") for amount in amounts
         ]

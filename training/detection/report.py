@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from ferserve.detect import YuNetDetector
 from ferserve.detectors import open_face_lite
 from ferserve.types import Detections
-from training.detection.evaluate import Image, Report, at_side, evaluate, ignore_unsure, shrink
+from training.detection.evaluate import SURE, Image, Report, at_side, evaluate, ignore_unsure, shrink
 from training.detection.faces import Faces
-from training.detection.photographs import load_photographs, photograph_paths
+from training.detection.photographs import Photograph, load_photographs, photograph_paths
 from training.detection.teacher import Teacher
 
 LEAST = 0.02
@@ -52,15 +53,31 @@ def detectors(model: Path, yunet: Path) -> list[tuple[str, Detect]]:
     ]
 
 
+def marked(teacher: Teacher, image: Image, known: Faces) -> Faces:
+    """The faces that one look of YuNet is sure of in ``image``; what it doubts, and what else is known, is ignored."""
+    rows = teacher.one_pass(image if image.ndim == 3 else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8))
+    faces = ignore_unsure(
+        Faces.from_rows(np.concatenate([rows, np.zeros((len(rows), 1), np.float32)], axis=1)), SURE, 8
+    )
+    others = Faces(known.xyxy, known.landmarks, known.score, np.ones(len(known), bool))
+    return Faces.from_rows(np.concatenate([faces.to_rows(), others.to_rows()]))
+
+
+def kept_pictures(kept: Iterable[Photograph], yunet: Path, side_px: int) -> Iterator[tuple[Image, Faces]]:
+    """Photographs at ``side_px``, with the faces that YuNet finds in them at that size."""
+    teacher = Teacher(yunet)
+    for photograph in kept:
+        image, faces = shrink(photograph.luma, photograph.faces, side_px)
+        yield image, marked(teacher, image, faces)
+
+
 def colour_pictures(folder: Path, yunet: Path, side_px: int) -> Iterator[tuple[Image, Faces]]:
-    """Photographs as luma at ``side_px``, with the faces that YuNet finds in their full colour at the same size."""
+    """Photographs as luma at ``side_px``, with the faces that YuNet finds in their full colour at that size."""
     teacher = Teacher(yunet)
     for path in photograph_paths(folder):
         bgr: NDArray[np.uint8] = np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR), np.uint8)
         small, _ = shrink(bgr, Faces.empty(), side_px)
-        rows = teacher.one_pass(small)
-        faces = Faces.from_rows(np.concatenate([rows, np.zeros((len(rows), 1), np.float32)], axis=1))
-        yield np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), ignore_unsure(faces, 0.8, 8)
+        yield np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), marked(teacher, small, Faces.empty())
 
 
 def main() -> None:
@@ -75,17 +92,21 @@ def main() -> None:
     parser.add_argument("--min-score", type=float, default=0.5)
     chosen = parser.parse_args()
     known = detectors(chosen.model, chosen.yunet)
+    sets: list[tuple[str, Callable[[int], Iterable[tuple[Image, Faces]]]]] = []
+    if chosen.data and chosen.labels:
+        kept = [p for p in load_photographs(chosen.data, chosen.labels) if p.is_validation]
+        for part in sorted({p.name.split("/")[0] for p in kept}):
+            own = [p for p in kept if p.name.startswith(part)]
+            sets.append((f"{part}, kept out, fused labels", partial(at_side, own)))
+            sets.append((f"{part}, kept out, marked by YuNet", partial(kept_pictures, own, chosen.yunet)))
+    if chosen.colour:
+        name = f"{chosen.colour.name}, marked by YuNet in colour"
+        sets.append((name, partial(colour_pictures, chosen.colour, chosen.yunet)))
     for side in chosen.sides:
-        if chosen.data and chosen.labels:
-            kept = [p for p in load_photographs(chosen.data, chosen.labels) if p.is_validation]
-            for part in sorted({p.name.split("/")[0] for p in kept}):
-                pictures = at_side([p for p in kept if p.name.startswith(part)], side)
-                print(f"\n{part}, side {side}, {len(pictures)} photographs kept out of training\n")
-                print(table([(name, evaluate(detect, pictures)) for name, detect in known], chosen.min_score))
-        if chosen.colour:
-            pictures = list(colour_pictures(chosen.colour, chosen.yunet, side))
-            print(f"\n{chosen.colour.name}, side {side}, {len(pictures)} photographs, marked by YuNet in colour\n")
-            print(table([(name, evaluate(detect, pictures)) for name, detect in known], chosen.min_score))
+        for name, pictures_at in sets:
+            pictures = list(pictures_at(side))
+            print(f"\n{name}, side {side}, {len(pictures)} photographs\n")
+            print(table([(who, evaluate(detect, pictures)) for who, detect in known], chosen.min_score), flush=True)
 
 
 if __name__ == "__main__":

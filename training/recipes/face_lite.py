@@ -3,7 +3,7 @@
 Source: our own; YuNet (Wu, Peng, Yu 2023) teaches, see training/models/face_lite.py for what the network is made of.
 Command: python -m training run face_lite --data DIR (a folder of photographs; boxes.json files in it are used, YuNet
     labels the rest once: `ferserve models pull yunet` before, or --weights FILE)
-Expected time: 75 minutes on 2 CPU threads that it has for itself.
+Expected time: 45 minutes on 2 CPU threads that it has for itself, labelling included.
 Expected accuracy: see ferserve/models/face-lite.md.
 """
 
