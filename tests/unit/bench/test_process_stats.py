@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -13,24 +14,25 @@ import pytest
 from ferserve.bench.process_stats import listeners, process_stats, tree
 
 _PARENT = """
-import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "print('up', flush=True); import sys; sys.stdin.read()"])
-sum(range(20_000_000))
+import subprocess, sys, time
+wait = "import sys; print(flush=True); sys.stdin.read()"
+child = subprocess.Popen([sys.executable, "-c", wait], stdout=subprocess.PIPE)
+child.stdout.readline()
+while time.process_time() < 0.3:
+    pass
+print("up", flush=True)
 child.wait()
 """
 
 
 @pytest.fixture
-def family():
-    """A process that has used some CPU, with a child."""
-    process = subprocess.Popen([sys.executable, "-c", _PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
-    parent = psutil.Process(process.pid)
-    while parent.cpu_times().user < 0.2 and parent.is_running():
-        pass
-    yield parent
-    process.communicate(b"")
+def family() -> Iterator[psutil.Process]:
+    """A process that has used some CPU, with a child; both wait for the end of their input."""
+    with subprocess.Popen([sys.executable, "-c", _PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        yield psutil.Process(process.pid)
+        process.communicate(b"")
 
 
 def test_the_tree_is_the_process_and_its_descendants(family: psutil.Process) -> None:
