@@ -47,14 +47,14 @@ class Batcher:
         max_batch_size: int,
         max_queue_delay_us: int,
         max_waiting_rows: int,
-        load: Callable[[], float] = lambda: 1.0,
+        company: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``load`` tells how busy the other threads are; at 0 nobody could join, and no row waits."""
+        """``company`` tells whether other threads are at work; without, nobody could join, and no row waits."""
         self._infer = infer
         self._max_batch_size = max_batch_size
         self._delay_s = max_queue_delay_us / 1e6
         self._max_waiting = max_waiting_rows
-        self._load = load
+        self._company = company
         self._waiting = 0
         self._gathering = _Gathering()
         self._lock = threading.Lock()
@@ -76,7 +76,7 @@ class Batcher:
             leads = self._join(batch, future)
             gathering = self._gathering
         if leads:
-            if self._load() > 0:
+            if self._company():
                 gathering.full.wait(self._delay_s)
             self._run(gathering)
         return future.result()

@@ -135,6 +135,9 @@ class Engine:
     def _load(self) -> float:
         return self._pool.load()
 
+    def _crowded(self) -> bool:
+        return self._pool.crowded()
+
     def _file(self, name: str) -> ModelFile:
         return self._store.get(name) if name else self._default
 
@@ -163,7 +166,7 @@ class Engine:
         config = self.config
         size = config.max_batch_size or choose(self._measure(classifier, seconds=0.03)).batch_size
         if size > 1:
-            batcher = Batcher(classifier.infer_now, size, config.max_queue_delay_us, config.max_queue, self._load)
+            batcher = Batcher(classifier.infer_now, size, config.max_queue_delay_us, config.max_queue, self._crowded)
             classifier.gather_with(batcher.infer)
 
     def _measure(self, classifier: Classifier, seconds: float) -> list[Measurement]:

@@ -10,13 +10,20 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
 Tool = TypeVar("Tool")
 Tool_contra = TypeVar("Tool_contra", contravariant=True)
+
+
+_LOAD_WINDOW_NS = 100_000_000
+_LOAD_MEMORY_NS = 500_000_000
+"""The load is measured over the first, and what was measured is forgotten with the second as time constant."""
 
 
 class Strand(Protocol[Tool_contra]):
@@ -41,6 +48,8 @@ class WorkerPool(Generic[Tool]):
         self._lock = threading.Lock()
         self._permits: queue.SimpleQueue[bool] = queue.SimpleQueue()  # a semaphore that waits in C
         self._busy = 0
+        self._load = 0.0
+        self._worked_ns, self._measured_ns = 0, time.monotonic_ns()
         self._threads = [
             threading.Thread(target=self._work, args=(tool,), name=f"ferserve-worker-{i}", daemon=True)
             for i, tool in enumerate(tools)
@@ -57,9 +66,19 @@ class WorkerPool(Generic[Tool]):
         self._permits.put(True)
 
     def load(self) -> float:
-        """How short threads are, from 0 (all idle but one) to 1 (all busy or more work than threads)."""
-        others = self._busy + len(self._line) - 1
-        return min(max(others, 0) / max(len(self._threads) - 1, 1), 1.0)
+        """Which part of the threads' time went into work of late, from 0 to 1."""
+        with self._lock:
+            now_ns = time.monotonic_ns()
+            elapsed = now_ns - self._measured_ns
+            if elapsed >= _LOAD_WINDOW_NS:
+                part = min(self._worked_ns / (elapsed * len(self._threads)), 1.0)
+                self._load += (part - self._load) * (1 - math.exp(-elapsed / _LOAD_MEMORY_NS))
+                self._worked_ns, self._measured_ns = 0, now_ns
+            return self._load
+
+    def crowded(self) -> bool:
+        """True where more than one thread works, or work waits, right now."""
+        return self._busy + len(self._line) > 1
 
     def close(self) -> None:
         """Let the threads finish what is scheduled, then end them."""
@@ -75,8 +94,10 @@ class WorkerPool(Generic[Tool]):
                 self._now = turn
                 strand.turn = turn + 1 / strand.weight
                 self._busy += 1
+            began_ns = time.monotonic_ns()
             more = strand.run_one(tool)
             with self._lock:
                 self._busy -= 1
+                self._worked_ns += time.monotonic_ns() - began_ns
             if more:
                 self.schedule(strand)

@@ -60,7 +60,7 @@ def test_a_lone_row_does_not_wait_longer_than_the_delay(classifier: Classifier) 
 
 
 def test_no_row_waits_while_all_other_threads_are_idle(classifier: Classifier) -> None:
-    batcher = Batcher(classifier.infer, 8, max_queue_delay_us=600_000_000, max_waiting_rows=8, load=lambda: 0.0)
+    batcher = Batcher(classifier.infer, 8, max_queue_delay_us=600_000_000, max_waiting_rows=8, company=lambda: False)
     assert batcher.infer(_rows(0.25))[0][0, 1] == pytest.approx(0.25)
 
 
