@@ -55,7 +55,7 @@ class EngineConfig:
     choose: half of its longer side, from 320 to 640 px. Frames are never enlarged, so a large number is full size."""
     max_detection_side_px: int = 2048
     """Largest ``detection_side_px`` that a caller may ask for."""
-    detection_interval: int = 5
+    detection_interval: int = 4
     """In streams the detector looks at every n-th frame at least; in between, faces are followed."""
     min_detection_interval: int = 2
     """In streams the detector looks at every n-th frame at most; the load decides between the two."""

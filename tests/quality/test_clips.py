@@ -15,7 +15,7 @@ from ferserve.types import EncodedImage, Face, Frame, FrameResult, PixelFormat, 
 
 CLIPS = ("test.mp4", "woman2.mp4")  # one face, visible on every frame
 EVERY_FRAME = {"detection_interval": 1, "min_detection_interval": 1}
-SELDOM = {"detection_interval": 5, "min_detection_interval": 5}  # as on a machine under full load
+SELDOM = {"detection_interval": 4, "min_detection_interval": 4}  # as on a machine under full load
 
 
 @pytest.fixture(scope="module")
