@@ -29,17 +29,22 @@ def _percent(share: float) -> str:
 
 
 def _accuracy_table(found: dict[tuple[str, str, bool], Evaluation]) -> Iterator[str]:
-    yield "| model | head | images | accuracy (95 % interval) | both mirror images | flip consistency | ECE |"
-    yield "|---|---|---|---|---|---|---|"
+    yield (
+        "| model | head | images | accuracy (95 % interval) | where taggers agree | both mirror images "
+        "| flip consistency | ECE |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
     for name in FILES:
         for head, title in HEADS.items():
             once, twice = found[name, head, False], found[name, head, True]
             low, high = once.scores.accuracy_ci95
-            yield (
-                f"| {name} | {title} | {once.scores.rows} | {_percent(once.scores.accuracy)} ({_percent(low)} to "
-                f"{_percent(high)}) | {_percent(twice.scores.accuracy)} | {_percent(once.flip_consistency)} | "
-                f"{_percent(once.scores.ece)} |"
-            )
+            cells = [
+                name, title, str(once.scores.rows),
+                f"{_percent(once.scores.accuracy)} ({_percent(low)} to {_percent(high)})",
+                f"{_percent(once.agreed_accuracy)} ({once.agreed_rows})", _percent(twice.scores.accuracy),
+                _percent(once.flip_consistency), _percent(once.scores.ece),
+            ]  # fmt: skip
+            yield f"| {' | '.join(cells)} |"
 
 
 def _class_table(scores: Scores) -> Iterator[str]:
