@@ -6,11 +6,13 @@ import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from types import TracebackType
 
 from ferserve.client import ModelDescription
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
+from ferserve.feed_thread import start_feed_thread
 from ferserve.model_store import ModelInfo
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.sources import ImageLike, payload_of
@@ -48,8 +50,7 @@ class LocalClient:
         answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
         slots = threading.Semaphore(MAX_IN_FLIGHT)
         with self._engine.open_stream(options) as stream:
-            arguments = (iter(frames), stream, slots, answers)
-            threading.Thread(target=_submit_all, args=arguments, name="ferserve-feed", daemon=True).start()
+            start_feed_thread(partial(_submit_all, iter(frames), stream, slots, answers))
             try:
                 while (answer := answers.get()) is not None:
                     if isinstance(answer, BaseException):

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from functools import partial
 from typing import Protocol
 
+from ferserve.feed_thread import start_feed_thread
 from ferserve.sources import ImageLike, VideoSource, frame_of, open_source
 from ferserve.types import Frame
 from ferserve.v1 import emotion_pb2 as pb
@@ -32,10 +34,7 @@ class Feed(Protocol):
 
 
 class ThreadFeed:
-    """Pulls from a blocking iterator in a thread of its own, so that a slow camera never stops the loop.
-
-    The thread is a daemon: an iterator that never returns must not keep the program from ending.
-    """
+    """Pulls from a blocking iterator in a thread of its own, so that a slow camera never stops the loop."""
 
     def __init__(self, frames: Iterator[Frame], prepare: Prepare, slots: int) -> None:
         self._frames = frames
@@ -46,8 +45,7 @@ class ThreadFeed:
     def start(self, on_frame: OnFrame, on_end: OnEnd) -> None:
         """See :class:`Feed`."""
         loop = asyncio.get_running_loop()
-        thread = threading.Thread(target=self._pull, args=(loop, on_frame, on_end), name="ferserve-feed", daemon=True)
-        thread.start()
+        start_feed_thread(partial(self._pull, loop, on_frame, on_end))
 
     def release(self) -> None:
         """See :class:`Feed`."""
