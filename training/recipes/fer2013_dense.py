@@ -2,8 +2,8 @@
 
 Source: a student's study in Spanish of networks for FER2013 (dense, convolutional, VGG16).
 Command: python -m training run fer2013_dense --data fer2013.csv
-Expected time: 1 minute on 2 CPU threads.
-Expected accuracy: 36.85 % in the work (36.8 +- 3 here).
+Expected time: under a minute on 2 CPU threads.
+Expected accuracy: 36.85 % in the work, 36.8 +- 3 here.
 """
 
 from ferserve.model_spec import InputSpec
