@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.labels import FER2013
+from training.data.ferplus import read_votes
 from training.data.samples import Samples, Terms, image_files, read_image
 from training.errors import DataError
 
@@ -27,9 +28,6 @@ SIDE = 48
 USAGES = ("Training", "PublicTest", "PrivateTest")
 SPLITS = ("train", "public_test", "private_test")
 """Names of the parts in the order of ``usage``."""
-VOTE_COLUMNS = (
-    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF",
-)  # fmt: skip
 TERMS = Terms(
     name="FER2013",
     licence="research and education, by the challenge's terms; found on the web, rights with their owners. "
@@ -45,8 +43,8 @@ class Fer2013:
 
     ``row`` int32 (N,) in the official CSV; ``images`` uint8 (N, 48, 48) luma; ``labels`` uint8 (N,) in the
     order of :data:`ferserve.labels.FER2013`; ``usage`` uint8 (N,): 0 train, 1 PublicTest, 2 PrivateTest; ``votes``
-    uint8 (N, 10) of FER+ in the order of :data:`VOTE_COLUMNS`, or None; the ``near_…`` masks, bool (N,), mark
-    copies and near copies of test images; ``places`` (N,) names file and line, for messages.
+    uint8 (N, 10) of FER+ in the order of :data:`training.data.ferplus.VOTE_COLUMNS`, or None; the ``near_…``
+    masks, bool (N,), mark copies and near copies of test images; ``places`` (N,) names file and line, for messages.
     """
 
     source: Path
@@ -254,7 +252,7 @@ def _usage(text: str | None, place: str) -> int:
 
 def join_ferplus(data: Fer2013, path: Path) -> Fer2013:
     """Add the votes of ``fer2013new.csv``: its line for row i of the official CSV is line i of its own."""
-    votes, usage = _read_votes(path)
+    votes, usage = read_votes(path, USAGES)
     if len(data.row) and data.row[-1] >= len(votes):
         raise DataError(f"{path}: rows must be as many as in {data.source} ({data.row[-1] + 1}), got {len(votes)}")
     differing = np.flatnonzero(usage[data.row] != data.usage)
@@ -263,25 +261,6 @@ def join_ferplus(data: Fer2013, path: Path) -> Fer2013:
         wanted, got = USAGES[data.usage[differing[0]]], USAGES[usage[row]]
         raise DataError(f"{path}:{row + 2}: Usage must be {wanted} as in {data.source}, got {got}")
     return replace(data, votes=votes[data.row])
-
-
-def _read_votes(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Votes (N, 10) and usage (N,) of a FER+ label file."""
-    votes, usage = [], []
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        for column in ("Usage", *VOTE_COLUMNS):
-            if column not in (reader.fieldnames or ()):
-                got = ", ".join(reader.fieldnames or ())
-                raise DataError(f"{path}:1: columns must hold {column!r}, got {got}")
-        for record in reader:
-            place = f"{path}:{reader.line_num}"
-            usage.append(_usage(record["Usage"], place))
-            try:
-                votes.append(np.array([int(record[column]) for column in VOTE_COLUMNS], np.uint8))
-            except (TypeError, ValueError, OverflowError) as error:
-                raise DataError(f"{place}: votes must be ten small whole numbers, got {error}") from None
-    return np.reshape(votes, (-1, len(VOTE_COLUMNS))).astype(np.uint8), np.asarray(usage, np.uint8)
 
 
 def _from_folders(path: Path, skip_corrupt: bool) -> Fer2013:
