@@ -138,8 +138,8 @@ def test_added_branches_lose_the_same_channels() -> None:
     """Dead channels on both sides of an addition go, and the answer stays."""
     keras.utils.set_random_seed(2)
     image = keras.Input((8, 8, 3))
-    left = layers.Conv2D(16, 3, padding="same", name="left")(image)
-    right = layers.Conv2D(16, 1, name="right")(image)
+    left = layers.Conv2D(32, 3, padding="same", name="left")(image)
+    right = layers.Conv2D(32, 1, name="right")(image)
     x = layers.Activation("relu")(layers.Add()([left, right]))
     x = layers.DepthwiseConv2D(3, use_bias=False)(x)
     x = layers.SeparableConv2D(24, 3, name="separable")(x)
@@ -147,7 +147,7 @@ def test_added_branches_lose_the_same_channels() -> None:
     model = keras.Model(image, layers.Dense(3, activation="softmax")(x))
     dead_channels(model, ["left", "right"])
     smaller = prune_channels(model, 0.5)
-    assert smaller.get_layer("left").filters == smaller.get_layer("right").filters == 8
+    assert smaller.get_layer("left").filters == smaller.get_layer("right").filters == 16
     assert smaller.get_layer("separable").filters == 16
     kept = prune_channels(model, 0.0)
     rows = np.random.default_rng(1).random((2, 8, 8, 3), np.float32)
