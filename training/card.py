@@ -60,7 +60,7 @@ def _training(recipe: ClassificationRecipe, options: RunOptions, state: Checkpoi
         "",
         f"- recipe `{recipe.name}`, seed {options.seed}, {state.epoch} epochs done",
     )
-    yield f"- the work's own: {recipe.epochs} epochs, batches of {recipe.batch_size}, Adam {recipe.learning_rate:g}"
+    yield f"- the recipe's own: {recipe.epochs} epochs, batches of {recipe.batch_size}, Adam {recipe.learning_rate:g}"
     yield f"- initial weights: {options.weights or recipe.weights}; augmentation: {recipe.augmentation}"
     yield f"- kept: {state.best} (of {state.last})"
     yield from ("", "![curves](curves.png)", "")

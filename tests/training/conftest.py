@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +15,26 @@ pytest.importorskip("tensorflow", reason="needs the training extra: pip install 
 
 
 @pytest.fixture(scope="session")
-def vgg16_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights for VGG16's extractor in the file format of keras.applications, random."""
-    import keras
+def extractor_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Random weights of a network of keras.applications without its classifier, in a file, by the network's name."""
+    folder = tmp_path_factory.mktemp("weights")
 
-    path = tmp_path_factory.mktemp("weights") / "vgg16_notop.weights.h5"
-    keras.applications.VGG16(include_top=False, weights=None, input_shape=(48, 48, 3)).save_weights(path)
-    return path
+    def file_of(network: str) -> Path:
+        import keras
+
+        path = folder / f"{network.lower()}_notop.weights.h5"
+        if not path.exists():
+            make = getattr(keras.applications, network)
+            make(include_top=False, weights=None, input_shape=(96, 96, 3)).save_weights(path)
+        return path
+
+    return file_of
+
+
+@pytest.fixture
+def vgg16_weights(extractor_weights: Callable[[str], Path]) -> Path:
+    """Random weights of VGG16's extractor."""
+    return extractor_weights("VGG16")
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from training.cost.cell import Cell
+from training.cost.cell import FRAMEWORKS, PRECISIONS, Cell
 from training.plots import new_figure
 
 HEADINGS = (
@@ -117,24 +117,33 @@ def print_table(cells: list[Cell]) -> None:
 
 
 def plot(cells: list[Cell], path: Path) -> None:
-    """Frames a second of each model, one bar a framework and precision, on a logarithmic scale."""
+    """Speed of each model by its median image, one bar a framework and precision, on a logarithmic scale.
+
+    The median stands for an undisturbed image even where other work keeps the machine busy.
+    """
     measured = [cell for cell in cells if cell.measurement is not None]
     models = list(dict.fromkeys(cell.model for cell in measured))
-    kinds = list(dict.fromkeys((cell.framework, cell.precision) for cell in measured))
+    kinds = sorted({(cell.framework, cell.precision) for cell in measured}, key=_order)
     figure = new_figure(max(6.0, 1.6 * len(models)), 5)
     axes = figure.add_subplot()
     width = 0.85 / max(len(kinds), 1)
     for place, kind in enumerate(kinds):
         points = [
-            (models.index(cell.model) + place * width, cell.measurement.fps)
+            (models.index(cell.model) + place * width, 1e3 / cell.measurement.p50_ms)
             for cell in measured
             if (cell.framework, cell.precision) == kind and cell.measurement is not None
         ]
-        axes.bar(*np.transpose(points), width=width, align="edge", label=" ".join(kind))
+        color, shade = f"C{FRAMEWORKS.index(kind[0])}", 1 - 0.3 * PRECISIONS.index(kind[1])
+        axes.bar(*np.transpose(points), width=width, align="edge", label=" ".join(kind), color=color, alpha=shade)
     axes.set_xticks(np.arange(len(models)) + 0.42, models, rotation=20, ha="right")
-    axes.set(ylabel="frames a second, batch 1", title="cost on this machine")
+    axes.set(ylabel="images a second (1 / p50), batch 1", title="cost on this machine")
     axes.set_yscale("log")
     axes.grid(axis="y", alpha=0.3)
     if measured:
         axes.legend(fontsize="small", ncols=3)
     figure.savefig(path, dpi=110)
+
+
+def _order(kind: tuple[str, str]) -> tuple[int, int]:
+    """Frameworks and precisions in the order of the table."""
+    return FRAMEWORKS.index(kind[0]), PRECISIONS.index(kind[1])

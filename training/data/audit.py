@@ -36,7 +36,7 @@ class Audit:
             findings = getattr(self, kind)
             yield f"  {kind.replace('_', ' ')}: {len(findings)}"
             yield from (f"    {finding}" for finding in findings[:shown])
-            if shown is not None and len(findings) > shown:
+            if shown and len(findings) > shown:
                 yield f"    and {len(findings) - shown} more"
 
 
