@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ferserve.config import ServerConfig
+from ferserve.errors import FerserveError
 from ferserve.metadata import WORKER_KEY, as_dict
 from ferserve.server import converters
 from ferserve.server.limits import StreamLimit
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from ferserve.engine import Engine
     from ferserve.server.bridge import FutureBridge
     from ferserve.server.placement import Placement
+
+
+CONFIG_S = 1.0
+"""How long a stream that is kept out may take to send its config."""
 
 
 class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
@@ -54,7 +59,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
     async def ClassifyStream(self, request_iterator: Any, context: Any) -> None:
         """Live video."""
         self._track_call()
-        with self._limit.hold(context.peer()), await self._placed(context):
+        with await self._admitted(context):
             session = StreamSession(self._engine, self._bridge, context, self._config.max_pending_results)
             if self._draining:
                 session.drain()
@@ -63,6 +68,22 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
                 await session.run()
             finally:
                 self._sessions.discard(session)
+
+    async def _admitted(self, context: Any) -> contextlib.ExitStack:
+        """Counts the stream while open; raises what keeps it out.
+
+        A call that ends while its client is still writing looks to that client like a broken connection, so whoever is
+        kept out gets to send the config first.
+        """
+        with contextlib.ExitStack() as counted:
+            try:
+                counted.enter_context(self._limit.hold(context.peer()))
+                counted.enter_context(await self._placed(context))
+            except FerserveError:
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(context.read(), CONFIG_S)
+                raise
+            return counted.pop_all()
 
     async def _placed(self, context: Any) -> contextlib.AbstractContextManager[None]:
         """Counts the stream among those of this worker, where there are several, and tells the client which it is."""
