@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from training.recipe import RunOptions
 
 if TYPE_CHECKING:
-    from training.emotion.fit import FitOptions
+    from training.emotion.fit import FitOptions, Floats
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Round:
 
         return FitOptions(
             epochs=min(self.epochs, run.epochs or self.epochs),
+            batch_size=32 if self.mirror else 64,
             peak_rate=self.peak_rate,
             ema=self.ema,
             mirror=self.mirror,
@@ -60,8 +61,10 @@ class EmotionLite:
         Round(36, 0.08, "strong"),
         Round(40, 0.06, "light"),
         Round(60, 0.08, "medium", refinement=0.4, ema=0.998),
-        Round(20, 0.03, "medium", refinement=0.4, mirror=0.5),
+        Round(16, 0.03, "medium", refinement=0.4, mirror=0.5, ema=0.998),
     )
+    blended: int = 3
+    """Last rounds whose mean weights are released (Wortsman et al. 2022, arXiv:2203.05482)."""
     processes: int = 3
 
     def run(self, options: RunOptions) -> Path:
@@ -69,6 +72,8 @@ class EmotionLite:
 
         ``options.epochs`` caps each round.
         """
+        import numpy as np
+
         from training.emotion.card import write_card
         from training.emotion.fit import read_arrays
         from training.emotion.job import train_model
@@ -82,12 +87,15 @@ class EmotionLite:
         out = options.out
         _start(out, options.resume)
         targets = make_targets(train)
-        model, weights = build_model(LITE), None
+        model = build_model(LITE)
+        ends: list[list[Floats]] = []
         for number, part in enumerate(self.rounds):
             wanted = refine_targets(model, train, targets, part.refinement)
             fit = part.options(number, options)
-            model = train_model(LITE, train.images, wanted, test, fit, out / f"round{number}", self.processes, weights)
-            weights = read_arrays(model.weights)
+            start = ends[-1] if ends else None
+            model = train_model(LITE, train.images, wanted, test, fit, out / f"round{number}", self.processes, start)
+            ends.append(read_arrays(model.weights))
+        model.set_weights([np.mean(same, axis=0) for same in zip(*ends[-self.blended :], strict=True)])
         model.save(out / "emotion-lite.keras")
         release(model, LITE, test, options.data, Path(__file__), out)
         release_int8(out / "emotion-lite.onnx", train, options.data)
