@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ferserve.types import HeadResult
 
-LEAD = 0.15
+LEAD = 0.05
 """By how much another label's probability must lead before it becomes the top label."""
 
 
