@@ -42,6 +42,6 @@ async def test_watchers_hear_of_a_drain_and_do_not_hold_it_up(engine: Engine) ->
         await stream.open()
         stopping = asyncio.ensure_future(server.stop())
         assert (await watch.read()).status == NOT_SERVING
-        await asyncio.wait_for(stopping, 5)
+        await asyncio.wait_for(stopping, 20)  # and not the 30 s of grace
         watch.cancel()
         stream.call.cancel()
