@@ -17,7 +17,6 @@ from ferserve.types import FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from tests.server.conftest import StartServer, stub_of
 
-
 # The product's own: training, which has further ones, may be loaded beside it.
 ERRORS = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, FerserveError)]
 
