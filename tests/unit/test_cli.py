@@ -226,8 +226,12 @@ def test_a_closed_pipe_is_not_a_stack_trace(folder: Path) -> None:
 
 def test_ctrl_c_ends_a_stream_as_its_end_does(tmp_path: Path, folder: Path) -> None:
     long = builders.video_file(tmp_path / "long.avi", frames=600)
-    command = [*FERSERVE, "stream", str(long), "--json", "--model", str(folder / "brightness.onnx")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # A shell that runs the tests in the background has SIGINT ignored, and that is inherited.
+    heed = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    arguments = ["stream", str(long), "--json", "--model", str(folder / "brightness.onnx")]
+    with subprocess.Popen(
+        [sys.executable, "-c", heed, *FERSERVE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
