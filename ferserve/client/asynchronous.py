@@ -20,6 +20,7 @@ from ferserve.client.status import error_from_rpc
 from ferserve.client.stream import StreamRun, StreamSource, finish
 from ferserve.errors import InvalidFrameError
 from ferserve.options import FrameOptions, StreamOptions
+from ferserve.options_message import frame_options_to_proto
 from ferserve.sources import ImageLike, payload_of
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
@@ -89,7 +90,7 @@ class AsyncClient:
         frame = Frame(0, self._packer(payload_of(image)), boxes=_boxes(boxes))
         request = pb.ClassifyRequest(
             frame=converters.frame_to_proto(frame),
-            options=converters.frame_options_to_proto(options or FrameOptions()),
+            options=frame_options_to_proto(options or FrameOptions()),
         )
         response = await self._call(self._stub.Classify, request, timeout_s)
         model = await self._described(response.result.model_name, response.result.model_version)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.client.model_description import ModelDescription
-from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
 from ferserve.types import (
     Crops,
     DropReason,
@@ -25,8 +24,6 @@ from ferserve.types import (
 from ferserve.v1 import emotion_pb2 as pb
 
 _PIXEL_FORMATS: dict[PixelFormat, Any] = {f: pb.PixelFormat.Value(f"PIXEL_FORMAT_{f.name}") for f in PixelFormat}
-_DELIVERIES: dict[Delivery, Any] = {d: pb.Delivery.Value(f"DELIVERY_{d.name}") for d in Delivery}
-_PRIORITIES: dict[Priority, Any] = {p: pb.Priority.Value(f"PRIORITY_{p.name}") for p in Priority}
 _DROP_REASONS = {pb.Dropped.Reason.Value(f"REASON_{r.name}"): r for r in DropReason}
 
 HeadLabels = dict[str, tuple[str, ...]]
@@ -63,31 +60,6 @@ def _fill_crops(message: pb.Crops, crops: Crops) -> None:
             message.images.add(encoded=image.data)
         else:
             _fill_raw(message.images.add().raw, image)
-
-
-def frame_options_to_proto(options: FrameOptions) -> pb.ClassifyOptions:
-    """The message of a call's options."""
-    return pb.ClassifyOptions(
-        model=options.model,
-        min_score=options.min_score,
-        max_faces=options.max_faces,
-        detection_side_px=options.detection_side_px,
-    )
-
-
-def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
-    """The first message of a stream."""
-    return pb.StreamConfig(
-        options=frame_options_to_proto(options.frame),
-        delivery=_DELIVERIES[options.delivery],
-        smoothing_ms=options.smoothing_ms,
-        detection_interval=options.detection_interval,
-        min_detection_interval=options.min_detection_interval,
-        priority=_PRIORITIES[options.priority],
-        neutral_first_ms=options.neutral_first_ms,
-        frame_deadline_ms=options.frame_deadline_ms,
-        stream_id=options.stream_id,
-    )
 
 
 def result_from_proto(message: pb.FrameResult, labels: HeadLabels) -> FrameResult:

@@ -14,6 +14,7 @@ from ferserve.client.feed import Feed, open_feed
 from ferserve.client.link import Link
 from ferserve.client.session import StreamSession
 from ferserve.options import Delivery, StreamOptions
+from ferserve.options_message import stream_options_to_proto
 from ferserve.sources import ImageLike, VideoSource
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
@@ -47,7 +48,7 @@ class StreamRun:
             source, self._source = self._source, ()  # a generator that only we hold ends with its feed
             self._feed, live = await open_feed(source, self._prepare, self._max_in_flight)
             del source
-            config = converters.stream_options_to_proto(self._settled(live))
+            config = stream_options_to_proto(self._settled(live))
             await StreamSession(self._link, self._feed, config, self._on_model, self._emit).run()
         finally:
             self._emit(None)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ferserve.errors import InvalidFrameError, InvalidOptionsError
 from ferserve.model_store import ModelInfo
 from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
+from ferserve.options_message import DELIVERIES, PRIORITIES
 from ferserve.types import (
     Crops,
     DropReason,
@@ -28,10 +29,8 @@ from ferserve.v1 import emotion_pb2 as pb
 E = TypeVar("E", bound=Enum)
 
 _PIXEL_FORMATS = {pb.PixelFormat.Value(f"PIXEL_FORMAT_{f.name}"): f for f in PixelFormat}
-_DELIVERY_NUMBERS: dict[Delivery, Any] = {d: pb.Delivery.Value(f"DELIVERY_{d.name}") for d in Delivery}
-_DELIVERIES = {pb.DELIVERY_UNSPECIFIED: Delivery.LATEST, **{n: d for d, n in _DELIVERY_NUMBERS.items()}}
-_PRIORITY_NUMBERS: dict[Priority, Any] = {p: pb.Priority.Value(f"PRIORITY_{p.name}") for p in Priority}
-_PRIORITIES = {pb.PRIORITY_UNSPECIFIED: Priority.NORMAL, **{n: p for p, n in _PRIORITY_NUMBERS.items()}}
+_DELIVERIES = {pb.DELIVERY_UNSPECIFIED: Delivery.LATEST, **{number: d for d, number in DELIVERIES.items()}}
+_PRIORITIES = {pb.PRIORITY_UNSPECIFIED: Priority.NORMAL, **{number: p for p, number in PRIORITIES.items()}}
 _DROP_REASONS: dict[DropReason, Any] = {r: pb.Dropped.Reason.Value(f"REASON_{r.name}") for r in DropReason}
 
 
@@ -104,27 +103,6 @@ def _choice(name: str, number: int, choices: dict[int, E]) -> E:
         names = ", ".join(choice.name for choice in dict.fromkeys(choices.values()))
         raise InvalidOptionsError(f"config.{name} must be one of {names}, got number {number}")
     return choices[number]
-
-
-def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
-    """The settings in force, as :class:`StreamStarted` shows them."""
-    frame = options.frame
-    return pb.StreamConfig(
-        options=pb.ClassifyOptions(
-            model=frame.model,
-            min_score=frame.min_score,
-            max_faces=frame.max_faces,
-            detection_side_px=frame.detection_side_px,
-        ),
-        delivery=_DELIVERY_NUMBERS[options.delivery],
-        smoothing_ms=options.smoothing_ms,
-        detection_interval=options.detection_interval,
-        min_detection_interval=options.min_detection_interval,
-        priority=_PRIORITY_NUMBERS[options.priority],
-        neutral_first_ms=options.neutral_first_ms,
-        frame_deadline_ms=options.frame_deadline_ms,
-        stream_id=options.stream_id,
-    )
 
 
 def result_to_proto(result: FrameResult) -> pb.FrameResult:

@@ -9,6 +9,7 @@ import grpc
 
 from ferserve.errors import InvalidFrameError, ModelNotReadyError, StreamProtocolError
 from ferserve.options import Delivery
+from ferserve.options_message import stream_options_to_proto
 from ferserve.server import converters
 from ferserve.types import FrameFault, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
@@ -139,7 +140,7 @@ def _started(stream: EngineStream) -> pb.StreamStarted:
         model=converters.model_to_proto(stream.model),
         resumed=stream.resumed,
         last_frame_id=stream.last_frame_id,
-        effective=converters.stream_options_to_proto(stream.options),
+        effective=stream_options_to_proto(stream.options),
     )
 
 

@@ -40,14 +40,21 @@ def server(model_dir: Path) -> Iterator[ServerProcess]:
 
 def workers_of(server: ServerProcess) -> list[psutil.Process]:
     """The worker processes; multiprocessing's resource tracker is none."""
-    children = psutil.Process(server.process.pid).children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(server.process.pid).children() if is_worker(child)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """False too for one that ended in the meantime, a zombie or gone."""
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def gone(process: psutil.Process, within_s: float) -> bool:
     """True where ``process`` ended in time; a zombie has ended."""
     until = time.monotonic() + within_s
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+    while is_worker(process):
         if time.monotonic() > until:
             return False
         time.sleep(0.05)
