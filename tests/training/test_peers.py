@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.emotion.peers import ALONE, Peers, together
+from training.peers import ALONE, Peers, together
 
 
 def _average_rank(peers: Peers, out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,6 +13,8 @@ from training.detection.disturb import disturb, hide_faces, ignore_lost
 from training.detection.photographs import Photograph
 from training.detection.scene import Pyramid, compose
 from training.detection.targets import TargetMaker, Targets
+from training.detection.teacher import Teacher, seen_landmarks
+from training.peers import ALONE, Peers
 
 
 def photograph_weights(photographs: Sequence[Photograph]) -> NDArray[np.float64]:
@@ -22,7 +25,7 @@ def photograph_weights(photographs: Sequence[Photograph]) -> NDArray[np.float64]
 
 
 class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """``(luma uint8 (B, S, S, 1), targets)``, the same in every run with the same seed."""
+    """``(luma uint8 (B, S, S, 1), targets)``, the same in every run with the same seed, others for each peer."""
 
     def __init__(
         self,
@@ -33,13 +36,19 @@ class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int,
         first_epoch: int = 0,
         workers: int = 1,
+        peers: Peers = ALONE,
+        teacher: Path | None = None,
+        look: float = 0.0,
     ) -> None:
+        """``look`` is the share of the landmarks that the ``teacher``'s weights say of the picture itself."""
         super().__init__(workers=workers, max_queue_size=16)
         self._pyramids = [Pyramid(photograph) for photograph in photographs]
         self._weights = photograph_weights(photographs)
         self._targets = TargetMaker(size, size)
         self._batch_size, self._size, self._steps, self._seed = batch_size, size, steps, seed
-        self._epoch = first_epoch
+        self._epoch, self._peers = first_epoch, peers
+        self._teacher = Teacher(teacher, min_score=0.5) if teacher and look else None
+        self._look = look
 
     @property
     def num_batches(self) -> int:
@@ -53,12 +62,14 @@ class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def picture(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Targets]:
         """One picture and its targets."""
         image, faces = compose(rng, self._pyramids, self._weights, self._size)
+        if self._teacher:
+            faces = seen_landmarks(self._teacher, image, faces, self._look)
         hide_faces(rng, image, faces)
         image, factor = disturb(rng, image)
         return image, self._targets.make(ignore_lost(faces, factor))
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Targets]:
-        rng = np.random.default_rng((self._seed, self._epoch, index))
+        rng = np.random.default_rng((self._seed, self._epoch, index * self._peers.count + self._peers.rank))
         pictures = [self.picture(rng) for _ in range(self._batch_size)]
         luma = np.stack([image for image, _ in pictures])[..., None]
         return luma, Targets(

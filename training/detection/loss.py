@@ -56,11 +56,11 @@ class FaceLoss:
 
     def decode(self, cells: Tensor) -> Decoded:
         """Pixels from what the cells say; the same arithmetic as in ``ferserve/detect.py``."""
-        centres, strides = cell_grid(self.height, self.width)
+        centres, strides = (ops.convert_to_tensor(array) for array in cell_grid(self.height, self.width))
         stride = strides[:, None]
         centre = centres + cells[..., 1:3] * stride
         half = ops.exp(ops.clip(cells[..., 3:5], -4.0, 6.0)) * (stride / 2)
-        points = ops.reshape(cells[..., 5:15], (-1, len(centres), 5, 2)) * stride[:, None] + centres[:, None]
+        points = ops.reshape(cells[..., 5:15], (-1, centres.shape[0], 5, 2)) * stride[:, None] + centres[:, None]
         return Decoded(cells[..., 0], ops.concatenate([centre - half, centre + half], axis=-1), points)
 
     def share(self, targets: Mapping[str, Tensor], decoded: Decoded, face: Tensor) -> Tensor:

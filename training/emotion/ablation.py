@@ -21,9 +21,10 @@ import numpy as np
 
 from training.emotion.augment import NONE, STRENGTHS
 from training.emotion.fit import FitOptions
-from training.emotion.job import train_model, use_one_thread
+from training.emotion.job import train_model
 from training.emotion.samples import TargetOptions, load_samples, make_targets
 from training.models.emotion_lite import LITE, Stage
+from training.peers import use_one_thread
 
 BASE = FitOptions(epochs=12, ema=0.99, augmentation=STRENGTHS["light"], judge_every=100)
 PLAIN = tuple(replace(stage, pairs=0) for stage in LITE)

@@ -20,8 +20,8 @@ from keras import ops
 from numpy.typing import NDArray
 
 from training.emotion.augment import Augmentation, augment_batch, normalise
-from training.emotion.peers import ALONE, Peers
 from training.models.emotion_lite import HEADS, split_heads
+from training.peers import ALONE, Peers
 
 Floats = NDArray[np.float32]
 

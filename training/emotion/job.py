@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 
 from training.emotion.fit import FitOptions, Floats, Trainer
 from training.emotion.judge import public_test_judge
-from training.emotion.peers import Peers, together
 from training.emotion.samples import Samples
 from training.models.emotion_lite import Stage, build_model
+from training.peers import Peers, together, use_one_thread
 
 
 def train_model(
@@ -56,17 +55,3 @@ def _work(
     trainer = Trainer(model, out, options, peers)
     trainer.resume()
     trainer.run(images, targets, public_test_judge(test))
-
-
-def use_one_thread() -> None:
-    """Keep this process to one thread, where others beside it take the other cores; before the first step."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    if keras.backend.backend() == "torch":
-        import torch
-
-        torch.set_num_threads(1)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow
-
-        tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(1)

@@ -14,17 +14,23 @@ import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import keras
 
 from ferserve.detector_spec import DetectorSpec
-from training.detection.batches import SceneBatches
 from training.detection.evaluate import figures, judge_weights, operating_point
 from training.detection.export import export_face_lite
-from training.detection.fit import FitOptions, KeepState, average_weights, compile_for, load_state
-from training.detection.photographs import Photograph, label_folder, load_photographs
-from training.models.face_lite import FaceLiteConfig, build_face_lite
+from training.detection.fit import STATE_FILE, FitOptions
+from training.detection.job import Job, train
+from training.detection.photographs import Photograph, label_folder
+from training.models.face_lite import FaceLiteConfig
+from training.peers import together
 from training.recipe import RunOptions
+
+ROUNDS = (
+    FitOptions(),
+    FitOptions(epochs=8, learning_rate=1.5e-3, decay_part=0.6, landmark_weight=40.0, look=0.75),
+)
+"""The second round is there for the landmarks: see ferserve/models/face-lite.md."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +40,26 @@ class FaceLiteRecipe:
     name: str = "face_lite"
     summary: str = "the bundled face detector, anchor-free, in luma, taught by YuNet"
     config: FaceLiteConfig = field(default_factory=FaceLiteConfig)
-    fit: FitOptions = field(default_factory=FitOptions)
+    rounds: tuple[FitOptions, ...] = ROUNDS
+    processes: int = 2
+    """How many train together, one thread each."""
 
     def run(self, options: RunOptions) -> Path:
         """See :class:`training.recipe.Recipe`. ``out`` receives labels.npz, state.npz and face-lite.onnx."""
-        cv2.setNumThreads(1)  # the threads belong to the network
-        keras.utils.set_random_seed(options.seed)
         options.out.mkdir(parents=True, exist_ok=True)
-        photographs = list(load_photographs(options.data, _labels(options), options.limit))
-        learnt = [photograph for photograph in photographs if not photograph.is_validation]
-        kept = [photograph for photograph in photographs if photograph.is_validation]
-        fit = replace(self.fit, epochs=options.epochs or self.fit.epochs)
-        network = self._train(options, fit, learnt)
-        self.export(network, kept, options.out / "face-lite.onnx")
+        if not options.resume:
+            (options.out / STATE_FILE).unlink(missing_ok=True)
+        job = self._job(options)
+        together(self.processes, 4 * job.network().count_params(), train, job)
+        kept = [photograph for photograph in job.photographs() if photograph.is_validation]
+        self.export(job.trained(), kept, options.out / "face-lite.onnx")
         return options.out
+
+    def _job(self, options: RunOptions) -> Job:
+        rounds = tuple(replace(fit, epochs=options.epochs or fit.epochs) for fit in self.rounds)
+        labels = _labels(options)
+        teacher = _teacher(options.weights) if any(fit.look for fit in rounds) else None
+        return Job(self.config, rounds, options.data, labels, options.limit, options.out, options.seed, teacher)
 
     def export(self, network: keras.Model, kept: list[Photograph], weights: Path) -> None:
         """Write the detector, its scores shifted to where 0.5 is a good limit, with its figures inside."""
@@ -57,22 +69,6 @@ class FaceLiteRecipe:
         export_face_lite(network, self.config, self._spec({}), weights, shift)
         metrics = figures(judge_weights(weights, kept))
         export_face_lite(network, self.config, self._spec(metrics), weights, shift)
-
-    def _train(self, options: RunOptions, fit: FitOptions, learnt: list[Photograph]) -> keras.Model:
-        policy = keras.mixed_precision.global_policy()
-        # Half the bytes a convolution moves; head, loss, averages and the exported weights stay float32.
-        keras.mixed_precision.set_global_policy("mixed_bfloat16")
-        try:
-            network = build_face_lite(fit.size, fit.size, self.config)
-        finally:
-            keras.mixed_precision.set_global_policy(policy)
-        model = compile_for(network, fit)
-        done = load_state(model, options.out) if options.resume else 0
-        batches = SceneBatches(learnt, fit.batch_size, fit.size, fit.steps, options.seed, first_epoch=done)
-        keep = KeepState(options.out)
-        model.fit(batches, epochs=fit.epochs, initial_epoch=done, callbacks=[keep], verbose=2, shuffle=False)
-        average_weights(model, batches)
-        return network
 
     def _spec(self, metrics: dict[str, float]) -> DetectorSpec:
         return DetectorSpec(

@@ -8,6 +8,7 @@ algorithm 1).
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,3 +77,19 @@ def together(count: int, numbers: int, work: Callable[..., None], *arguments: An
     failed = [rank for rank, worker in enumerate(workers) if worker.exitcode]
     if failed:
         raise RuntimeError(f"training processes must end with 0, got another code from {failed}; their output says why")
+
+
+def use_one_thread() -> None:
+    """Keep this process to one thread, where others beside it take the other cores; before Keras's first step."""
+    import keras
+
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(1)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
