@@ -17,7 +17,9 @@ from training.detection.clips import jitter, longest_loss
 from training.detection.evaluate import Report, judge
 from training.detection.faces import Faces
 from training.detection.gallery import ROWS, TILE, gallery
-from training.detection.report import marked, table
+from training.detection.photographs import Photograph
+from training.detection.references import marked, placed, placed_pictures
+from training.detection.report import table
 from training.detection.teacher import Teacher
 
 Image = NDArray[np.uint8]
@@ -65,7 +67,7 @@ def test_the_table_has_a_line_for_each_detector() -> None:
     report = Report([judge(Detections(BOX, np.ones(1, np.float32)), Faces.from_rows(rows))])
     lines = table([("one", report), ("two", report)]).splitlines()
     assert len(lines) == 4
-    assert lines[2].startswith("| one | 1.000 of 1 | 0.000 of 0 | 1.000 of 1 | 1.000 |")
+    assert lines[2].startswith("| one | 1.000 of 1 | 0.000 of 0 | 1.000 of 1 | 1.000 of 1 | 1.000 |")
 
 
 def test_the_gallery_shows_every_row() -> None:
@@ -80,7 +82,27 @@ def test_what_yunet_is_sure_of_is_wanted_and_the_rest_is_ignored(yunet_file: Pat
     luma = np.asarray(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY), np.uint8)
     rows = np.zeros((1, 16), np.float32)
     rows[0, :4], rows[0, 14] = (400, 400, 440, 440), 1
-    faces = marked(Teacher(yunet_file), luma, Faces.from_rows(rows))
+    image, faces = marked(Teacher(yunet_file), luma, Faces.from_rows(rows), 320)
+    assert image.shape == (320, 320)
     assert (~faces.ignore).sum() == 1
     assert faces.ignore[-1]
-    np.testing.assert_allclose(faces.xyxy[~faces.ignore][0], ASTRONAUT_FACE, atol=25)
+    np.testing.assert_allclose(faces.xyxy[~faces.ignore][0] * 512 / 320, ASTRONAUT_FACE, atol=25)
+    _, full = marked(Teacher(yunet_file), luma, Faces.from_rows(rows), 320, full=True)
+    np.testing.assert_allclose(full.xyxy, faces.xyxy, atol=5)
+    assert not np.array_equal(full.xyxy[0], faces.xyxy[0])
+
+
+def test_placed_photographs_take_their_faces_along(yunet_file: Path) -> None:
+    luma = np.asarray(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY), np.uint8)
+    _, faces = marked(Teacher(yunet_file), luma, Faces.empty(), 512)
+    photograph = Photograph("set/one.png", luma, faces)
+    ((moved, part),) = placed([photograph])
+    assert 0.3 <= part <= 1
+    x, y = (int(value) for value in np.round(moved.faces.xyxy[0, :2] - faces.xyxy[0, :2]))
+    assert (x, y) != (0, 0)
+    np.testing.assert_array_equal(moved.luma[y : y + 512, x : x + 512], luma)
+    np.testing.assert_allclose(moved.faces.landmarks - faces.landmarks, np.broadcast_to((x, y), (1, 5, 2)), atol=1e-3)
+    wanted = {name: next(placed_pictures([photograph], yunet_file, name, 320)) for name in ("fused", "same", "full")}
+    for image, found in wanted.values():
+        np.testing.assert_array_equal(image, wanted["fused"][0])
+        np.testing.assert_allclose(found.xyxy[0], wanted["fused"][1].xyxy[0], atol=6)
