@@ -93,20 +93,16 @@ class ModelStore:
             )
 
     def add(self, path: Path) -> ModelFile:
-        """Make the file at ``path``, or the only ONNX file of the folder at ``path``, known by its name.
+        """Make the file at ``path``, or the model in the folder at ``path``, known by its name.
 
-        It takes the place of another model of that name: whoever names a file means that file.
+        A folder may hold other forms of its model too (``NAME.onnx``, ``NAME-int8.onnx``): all of them become known,
+        and the plain one is returned. A model takes the place of another of its name: whoever names a file means it.
         """
-        if path.is_dir():
-            found = sorted(path.glob("*.onnx"))
-            if len(found) != 1:
-                raise ModelNotFoundError(
-                    f"model must be a file or a folder with one *.onnx, got {len(found)} in {path}"
-                )
-            path = found[0]
-        model = open_model_file(path)
-        self._models[model.spec.name] = model
-        return model
+        files = _forms_of_one(path) if path.is_dir() else [path]
+        models = [open_model_file(file) for file in files]
+        for model in models:
+            self._models[model.spec.name] = model
+        return models[0]
 
     def models(self) -> list[ModelFile]:
         """Every model, by name."""
@@ -119,6 +115,18 @@ class ModelStore:
         near = difflib.get_close_matches(name, self._models, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ModelNotFoundError(f"model must be one of {', '.join(sorted(self._models))}, got {name!r}{hint}")
+
+
+def _forms_of_one(folder: Path) -> list[Path]:
+    """The ONNX files of a folder, the one first whose name begins all the others'."""
+    found = sorted(folder.glob("*.onnx"), key=lambda path: (len(path.stem), path.stem))
+    if not found or not all(path.stem.startswith(found[0].stem) for path in found):
+        names = ", ".join(path.name for path in found) or "none"
+        raise ModelNotFoundError(
+            f"model must be a file, or a folder with one model (NAME.onnx, beside it perhaps NAME-int8.onnx), "
+            f"got {names} in {folder}"
+        )
+    return found
 
 
 def _emotion_models(folder: Path) -> Iterator[Path]:

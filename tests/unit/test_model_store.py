@@ -50,6 +50,17 @@ def test_two_files_of_one_name_are_refused_but_a_named_path_wins(tmp_path: Path)
     assert store.add(tmp_path).path == one
 
 
+def test_a_folder_may_hold_several_forms_of_one_model(tmp_path: Path) -> None:
+    small = write_brightness_model(tmp_path / "mine-int8.onnx", brightness_spec("mine-int8"))
+    plain = write_brightness_model(tmp_path / "mine.onnx", brightness_spec("mine"))
+    store = ModelStore()
+    assert store.add(tmp_path) is store.get("mine")
+    assert (store.get("mine").path, store.get("mine-int8").path) == (plain, small)
+    write_brightness_model(tmp_path / "other.onnx", brightness_spec("other"))
+    with pytest.raises(ModelNotFoundError, match=r"got mine\.onnx, other\.onnx, mine-int8\.onnx in"):
+        store.add(tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a model at all"])
 def test_files_that_are_no_models(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.onnx"
@@ -64,7 +75,7 @@ def test_unknown_names_and_paths_are_told_apart(tmp_path: Path) -> None:
         store.get("emotion-light")
     with pytest.raises(ModelNotFoundError, match="must be a file that exists"):
         store.add(tmp_path / "none.onnx")
-    with pytest.raises(ModelNotFoundError, match="got 0 in"):
+    with pytest.raises(ModelNotFoundError, match="got none in"):
         store.add(tmp_path)
     with pytest.raises(ModelNotFoundError, match="model_dir must be a folder"):
         ModelStore(tmp_path / "none")

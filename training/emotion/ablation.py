@@ -10,17 +10,14 @@ here than it is.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from training.emotion.augment import NONE, STRENGTHS
-from training.emotion.fit import FitOptions
+from training.emotion.fit import FitOptions, read_history
 from training.emotion.job import train_model
 from training.emotion.samples import TargetOptions, load_samples, make_targets
 from training.models.emotion_lite import LITE, Stage
@@ -50,7 +47,6 @@ VARIANTS = {
     "no averaged weights": Variant(replace(BASE, ema=0.0)),
     "mirroring only": Variant(replace(BASE, augmentation=NONE)),
     "strong augmentation": Variant(replace(BASE, augmentation=STRENGTHS["strong"])),
-    "both mirror images, learning from each other": Variant(replace(BASE, mirror=0.5, batch_size=32)),
     "no residual pairs": Variant(stages=PLAIN),
     "a pair at 24x24 in place of the 3x3 stage": Variant(stages=EARLY),
 }
@@ -63,13 +59,10 @@ def measure(name: str, data: Path, out: Path, rows: int, epochs: int) -> dict[st
     variant = VARIANTS[name]
     train, test = load_samples(data)
     train = train.take(slice(None, None, max(1, len(train) // rows)))
-    # With both mirror images in each batch an epoch looks at twice as many.
-    options = replace(variant.fit, epochs=epochs // 2 if variant.fit.mirror else epochs)
+    options = replace(variant.fit, epochs=epochs)
     folder = out / name.replace(" ", "-").replace(",", "")
     train_model(variant.stages, train.images, make_targets(train, variant.targets), test, options, folder)
-    with np.load(folder / "state.npz") as state:
-        last: dict[str, float] = json.loads(str(state["meta"]))["history"][-1]
-    return last
+    return read_history(folder)[-1]
 
 
 def table(found: dict[str, dict[str, float]]) -> str:

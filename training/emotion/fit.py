@@ -20,10 +20,12 @@ from keras import ops
 from numpy.typing import NDArray
 
 from training.emotion.augment import Augmentation, augment_batch, normalise
+from training.emotion.teachers import Teachers
 from training.models.emotion_lite import HEADS, split_heads
 from training.peers import ALONE, Peers
 
 Floats = NDArray[np.float32]
+STATE_FILE = "state.npz"
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,10 @@ class FitOptions:
     head_weights: tuple[float, ...] = (1.0, 1.0, 0.2)
     """Loss weights in the order of the heads."""
     augmentation: Augmentation = field(default_factory=Augmentation)
-    mirror: float = 0.0
-    """Share of each target that the answer to the mirrored image replaces; above 0 every image comes in both forms."""
+    teachers: tuple[Path, ...] = ()
+    """Exported networks that answer for every augmented image."""
+    taught: float = 0.0
+    """Share of each target that the teachers' answer replaces."""
     meet_every: int = 16
     """Steps between meetings: peers average their weights, and the averaged weights follow."""
     judge_every: int = 1
@@ -52,22 +56,15 @@ class FitOptions:
     seed: int = 1
 
 
-def head_loss(weights: tuple[float, ...], mirror: float = 0.0) -> Callable[[Any, Any], Any]:
-    """Weighted sum of the heads' cross-entropies between (N, 17) distributions and logits.
-
-    With ``mirror`` the second half of the rows are the first half's mirror images, and each view learns that share of
-    its target from the other one's answer (mutual learning: Zhang et al. 2018, arXiv:1706.00384, section 3).
-    """
+def head_loss(weights: tuple[float, ...]) -> Callable[[Any, Any], Any]:
+    """Weighted sum of the heads' cross-entropies between (N, 17) distributions and logits."""
 
     def loss(targets: Any, logits: Any) -> Any:
         wanted, given = split_heads(targets), split_heads(ops.cast(logits, "float32"))
-        terms = []
-        for name, weight in zip(HEADS, weights, strict=True):
-            target = wanted[name]
-            if mirror:
-                answers = ops.stop_gradient(ops.softmax(given[name], axis=-1))
-                target = (1 - mirror) * target + mirror * ops.roll(answers, ops.shape(answers)[0] // 2, axis=0)
-            terms.append(weight * -ops.sum(target * ops.log_softmax(given[name], axis=-1), axis=-1))
+        terms = [
+            weight * -ops.sum(wanted[name] * ops.log_softmax(given[name], axis=-1), axis=-1)
+            for name, weight in zip(HEADS, weights, strict=True)
+        ]
         return sum(terms[1:], terms[0])
 
     return loss
@@ -82,8 +79,9 @@ def learning_rate(step: int, steps: int, options: FitOptions) -> float:
 
 
 def batches(
-    images: NDArray[np.uint8], targets: Floats, epoch: int, options: FitOptions, peers: Peers = ALONE
-) -> Iterator[tuple[Floats, Floats]]:
+    images: NDArray[np.uint8], targets: Floats, epoch: int, options: FitOptions, peers: Peers = ALONE,
+    teachers: Teachers | None = None,
+) -> Iterator[tuple[Floats, Floats]]:  # fmt: skip
     """A peer's share of one epoch in augmented batches, made in a thread ahead of their use; seeded by run and epoch.
 
     Every peer gets the same number of whole batches; the rows left over come up in other epochs.
@@ -98,8 +96,8 @@ def batches(
             for start in range(0, len(order), options.batch_size):
                 rows = order[start : start + options.batch_size]
                 x, y = augment_batch(images[rows], targets[rows], options.augmentation, rng)
-                if options.mirror:
-                    x, y = np.concatenate([x, x[:, :, ::-1]]), np.concatenate([y, y])
+                if teachers:
+                    y = (1 - options.taught) * y + options.taught * teachers.answer(x)
                 ready.put((x, y))
             ready.put(None)
         except BaseException as error:
@@ -134,13 +132,14 @@ class Trainer:
 
     def __init__(self, model: keras.Model, out: Path, options: FitOptions, peers: Peers = ALONE) -> None:
         self.model, self.out, self.options, self.peers = model, out, options, peers
+        self.teachers = Teachers(options.teachers)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         optimizer = keras.optimizers.SGD(
             0.0, momentum=0.9, nesterov=True, weight_decay=options.weight_decay, global_clipnorm=10.0
         )
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        model.compile(optimizer, head_loss(options.head_weights, options.mirror), jit_compile=False)
+        model.compile(optimizer, head_loss(options.head_weights), jit_compile=False)
         self.average = read_arrays(model.weights)
         out.mkdir(parents=True, exist_ok=True)
 
@@ -164,7 +163,7 @@ class Trainer:
         steps_an_epoch = len(images) // (self.options.batch_size * self.peers.count)
         steps = steps_an_epoch * self.options.epochs
         losses = []
-        for i, (x, y) in enumerate(batches(images, targets, self.epoch, self.options, self.peers)):
+        for i, (x, y) in enumerate(batches(images, targets, self.epoch, self.options, self.peers, self.teachers)):
             step = self.epoch * steps_an_epoch + i
             self.model.optimizer.learning_rate = learning_rate(step, steps, self.options)
             with fast_arithmetic():
@@ -207,11 +206,11 @@ class Trainer:
         state |= {f"o{i}": v for i, v in enumerate(read_arrays(self.model.optimizer.variables))}
         partial = self.out / "state.partial.npz"
         np.savez(partial, meta=json.dumps({"epoch": self.epoch, "history": self.history}), **state)
-        os.replace(partial, self.out / "state.npz")
+        os.replace(partial, self.out / STATE_FILE)
 
     def resume(self) -> bool:
         """Take up the last saved state; False where there is none."""
-        path = self.out / "state.npz"
+        path = self.out / STATE_FILE
         if not path.exists():
             return False
         with np.load(path) as state:
@@ -224,6 +223,13 @@ class Trainer:
                 variable.assign(state[f"o{i}"])
         self.epoch, self.history = meta["epoch"], meta["history"]
         return True
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """What each epoch of the run in ``folder`` came to, from its saved state."""
+    with np.load(folder / STATE_FILE) as state:
+        history: list[dict[str, float]] = json.loads(str(state["meta"]))["history"]
+    return history
 
 
 def predict_logits(

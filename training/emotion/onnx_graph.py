@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from ferserve.model_spec import ModelSpec
 from training.emotion.calibrate import softmax
 from training.emotion.fit import predict_logits, read_arrays
 from training.export import compare, embed_spec
-from training.models.emotion_lite import HEADS, ConvNorm, Stage, split_heads
+from training.models.emotion_lite import HEADS, MirrorConvNorm, Stage, split_heads
 
 Floats = NDArray[np.float32]
 OPSET = 17
@@ -39,22 +40,27 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def conv(self, layer: ConvNorm, source: str) -> str:
+    def conv(self, layer: MirrorConvNorm, source: str) -> str:
         kernel, bias = fold(layer)
-        pad = layer.kernel_size // 2
         names = [source, self.weight(f"{layer.name}.kernel", kernel), self.weight(f"{layer.name}.bias", bias)]
         made = self.add(
-            "Conv", names, layer.name, kernel_shape=[layer.kernel_size] * 2, strides=[layer.stride] * 2, pads=[pad] * 4
+            "Conv",
+            names,
+            layer.name,
+            kernel_shape=[layer.kernel_size] * 2,
+            strides=[layer.stride] * 2,
+            pads=[layer.padding] * 4,
         )
         return self.add("Relu", [made], f"{layer.name}.relu") if layer.activate else made
 
 
-def fold(layer: ConvNorm) -> tuple[Floats, Floats]:
+def fold(layer: MirrorConvNorm) -> tuple[Floats, Floats]:
     """(out, in, k, k) kernel and (out,) bias that do what convolution and normalisation do at inference."""
     norm = layer.norm
     gain = _array(norm.gamma) / np.sqrt(_array(norm.moving_variance) + norm.epsilon)
-    kernel = _array(layer.conv.kernel).transpose(3, 2, 0, 1) * gain[:, None, None, None]
-    return kernel, _array(norm.beta) - _array(norm.moving_mean) * gain
+    bias = _array(norm.beta) - _array(norm.moving_mean) * gain
+    kernel = np.asarray(ops.convert_to_numpy(layer.kernel())).transpose(3, 2, 0, 1)
+    return kernel * np.tile(gain, 2)[:, None, None, None], np.tile(bias, 2)
 
 
 def _array(variable: Any) -> Floats:
@@ -97,8 +103,10 @@ def build_graph(model: Any, stages: Sequence[Stage], spec: ModelSpec, temperatur
 
 def _add_heads(graph: _Graph, dense: Any, x: str, spec: ModelSpec, temperatures: Mapping[str, float]) -> None:
     """One product for all heads, cut and turned into probabilities."""
+    # The features of the graph are those of both halves; the matrix takes their mean.
+    kernel = np.tile(_array(dense.kernel) / 2, (2, 1))
     scale = np.concatenate([np.full(n, 1 / temperatures.get(name, 1.0), np.float32) for name, n in HEADS.items()])
-    names = [x, graph.weight("heads.kernel", _array(dense.kernel) * scale)]
+    names = [x, graph.weight("heads.kernel", kernel * scale)]
     logits = graph.add("Gemm", [*names, graph.weight("heads.bias", _array(dense.bias) * scale)], "logits")
     start = 0
     for head in spec.heads:

@@ -19,88 +19,108 @@ from typing import TYPE_CHECKING, Literal
 from training.recipe import RunOptions
 
 if TYPE_CHECKING:
-    from training.emotion.fit import FitOptions, Floats
+    import keras
+
+    from training.emotion.fit import FitOptions
+    from training.emotion.samples import Samples
+    from training.models.emotion_lite import Stage
 
 
 @dataclass(frozen=True)
-class Round:
-    """One warm restart: the rate rises and falls once (Loshchilov & Hutter 2017, arXiv:1608.03983)."""
+class Generation:
+    """One network from random weights, taught by those before it (Furlanello et al. 2018, arXiv:1805.04770)."""
 
+    network: Literal["teacher", "lite"]
     epochs: int
-    peak_rate: float
-    augmentation: Literal["strong", "medium", "light"]
-    refinement: float = 0.0
-    """Share of the targets that the last round's answers replace."""
-    mirror: float = 0.0
-    """Share of the targets that the answers to the mirrored images replace; every image comes in both forms then."""
-    ema: float = 0.997
+    augmentation: Literal["strong", "medium", "light"] = "medium"
+    taught: float = 0.0
+    """Share of the targets that the former generations' answers replace."""
+    peak_rate: float = 0.1
 
-    def options(self, number: int, run: RunOptions) -> FitOptions:
-        """How this round is trained within ``run``."""
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The network's shape."""
+        from training.models.emotion_lite import LITE, TEACHER
+
+        return {"teacher": TEACHER, "lite": LITE}[self.network]
+
+    def options(self, number: int, run: RunOptions, teachers: Sequence[Path]) -> FitOptions:
+        """How this generation is trained within ``run``."""
         from training.emotion.augment import STRENGTHS
         from training.emotion.fit import FitOptions
 
         return FitOptions(
             epochs=min(self.epochs, run.epochs or self.epochs),
-            batch_size=32 if self.mirror else 64,
             peak_rate=self.peak_rate,
-            ema=self.ema,
-            mirror=self.mirror,
+            warmup=0.05,
+            ema=0.998,
             augmentation=STRENGTHS[self.augmentation],
+            teachers=tuple(teachers) if self.taught else (),
+            taught=self.taught,
             seed=run.seed + number,
         )
 
 
 @dataclass(frozen=True)
 class EmotionLite:
-    """Rounds that each start from the last one's averaged weights; every one ends with a usable model."""
+    """A larger network learns from the labels, then the bundled one from the labels and from it."""
 
     name: str = "emotion_lite"
     summary: str = "FER+ and FER2013 heads on one small network made for a CPU core; the bundled model"
-    rounds: Sequence[Round] = (
-        Round(36, 0.08, "strong"),
-        Round(40, 0.06, "light"),
-        Round(60, 0.08, "medium", refinement=0.4, ema=0.998),
-        Round(16, 0.03, "medium", refinement=0.4, mirror=0.5, ema=0.998),
+    generations: Sequence[Generation] = (
+        Generation("teacher", 42),
+        Generation("lite", 100, taught=0.75),
     )
-    blended: int = 3
-    """Last rounds whose mean weights are released (Wortsman et al. 2022, arXiv:2203.05482)."""
     processes: int = 3
 
     def run(self, options: RunOptions) -> Path:
         """Train, calibrate, export FP32 and INT8, write the card; returns ``options.out``.
 
-        ``options.epochs`` caps each round.
+        ``options.epochs`` caps each generation.
         """
-        import numpy as np
-
         from training.emotion.card import write_card
-        from training.emotion.fit import read_arrays
-        from training.emotion.job import train_model
-        from training.emotion.refine import refine_targets
-        from training.emotion.release import release, release_int8
-        from training.emotion.samples import load_samples, make_targets
-        from training.models.emotion_lite import LITE, build_model
+        from training.emotion.release import release_int8
+        from training.emotion.samples import load_samples
 
         train, test = load_samples(options.data)
         train = train.take(slice(options.limit))
-        out = options.out
-        _start(out, options.resume)
-        targets = make_targets(train)
-        model = build_model(LITE)
-        ends: list[list[Floats]] = []
-        for number, part in enumerate(self.rounds):
-            wanted = refine_targets(model, train, targets, part.refinement)
-            fit = part.options(number, options)
-            start = ends[-1] if ends else None
-            model = train_model(LITE, train.images, wanted, test, fit, out / f"round{number}", self.processes, start)
-            ends.append(read_arrays(model.weights))
-        model.set_weights([np.mean(same, axis=0) for same in zip(*ends[-self.blended :], strict=True)])
-        model.save(out / "emotion-lite.keras")
-        release(model, LITE, test, options.data, Path(__file__), out)
-        release_int8(out / "emotion-lite.onnx", train, options.data)
-        write_card(out, options.data)
-        return out
+        _start(options.out, options.resume)
+        teachers: list[Path] = []
+        for number, generation in enumerate(self.generations):
+            folder = options.out if generation is self.generations[-1] else options.out / f"generation{number}"
+            model = self._train(generation, number, options, train, test, teachers)
+            self._release(model, generation, test, options.data, folder)
+            self._plot(options.out / f"generation{number}", folder)
+            teachers.append(release_int8(folder / "emotion-lite.onnx", train, options.data))
+        write_card(options.out, options.data)
+        return options.out
+
+    def _train(
+        self, generation: Generation, number: int, options: RunOptions, train: Samples, test: Samples,
+        teachers: Sequence[Path],
+    ) -> keras.Model:  # fmt: skip
+        from training.emotion.job import train_model
+        from training.emotion.samples import make_targets
+
+        fit = generation.options(number, options, teachers)
+        state = options.out / f"generation{number}"
+        return train_model(generation.stages, train.images, make_targets(train), test, fit, state, self.processes)
+
+    def _release(self, model: keras.Model, generation: Generation, test: Samples, data: Path, folder: Path) -> None:
+        from training.emotion.release import release
+
+        model.save(folder / "emotion-lite.keras")
+        model.save(folder / "emotion-lite.h5")
+        release(model, generation.stages, test, data, Path(__file__), folder)
+
+    def _plot(self, state: Path, folder: Path) -> None:
+        from training.emotion.fit import read_history
+        from training.plots import plot_curves
+
+        history = read_history(state)
+        names = {"loss": "loss", "fer2013": "fer2013_accuracy", "ferplus": "ferplus_accuracy"}
+        curves = {shown: [record[name] for record in history] for name, shown in names.items()}
+        plot_curves(curves, folder / "curves.png", self.name)
 
 
 def _start(out: Path, resume: bool) -> None:
