@@ -31,28 +31,38 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
         self._rows = PixelRows(samples.images, spec)
         self._targets = samples.targets
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._augmentation = augmentation or Augmentation()
         self._seed = seed
         self._epoch = first_epoch
-        self._order = self._shuffled()
+        self.order = self._shuffled()
 
     def __len__(self) -> int:
-        return -(-len(self._rows) // self._batch_size)
+        return -(-len(self._rows) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], Any]:
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images = self._rows.take(rows)
         if self._augmentation:
             images = self._augmentation.apply(images, np.random.default_rng([self._seed or 0, self._epoch, index]))
+        return images, self._labels(rows)
+
+    def _labels(self, rows: NDArray[np.intp] | slice) -> Any:
         if len(self._targets) == 1:
-            return images, next(iter(self._targets.values()))[rows]
-        return images, {head: target[rows] for head, target in self._targets.items()}
+            return next(iter(self._targets.values()))[rows]
+        return {head: target[rows] for head, target in self._targets.items()}
+
+    @property
+    def in_memory(self) -> tuple[NDArray[np.float32], Any] | None:
+        """All images and labels in the order of the set, where they lie in memory and are not augmented."""
+        if self._augmentation or self._rows.cache is None:
+            return None
+        return self._rows.cache, self._labels(slice(None))
 
     def on_epoch_end(self) -> None:
         """Shuffle anew."""
         self._epoch += 1
-        self._order = self._shuffled()
+        self.order = self._shuffled()
 
     def _shuffled(self) -> NDArray[np.intp]:
         if self._seed is None:

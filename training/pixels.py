@@ -39,14 +39,14 @@ class PixelRows:
     def __init__(self, images: Images, spec: InputSpec, cache_bytes: int = CACHE_BYTES) -> None:
         self._images, self._spec = images, spec
         bytes_needed = len(images) * int(np.prod(spec.row_shape)) * 4
-        self._cache = self._make(np.arange(len(images))) if bytes_needed <= cache_bytes else None
+        self.cache = self._make(np.arange(len(images))) if bytes_needed <= cache_bytes else None
 
     def __len__(self) -> int:
         return len(self._images)
 
     def take(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """A fresh array of the given rows, which the caller may write into."""
-        return self._make(rows) if self._cache is None else self._cache[rows]
+        return self._make(rows) if self.cache is None else self.cache[rows]
 
     def _make(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         out = np.empty((len(rows), *self._spec.row_shape), np.float32)

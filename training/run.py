@@ -24,6 +24,7 @@ from training.compress.magnitude import MagnitudePruning
 from training.data.samples import Samples
 from training.errors import CheckpointError
 from training.export import export_onnx
+from training.feed import fit
 from training.judge import Judgement, judge
 from training.pixels import PixelRows
 from training.plots import plot_confusion, plot_curves
@@ -74,7 +75,8 @@ def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state:
         else compiled(recipe, options.weights or recipe.weights, parts.train)
     )
     if state.epoch < epochs:
-        model.fit(
+        fit(
+            model,
             train,
             validation_data=Batches(parts.validation, recipe.input, recipe.batch_size),
             initial_epoch=state.epoch,

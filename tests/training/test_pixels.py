@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from ferserve.model_spec import InputSpec
 from ferserve.preprocess import preprocess_into
 from tests.training import sets
+from training import feed
 from training.augment import Augmentation
 from training.batches import Batches
 from training.data.fer2013 import load_fer2013
@@ -97,3 +99,29 @@ def test_rotation_turns_about_the_centre() -> None:
     angle = np.random.default_rng(5).uniform(-30, 30, 1)[0]
     expected = rotate(smooth, angle, reshape=False, order=1, mode="nearest")
     np.testing.assert_allclose(got[8:-8, 8:-8], expected[8:-8, 8:-8], atol=0.02)
+
+
+@pytest.mark.parametrize(("flips", "chunk_bytes"), [(True, 1), (True, 1 << 24), (False, 1)])
+def test_training_reads_the_very_batches_in_their_order(
+    flips: bool, chunk_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "CHUNK_BYTES", chunk_bytes)
+    samples = load_fer2013(sets.fer2013_csv(tmp_path)).samples()
+    spec = InputSpec(48, 48, layout="NHWC")
+    augmentation = Augmentation(flip_horizontal=flips)
+    seen: list[np.ndarray] = []
+
+    class Watched(keras.Model):  # type: ignore[misc]
+        def train_step(self, data: tuple[np.ndarray, np.ndarray]) -> dict[str, float]:
+            seen.append(data[0].numpy())
+            return {"rows": float(len(seen[-1]))}
+
+    model = Watched()
+    model.compile(run_eagerly=True)
+    feed.fit(model, Batches(samples, spec, 8, augmentation, seed=3), epochs=2, verbose=0)
+    expected = Batches(samples, spec, 8, augmentation, seed=3)
+    wanted = [expected[index][0] for index in range(len(expected))]
+    expected.on_epoch_end()
+    wanted += [expected[index][0] for index in range(len(expected))]
+    for got, want in zip(seen, wanted, strict=True):
+        np.testing.assert_array_equal(got, want)

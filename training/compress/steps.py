@@ -29,6 +29,7 @@ from training.compress.post_training import to_fp16, to_int8
 from training.compress.timing import ratios, time_files
 from training.data.samples import Samples
 from training.export import export_onnx, read_spec
+from training.feed import fit
 from training.pixels import PixelRows
 from training.prepare import prepare
 from training.recipe import RunOptions, get_recipe
@@ -103,7 +104,7 @@ class Compressor:
         )
         if options.epochs:
             train = Batches(self.parts.train, recipe.input, recipe.batch_size, recipe.augmentation, seed=options.seed)
-            model.fit(train, epochs=options.epochs, callbacks=list(callbacks), verbose=2)
+            fit(model, train, callbacks, epochs=options.epochs, verbose=2)
         return model
 
     def keep(self, name: str, model: Any) -> None:

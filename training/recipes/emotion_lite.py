@@ -68,8 +68,8 @@ class EmotionLite:
     name: str = "emotion_lite"
     summary: str = "FER+ and FER2013 heads on one small network made for a CPU core; the bundled model"
     generations: Sequence[Generation] = (
-        Generation("teacher", 42),
-        Generation("lite", 100, taught=0.75),
+        Generation("teacher", 34),
+        Generation("lite", 80, taught=0.75),
     )
     processes: int = 3
 
