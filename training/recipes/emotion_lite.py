@@ -69,7 +69,7 @@ class EmotionLite:
     summary: str = "FER+ and FER2013 heads on one small network made for a CPU core; the bundled model"
     generations: Sequence[Generation] = (
         Generation("teacher", 34),
-        Generation("lite", 80, taught=0.75),
+        Generation("lite", 120, "light", taught=0.7),
     )
     processes: int = 3
 
@@ -85,7 +85,7 @@ class EmotionLite:
         train, test = load_samples(options.data)
         train = train.take(slice(options.limit))
         _start(options.out, options.resume)
-        teachers: list[Path] = []
+        teachers = _earlier_release(options.weights)
         for number, generation in enumerate(self.generations):
             folder = options.out if generation is self.generations[-1] else options.out / f"generation{number}"
             model = self._train(generation, number, options, train, test, teachers)
@@ -129,6 +129,11 @@ def _start(out: Path, resume: bool) -> None:
     if not resume:
         for old in out.glob("*/state*.npz"):
             old.unlink()
+
+
+def _earlier_release(weights: str | None) -> list[Path]:
+    """The file that ``--weights`` names, as a first teacher."""
+    return [Path(weights)] if weights and weights not in ("none", "imagenet") else []
 
 
 RECIPE = EmotionLite()
