@@ -30,8 +30,10 @@ def _check(name: str, value: Any, ok: bool, expected: str) -> None:
 class EngineConfig:
     """What runs, and on how much of the machine."""
 
-    model: str = "emotion-lite"
-    """Default model: the name of a bundled model or of one in ``model_dir``, or the path of an ONNX file."""
+    model: str = "auto"
+    """Default model: the name of a bundled model or of one in ``model_dir``, or the path of an ONNX file. ``auto``
+    takes ``emotion-lite-int8`` on a CPU with VNNI, which runs it more than twice as fast, and ``emotion-lite``
+    elsewhere."""
     model_dir: str = ""
     """A folder with further models; each ``*.onnx`` file in it is served under the name in its spec."""
     detector: str = "face-lite"

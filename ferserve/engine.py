@@ -15,9 +15,10 @@ import numpy as np
 
 from ferserve.batching import Batcher, Measurement, choose, measure
 from ferserve.config import EngineConfig
+from ferserve.default_model import open_store
 from ferserve.detectors import open_detector
 from ferserve.errors import InvalidOptionsError, ModelNotReadyError
-from ferserve.model_store import ModelFile, ModelInfo, ModelStore
+from ferserve.model_store import ModelFile, ModelInfo
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime import Session, Tensor, open_session
@@ -43,8 +44,7 @@ class Engine:
         """
         self.config = config or EngineConfig()
         cv2.setNumThreads(1)  # one thread a frame: OpenCV's own would take the cores of other frames
-        self._store = ModelStore(Path(self.config.model_dir) if self.config.model_dir else None)
-        self._default = _default_model(self._store, self.config.model)
+        self._store, self._default = open_store(self.config)
         self._classifiers: dict[str, Classifier] = {}
         self._loading = threading.Lock()
         self.threads = self.config.threads or len(os.sched_getaffinity(0))
@@ -262,10 +262,3 @@ def _memory(options: StreamOptions) -> Memory:
         least_interval=options.min_detection_interval,
         most_interval=options.detection_interval,
     )
-
-
-def _default_model(store: ModelStore, model: str) -> ModelFile:
-    path = Path(model)
-    if path.suffix == ".onnx" or path.is_dir():
-        return store.add(path)
-    return store.get(model)

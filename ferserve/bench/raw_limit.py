@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 from ferserve.bench.clips import Clip
 from ferserve.bench.processes import sum_of
 from ferserve.config import EngineConfig
+from ferserve.default_model import open_store
 from ferserve.engine import Engine
 from ferserve.errors import FerserveError
-from ferserve.model_store import ModelStore
 from ferserve.options import Delivery, StreamOptions
 from ferserve.runtime import Session, open_session
 from ferserve.streams import EngineStream
@@ -117,9 +116,7 @@ class _ModelPlan:
 def _drive_model(plan: _ModelPlan, parent: Connection) -> None:
     """Crops a second of bare sessions; see :func:`ferserve.bench.processes.sum_of`."""
     try:
-        config = plan.config
-        store = ModelStore(Path(config.model_dir) if config.model_dir else None)
-        file = store.add(Path(config.model)) if config.model.endswith(".onnx") else store.get(config.model)
+        _, file = open_store(plan.config)
         wanted = file.spec.input
         rows = np.zeros((plan.batch, *wanted.row_shape), wanted.dtype)
         counts = [0] * plan.threads

@@ -16,7 +16,9 @@ RUNS = 50
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="An ONNX file, or the name of a model.")],
+    model: Annotated[str, typer.Argument(help="An ONNX file, or the name of a model; the bundled one if left out.")] = (
+        "auto"
+    ),
     model_dir: flags.ModelDir = None,
     config: flags.ConfigFile = None,
 ) -> None:
@@ -25,6 +27,7 @@ def command(
 
     from ferserve.cli.local import describe
     from ferserve.cli.table import model_table
+    from ferserve.default_model import bundled_model
     from ferserve.engine import Engine
     from ferserve.preprocess import features
 
@@ -32,6 +35,7 @@ def command(
     with Engine(loaded) as engine:
         table = model_table(describe(engine.model("")))
         table.add_row("one face", _speed(engine))
+    table.add_row("auto takes", bundled_model(loaded.device))
     for name, value in features().items():
         table.add_row(f"kernels: {name}", str(value))
     Console().print(table)

@@ -105,12 +105,10 @@ def _model(name: str, target: str | None, model_dir: str | None, config: Path | 
 def _local_models(model_dir: str | None, config: Path | None) -> list[ModelDescription]:
     """What an engine of this configuration would serve; no model is loaded for it."""
     from ferserve.cli.local import describe
-    from ferserve.model_store import ModelInfo, ModelStore
+    from ferserve.default_model import open_store
+    from ferserve.model_store import ModelInfo
 
-    engine = flags.load(config, engine_model_dir=model_dir).engine
-    store = ModelStore(Path(engine.model_dir) if engine.model_dir else None)
-    is_path = engine.model.endswith(".onnx")
-    default = store.add(Path(engine.model)) if is_path else store.get(engine.model)
+    store, default = open_store(flags.load(config, engine_model_dir=model_dir).engine)
     return [describe(ModelInfo(file.spec, "", file.sha256, file is default)) for file in store.models()]
 
 

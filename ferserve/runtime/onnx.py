@@ -58,6 +58,11 @@ class OnnxSession:
         return [np.asarray(output) for output in self._session.run(None, feeds)]
 
 
+def offers_cuda() -> bool:
+    """True where this build of ONNX Runtime can use a GPU, which ``auto`` then takes."""
+    return _PROVIDERS["cuda"] in ort.get_available_providers()
+
+
 def _providers(device: Device, cache_dir: Path | None) -> list[str | tuple[str, dict[str, str]]]:
     """Execution providers, the wanted one first; the CPU runs what the others cannot."""
     offered = ort.get_available_providers()
@@ -70,7 +75,7 @@ def _providers(device: Device, cache_dir: Path | None) -> list[str | tuple[str, 
         log.warning("TensorRT builds an engine for this model unless %s holds one; that can take minutes", folder)
         cache = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(folder), "trt_fp16_enable": "1"}
         wanted.append((_PROVIDERS["tensorrt"], cache))
-    if device != "cpu" and _PROVIDERS["cuda"] in offered:
+    if device != "cpu" and offers_cuda():
         wanted.append(_PROVIDERS["cuda"])
     return [*wanted, "CPUExecutionProvider"]
 
