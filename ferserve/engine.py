@@ -18,13 +18,14 @@ from ferserve.config import EngineConfig
 from ferserve.default_model import open_store
 from ferserve.detectors import open_detector
 from ferserve.errors import InvalidOptionsError, ModelNotReadyError
+from ferserve.job import Walk
 from ferserve.model_store import ModelFile, ModelInfo
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime import Session, Tensor, open_session
 from ferserve.runtime.classifier import Classifier
 from ferserve.stream_state import Memory, StreamState
-from ferserve.streams import Backlog, EngineStream, Walk, submit_single
+from ferserve.streams import Backlog, EngineStream, submit_single
 from ferserve.types import Frame, FrameResult, PixelFormat, RawImage
 from ferserve.workers import WorkerPool
 

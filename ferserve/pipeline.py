@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -32,17 +32,30 @@ class Settings:
     max_pixels: int
 
 
-@dataclass(slots=True)
 class _Watch:
-    """Milliseconds by stage."""
+    """Nanoseconds by stage, from the arrival of a frame to its result."""
 
-    started: float = field(default_factory=time.perf_counter)
-    laps: dict[str, float] = field(default_factory=dict)
+    def __init__(self, arrival_ns: int) -> None:
+        self._arrival_ns = arrival_ns
+        self._lap_ns = time.monotonic_ns()
+        self._queue_ns = self._lap_ns - arrival_ns
+        self._spent = {"decode": 0, "detect": 0, "preprocess": 0, "infer": 0}
 
     def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.laps[f"{stage}_ms"] = self.laps.get(f"{stage}_ms", 0.0) + (now - self.started) * 1e3
-        self.started = now
+        now_ns = time.monotonic_ns()
+        self._spent[stage] += now_ns - self._lap_ns
+        self._lap_ns = now_ns
+
+    def timings(self) -> Timings:
+        spent = self._spent
+        return Timings(
+            queue_ms=self._queue_ns / 1e6,
+            decode_ms=spent["decode"] / 1e6,
+            detect_ms=spent["detect"] / 1e6,
+            preprocess_ms=spent["preprocess"] / 1e6,
+            infer_ms=spent["infer"] / 1e6,
+            total_ms=(time.monotonic_ns() - self._arrival_ns) / 1e6,
+        )
 
 
 class Pipeline:
@@ -68,7 +81,7 @@ class Pipeline:
         Raises :class:`InvalidFrameError` where the frame is at fault.
         """
         now_ns = state.advance(frame.capture_time_ns, arrival_ns) if state else 0
-        watch = _Watch()
+        watch = _Watch(arrival_ns)
         if isinstance(frame.payload, Crops):
             return self._run_crops(frame, frame.payload, settings, classifier, watch)
         needs_color = classifier.spec.input.color != "luma" or (self._detector_wants_color and frame.boxes is None)
@@ -232,7 +245,7 @@ def _result(
         frame_id=frame.frame_id,
         capture_time_ns=frame.capture_time_ns,
         faces=faces,
-        timings=Timings(**watch.laps),
+        timings=watch.timings(),
         model_name=classifier.spec.name,
         model_version=classifier.spec.version,
         width=picture.width if picture else 0,

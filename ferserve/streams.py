@@ -1,4 +1,4 @@
-"""Frames that wait for a worker, the streams they belong to, and the one answer that each of them gets."""
+"""Frames that wait for a worker, and the streams they belong to."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TypeAlias
 
-from ferserve.errors import InvalidFrameError, ModelNotReadyError, OverloadedError, StreamProtocolError
+from ferserve.errors import ModelNotReadyError, OverloadedError, StreamProtocolError
+from ferserve.job import Job, Tell, Walk, promised
 from ferserve.model_store import ModelInfo
 from ferserve.options import Delivery, StreamOptions
 from ferserve.pipeline import Pipeline
 from ferserve.stream_state import StreamState
-from ferserve.types import DropReason, Frame, FrameFault, FrameResult, Timings
+from ferserve.types import DropReason, Frame, FrameResult
 from ferserve.workers import WorkerPool
-
-Walk: TypeAlias = Callable[[Pipeline, Frame, StreamState | None, int], FrameResult]
-"""A frame's walk with model and settings already chosen; the last argument is the arrival, monotonic ns."""
 
 
 class Backlog:
@@ -49,46 +45,6 @@ class Backlog:
 
     def __str__(self) -> str:
         return f"{self._limit} and hold at most {self._limit_bytes} bytes"
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A frame that waits and the future that its sender holds."""
-
-    frame: Frame
-    future: Future[FrameResult] = field(default_factory=Future)
-    arrival_ns: int = field(default_factory=time.monotonic_ns)
-
-    def drop(self, reason: DropReason) -> None:
-        """Answer without having looked at the frame."""
-        if self.future.set_running_or_notify_cancel():
-            self.future.set_result(
-                self._timed(FrameResult(self.frame.frame_id, self.frame.capture_time_ns, dropped=reason))
-            )
-
-    def run(self, walk: Walk, pipeline: Pipeline, state: StreamState | None, *, faults: bool) -> None:
-        """Answer with what the walk gives; a bad frame becomes a fault where ``faults`` is set, else an exception."""
-        if not self.future.set_running_or_notify_cancel():
-            return
-        started_ns = time.monotonic_ns()
-        try:
-            result = walk(pipeline, self.frame, state, self.arrival_ns)
-        except InvalidFrameError as error:
-            if not faults:
-                self.future.set_exception(error)
-                return
-            fault = FrameFault(error.kind, str(error))
-            result = FrameResult(self.frame.frame_id, self.frame.capture_time_ns, fault=fault)
-        except BaseException as error:  # the waiting caller must hear of everything; the thread must live
-            self.future.set_exception(error)
-            return
-        self.future.set_result(self._timed(result, started_ns))
-
-    def _timed(self, result: FrameResult, started_ns: int | None = None) -> FrameResult:
-        now_ns = time.monotonic_ns()
-        queue_ms = ((started_ns or now_ns) - self.arrival_ns) / 1e6
-        timings: Timings = replace(result.timings, queue_ms=queue_ms, total_ms=(now_ns - self.arrival_ns) / 1e6)
-        return replace(result, timings=timings)
 
 
 class SingleFrame:
@@ -140,7 +96,16 @@ class EngineStream:
         Raises :class:`StreamProtocolError` where ``frame_id`` does not rise, :class:`ModelNotReadyError` after
         :meth:`close`.
         """
-        job = Job(frame)
+        job, future = promised(frame)
+        self._enqueue(job)
+        return future
+
+    def send(self, frame: Frame, tell: Tell) -> None:
+        """:meth:`submit` for those who would rather be told: a future costs more than all else that is done here."""
+        self._enqueue(Job(frame, tell))
+
+    def _enqueue(self, job: Job) -> None:
+        frame = job.frame
         superseded: list[Job] = []
         with self._lock:
             self._require_next(frame.frame_id)
@@ -160,7 +125,6 @@ class EngineStream:
             job.drop(DropReason.OVERLOADED)
         if idle:
             self._pool.schedule(self)
-        return job.future
 
     def _require_next(self, frame_id: int) -> None:
         if self._closed:
@@ -217,6 +181,6 @@ def submit_single(frame: Frame, walk: Walk, pool: WorkerPool[Pipeline], backlog:
     """Queue the one frame of a unary call; raises :class:`OverloadedError` where too many wait."""
     if not backlog.enter(frame):
         raise OverloadedError(f"waiting frames must be at most {backlog}, got one more; try again later")
-    job = Job(frame)
+    job, future = promised(frame)
     pool.schedule(SingleFrame(job, walk, backlog))
-    return job.future
+    return future

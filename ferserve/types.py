@@ -105,6 +105,12 @@ class Detections:
         return Detections(self.xyxy[index], self.score[index], landmarks)
 
 
+def _leader(probabilities: NDArray[np.float32], reserved: frozenset[int]) -> int:
+    if not reserved:
+        return int(probabilities.argmax())
+    return max((i for i in range(len(probabilities)) if i not in reserved), key=lambda i: probabilities[i])
+
+
 @dataclass(frozen=True, slots=True)
 class HeadResult:
     """What one head of the model says of one face; ``probabilities`` float32 (K,) in the order of ``labels``."""
@@ -124,8 +130,7 @@ class HeadResult:
         cls, name: str, labels: tuple[str, ...], probabilities: NDArray[np.float32], reserved: frozenset[int]
     ) -> HeadResult:
         """A result whose top label is the most probable one that is not reserved."""
-        result = cls(name, labels, probabilities, 0, reserved)
-        return result.with_probabilities(probabilities)
+        return cls(name, labels, probabilities, _leader(probabilities, reserved), reserved)
 
     def with_probabilities(self, probabilities: NDArray[np.float32]) -> HeadResult:
         """The same head with other probabilities and their own top label."""
@@ -133,9 +138,7 @@ class HeadResult:
 
     def leader(self, probabilities: NDArray[np.float32]) -> int:
         """Index of the most probable label that is not reserved."""
-        if not self.reserved:
-            return int(probabilities.argmax())
-        return max((i for i in range(len(probabilities)) if i not in self.reserved), key=lambda i: probabilities[i])
+        return _leader(probabilities, self.reserved)
 
     @property
     def label(self) -> str:

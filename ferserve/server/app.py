@@ -10,7 +10,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ferserve.config import ServerConfig
 from ferserve.errors import ConfigError
-from ferserve.server.bridge import FutureBridge
+from ferserve.server.bridge import LoopBridge
 from ferserve.server.interceptors import ErrorInterceptor
 from ferserve.server.placement import Placement
 from ferserve.server.servicers import EmotionServicer
@@ -51,7 +51,7 @@ class Server:
 
         Raises :class:`ConfigError` where the address is taken or is none of this machine's.
         """
-        bridge = FutureBridge(asyncio.get_running_loop())
+        bridge = LoopBridge(asyncio.get_running_loop())
         self._emotion = EmotionServicer(self._engine, bridge, self._config, self._placement)
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(

@@ -17,7 +17,7 @@ from ferserve.v1 import emotion_pb2_grpc
 
 if TYPE_CHECKING:
     from ferserve.engine import Engine
-    from ferserve.server.bridge import FutureBridge
+    from ferserve.server.bridge import LoopBridge
     from ferserve.server.placement import Placement
 
 
@@ -29,7 +29,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
     """Answers calls through one engine; errors are left to the interceptor."""
 
     def __init__(
-        self, engine: Engine, bridge: FutureBridge, config: ServerConfig, placement: Placement | None = None
+        self, engine: Engine, bridge: LoopBridge, config: ServerConfig, placement: Placement | None = None
     ) -> None:
         self._engine = engine
         self._bridge = bridge

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Union
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -11,12 +12,13 @@ from ferserve.errors import InvalidFrameError, ModelNotReadyError, StreamProtoco
 from ferserve.options import Delivery
 from ferserve.options_message import stream_options_to_proto
 from ferserve.server import converters
+from ferserve.server.answers import AnswerLine
 from ferserve.types import FrameFault, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 
 if TYPE_CHECKING:
     from ferserve.engine import Engine
-    from ferserve.server.bridge import FutureBridge
+    from ferserve.server.bridge import LoopBridge
     from ferserve.streams import EngineStream
 
 MAX_UNANSWERED_EVERY = 4
@@ -24,24 +26,19 @@ MAX_UNANSWERED_EVERY = 4
 and inference of neighbours busy at once, few enough that the sender soon feels flow control."""
 
 
-Answer = Union["asyncio.Future[FrameResult]", FrameResult, Exception, None]
-"""What stands in the queue of answers: a result, now or later; what ends the stream; None where the client is done."""
-
-
 class StreamSession:
     """Serves one call of ``ClassifyStream``.
 
-    A reader task submits frames; the caller's task writes the answers. Between them stands a queue of futures in the
+    A reader task submits frames; the caller's task writes the answers. Between them stand the line of answers, in the
     order of the frames, and a semaphore of as many slots as frames may be unanswered: without a free slot nothing is
     read, HTTP/2 flow control fills up, and the client has to wait. Cancelled calls leave no frame behind.
     """
 
-    def __init__(self, engine: Engine, bridge: FutureBridge, context: Any, max_pending_results: int) -> None:
+    def __init__(self, engine: Engine, bridge: LoopBridge, context: Any, max_pending_results: int) -> None:
         self._engine = engine
-        self._bridge = bridge
         self._context = context
         self._max_pending = max_pending_results
-        self._answers: asyncio.Queue[Answer] = asyncio.Queue()
+        self._answers = AnswerLine(bridge)
         self._reader: asyncio.Future[Any] | None = None
         self._draining = False
 
@@ -66,7 +63,6 @@ class StreamSession:
                 await self._write_answers(slots)
             finally:
                 self._reader.cancel()
-                self._forget_frames()
 
     async def _read_config(self) -> pb.StreamConfig:
         if self._draining:
@@ -94,37 +90,31 @@ class StreamSession:
                 await slots.acquire()
                 message = await self._context.read()
                 if message is grpc.aio.EOF:
-                    self._answers.put_nowait(None)
+                    self._answers.end()
                     return
-                self._answers.put_nowait(self._submit(stream, message))
+                self._submit(stream, message)
         except asyncio.CancelledError:
-            self._answers.put_nowait(_shutting_down())
+            self._answers.put(_shutting_down())
             raise
         except Exception as error:
-            self._answers.put_nowait(error)
+            self._answers.put(error)
 
-    def _submit(self, stream: EngineStream, message: pb.ClassifyStreamRequest) -> Answer:
+    def _submit(self, stream: EngineStream, message: pb.ClassifyStreamRequest) -> None:
         if message.WhichOneof("message") != "frame":
             raise StreamProtocolError(f"messages after the config must be frames, got {_name(message)}")
         try:
             frame = converters.frame_from_proto(message.frame)
         except InvalidFrameError as error:
-            return _fault(message.frame, error)
-        return self._bridge.wrap(stream.submit(frame))
+            self._answers.put(_fault(message.frame, error))
+        else:
+            self._answers.expect(partial(stream.send, frame))
 
     async def _write_answers(self, slots: asyncio.Semaphore) -> None:
-        while (answer := await self._answers.get()) is not None:
-            if isinstance(answer, Exception):
+        while (answer := await self._answers.next()) is not None:
+            if isinstance(answer, BaseException):
                 raise answer
-            result = answer if isinstance(answer, FrameResult) else await answer
-            await self._context.write(pb.ClassifyStreamResponse(result=converters.result_to_proto(result)))
+            await self._context.write(pb.ClassifyStreamResponse(result=converters.result_to_proto(answer)))
             slots.release()
-
-    def _forget_frames(self) -> None:
-        while not self._answers.empty():
-            answer = self._answers.get_nowait()
-            if isinstance(answer, asyncio.Future) and not answer.cancel() and not answer.cancelled():
-                answer.exception()  # looked at, so that asyncio does not report it as lost
 
 
 def _shutting_down() -> ModelNotReadyError:
