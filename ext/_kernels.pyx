@@ -1,4 +1,4 @@
-"""Checks what Python hands over, then lets the C kernels run without the GIL. How they work: ext/README.md."""
+"""Checks what Python hands over, then lets the C kernels run, longer work without the GIL. How: ext/README.md."""
 
 import os
 
@@ -22,6 +22,10 @@ METHODS = {"area": 0, "bilinear": 1, "antialias": 2}
 DTYPES = {"float32": (0, b"f"), "float16": (1, b"e"), "uint8": (2, b"B")}
 ALIGN_POINTS = {"none": 0, "eyes": 2, "landmarks": 5}
 
+
+# Pixels that are done before another thread could make use of the GIL: some ten microseconds, about what it takes to
+# get the lock back from one that has taken it.
+cdef double SHORT = 400_000
 
 cdef FsPath PATHS[3]
 cdef int PATH_COUNT = fs_paths(PATHS)
@@ -194,6 +198,15 @@ cdef FsJob *_read_jobs(Plan plan, const FsImage *image, _View boxes, object land
     return job
 
 
+cdef double _pixels(const FsJob *jobs, int count, const FsTarget *target) noexcept:
+    """How many pixels upright crops read and write; rotated ones take longer and count as many."""
+    cdef double pixels = 0
+    cdef int i
+    for i in range(count):
+        pixels += SHORT if jobs[i].geometry.rotated else jobs[i].geometry.dx * jobs[i].geometry.dy + 1
+    return pixels * target.height * target.width
+
+
 def crops_into(Plan plan not None, tuple images not None, str color not None, tuple boxes not None, object out,
                tuple landmarks=None, object row=0, object threads=1) -> None:
     """Write the crops ``boxes[k]`` of ``images[k]``, one after the other, into ``out`` from row ``row`` on.
@@ -229,8 +242,11 @@ def crops_into(Plan plan not None, tuple images not None, str color not None, tu
             job = _read_jobs(plan, &sources[k], views[k], None if landmarks is None else landmarks[k], job)
         for i in range(count):
             jobs[i].row = <char *>out_view.buffer.buf + (<Py_ssize_t>row + i) * out_view.buffer.strides[0]
-        with nogil:
+        if _pixels(jobs, total, &plan.target) <= SHORT:
             fs_run(&PATH, jobs, total, &plan.target, most_threads)
+        else:
+            with nogil:
+                fs_run(&PATH, jobs, total, &plan.target, most_threads)
     finally:
         PyMem_Free(sources)
         PyMem_Free(jobs)
@@ -272,7 +288,11 @@ def letterbox_into(object luma, object out, double fill=0.0, double gain=1.0, do
     job.geometry.dx = job.geometry.dy = 1.0 / scale
     job.geometry.rotated = 0
     job.row = <char *>target_view.buffer.buf + (top * target.line + left) * target_view.buffer.itemsize
-    with nogil:
+    if <double>height * width + <double>image.height * image.width <= SHORT:
         fs_fill(target_view.buffer.buf, height, width, &target, left, top, fill)
         fs_run(&PATH, &job, 1, &target, 1)
+    else:
+        with nogil:
+            fs_fill(target_view.buffer.buf, height, width, &target, left, top, fill)
+            fs_run(&PATH, &job, 1, &target, 1)
     return scale, left, top

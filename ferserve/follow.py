@@ -43,11 +43,12 @@ def locate(
     shifts, confidences = [], []
     for region, template, (width, height) in zip(regions, templates, size.tolist(), strict=True):
         response = cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED)
-        lowest, peak, _, (column, row) = cv2.minMaxLoc(response)
+        row, column = divmod(int(response.argmax()), response.shape[1])  # cv2.minMaxLoc would let the GIL go
+        peak = float(response[row, column])
         dx = column + _vertex(response[row], column) - _CENTRE
         dy = row + _vertex(response[:, column], row) - _CENTRE
         shifts.append((dx * width / TEMPLATE_PX, dy * height / TEMPLATE_PX))
-        confidences.append(peak if peak > lowest else 0.0)  # a flat template fits everywhere and says nothing
+        confidences.append(peak if peak > response.min() else 0.0)  # a flat template fits everywhere and says nothing
     return shifts, confidences
 
 

@@ -3,7 +3,7 @@
 Training and serving both call these functions, so a model is served with the pixels that it was trained on. Images
 are uint8, (H, W) luma or (H, W, 3) colour; strided views (the Y of YUYV, the Y plane of NV12, a crop) are read in
 place. Boxes are ``xyxy`` in continuous pixels: pixel k covers [k, k + 1). Outputs are memory of the caller. The GIL is
-free while pixels move. Whatever does not fit raises ``ValueError`` before anything is written.
+free while many pixels move. Whatever does not fit raises ``ValueError`` before anything is written.
 """
 
 from __future__ import annotations

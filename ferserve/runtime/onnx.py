@@ -50,12 +50,13 @@ class OnnxSession:
         _require_device(device, self._session.get_providers())
         self.inputs = tuple(_tensor_info(item) for item in self._session.get_inputs())
         self.outputs = tuple(_tensor_info(item) for item in self._session.get_outputs())
+        self._output_names = [output.name for output in self.outputs]
         version = ".".join(ort.__version__.split(".")[:2])
         self.runs_on = f"ONNX Runtime {version} {self._session.get_providers()[0]}"
 
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """See :class:`ferserve.runtime.base.Session`."""
-        return [np.asarray(output) for output in self._session.run(None, feeds)]
+        return [np.asarray(output) for output in self._session.run(self._output_names, feeds)]
 
 
 def offers_cuda() -> bool:

@@ -18,9 +18,10 @@ EVERY_FRAME = {"detection_interval": 1, "min_detection_interval": 1}
 SELDOM = {"detection_interval": 4, "min_detection_interval": 4}  # as on a machine under full load
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine(EngineConfig(threads=2)) as engine:
+@pytest.fixture(scope="module", params=["emotion-lite", "emotion-lite-int8"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Whichever of the two is the default here, both are bundled."""
+    with Engine(EngineConfig(model=request.param, threads=2)) as engine:
         yield engine
 
 

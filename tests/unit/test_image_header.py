@@ -36,6 +36,18 @@ def test_codec_and_size(codec: str, data: bytes) -> None:
     assert (header.codec, header.width, header.height) == (codec, 37, 23)
 
 
+def test_headers_that_were_seen_before_are_not_mixed_up() -> None:
+    """Cameras take turns, as they do in a server; some differ in the last bytes before the pixels alone."""
+    sizes = [(32 + i % 3, 24 + i // 3) for i in range(12)]
+    files = [_encoded("JPEG", size) for size in sizes]
+    for _ in range(3):
+        assert [(h.width, h.height) for h in map(read_header, files)] == sizes
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert read_header(_encoded("JPEG", sizes[0], exif=turned)).orientation == 6
+    assert read_header(files[0]).orientation == 1
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation(orientation: int) -> None:
     exif = Image.Exif()
