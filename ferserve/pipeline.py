@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,17 +107,19 @@ class Pipeline:
         if frame.boxes is not None:
             raise InvalidFrameError("boxes must be left out where the payload is crops, got both; send one of them")
         _require_few(len(crops.images), "crops.images", settings)
-        color = classifier.spec.input.color != "luma"
+        spec = classifier.spec.input
         batch = classifier.empty_batch(len(crops.images))
-        found = []
-        for i, image in enumerate(crops.images):
-            picture = decode(image, color=color, max_pixels=settings.max_pixels)
+        boxes = []
+        for row, image in enumerate(crops.images):  # one at a time: decoded, they may be large
+            picture = decode(image, color=spec.color != "luma", max_pixels=settings.max_pixels)
             watch.lap("decode")
-            whole = Detections.from_boxes(np.array([[0, 0, picture.width, picture.height]], np.float32))
-            _fill(batch[i : i + 1], picture, whole, classifier)
-            found.append(whole.xyxy)
+            boxes.append(_whole(picture.width, picture.height))
+            if spec.color == "luma":
+                preprocess_into(picture.luma, "luma", boxes[row], spec, batch, row=row)
+            else:
+                preprocess_into(_bgr(picture), "bgr", boxes[row], spec, batch, row=row)
             watch.lap("preprocess")
-        detections = Detections.from_boxes(np.concatenate(found)) if found else Detections.empty()
+        detections = Detections.from_boxes(np.concatenate(boxes)) if boxes else Detections.empty()
         heads = _heads(classifier, batch)
         watch.lap("infer")
         return _result(frame, _faces(detections, _untracked(detections), heads), classifier, watch, None)
@@ -207,35 +208,41 @@ def _fill(batch: Tensor, picture: Picture, detections: Detections, classifier: C
     if spec.color == "luma":
         preprocess_into(picture.luma, "luma", detections.xyxy, spec, batch, landmarks=landmarks)
     else:
-        assert picture.bgr is not None
-        preprocess_into(picture.bgr, "bgr", detections.xyxy, spec, batch, landmarks=landmarks)
+        preprocess_into(_bgr(picture), "bgr", detections.xyxy, spec, batch, landmarks=landmarks)
 
 
-def _heads(classifier: Classifier, batch: Tensor) -> list[list[HeadResult]]:
+def _bgr(picture: Picture) -> NDArray[np.uint8]:
+    assert picture.bgr is not None
+    return picture.bgr
+
+
+@lru_cache
+def _whole(width: int, height: int) -> NDArray[np.float32]:
+    """The box of all of an image, (1, 4); not to be written to."""
+    box = np.array([[0, 0, width, height]], np.float32)
+    box.flags.writeable = False
+    return box
+
+
+def _heads(classifier: Classifier, batch: Tensor) -> list[tuple[HeadResult, ...]]:
     """For each face, the results of every head."""
     if len(batch) == 0:
         return []
     outputs = classifier.infer(batch)
-    specs = classifier.spec.heads
-    return [[_head(spec, out[i]) for spec, out in zip(specs, outputs, strict=True)] for i in range(len(batch))]
+    by_head = (_head(spec, out) for spec, out in zip(classifier.spec.heads, outputs, strict=True))
+    return list(zip(*by_head, strict=True))
 
 
-def _head(spec: HeadSpec, probabilities: NDArray[np.float32]) -> HeadResult:
-    return HeadResult.of(spec.name, spec.labels, probabilities, spec.reserved_index)
+def _head(spec: HeadSpec, probabilities: NDArray[np.float32]) -> list[HeadResult]:
+    return [HeadResult.of(spec.name, spec.labels, row, spec.reserved_index) for row in probabilities]
 
 
-def _faces(detections: Detections, track_ids: NDArray[np.int64], heads: list[list[HeadResult]]) -> tuple[Face, ...]:
-    boxes: list[Any] = detections.xyxy.tolist()
-    return tuple(
-        Face(
-            box=tuple(boxes[i]),
-            score=float(detections.score[i]),
-            heads=tuple(heads[i]),
-            landmarks=None if detections.landmarks is None else detections.landmarks[i],
-            track_id=int(track_ids[i]),
-        )
-        for i in range(len(detections))
-    )
+def _faces(
+    detections: Detections, track_ids: NDArray[np.int64], heads: list[tuple[HeadResult, ...]]
+) -> tuple[Face, ...]:
+    marks = [None] * len(heads) if detections.landmarks is None else list(detections.landmarks)
+    rows = zip(detections.xyxy.tolist(), detections.score.tolist(), heads, marks, track_ids.tolist(), strict=True)
+    return tuple(Face((x0, y0, x1, y1), *rest) for (x0, y0, x1, y1), *rest in rows)
 
 
 def _result(

@@ -56,13 +56,13 @@ class StreamState:
         return self._now_ns
 
     def refine(
-        self, faces: list[list[HeadResult]], track_ids: NDArray[int64], now_ns: int, *, neutral: bool
-    ) -> list[list[HeadResult]]:
+        self, faces: list[tuple[HeadResult, ...]], track_ids: NDArray[int64], now_ns: int, *, neutral: bool
+    ) -> list[tuple[HeadResult, ...]]:
         """Calibrate and smooth what the heads say of each tracked face."""
         refined = []
         for track_id, heads in zip(track_ids.tolist(), faces, strict=True):
-            corrected = [self._calibration.correct(track_id, head, now_ns, neutral=neutral) for head in heads]
-            refined.append([self._smoother.smooth(track_id, head, now_ns) for head in corrected])
+            corrected = (self._calibration.correct(track_id, head, now_ns, neutral=neutral) for head in heads)
+            refined.append(tuple(self._smoother.smooth(track_id, head, now_ns) for head in corrected))
         self._smoother.forget_older(now_ns - REMEMBER_NS)
         self._calibration.forget_older(now_ns - REMEMBER_NS)
         return refined
