@@ -15,6 +15,9 @@ def command(
     port: Annotated[int | None, typer.Option(help="TCP port; 0 for any free one.")] = None,
     uds: Annotated[str | None, typer.Option(metavar="PATH", help="Unix domain socket instead of TCP.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that share the port.")] = None,
+    cpus: Annotated[
+        str | None, typer.Option(metavar="shared|split", help="split: each worker keeps to processors of its own.")
+    ] = None,
     loop: Annotated[str | None, typer.Option(metavar="auto|asyncio|uvloop", help="Event loop.")] = None,
     model: flags.Model = None,
     model_dir: flags.ModelDir = None,
@@ -36,6 +39,7 @@ def command(
         server_port=port,
         server_uds=uds,
         server_workers=workers,
+        server_cpus=cpus,
         server_loop=loop,
         engine_model=model,
         engine_model_dir=model_dir,

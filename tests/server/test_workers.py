@@ -180,3 +180,12 @@ async def test_a_unix_socket_serves_as_a_port_does(model_dir: Path, tmp_path: Pa
         assert server.address == f"unix:{path}"
         async with AsyncClient(server.address) as client:
             assert len((await client.classify(astronaut_jpeg())).faces) == 1
+
+
+def test_workers_may_keep_to_processors_of_their_own(model_dir: Path) -> None:
+    ours = os.sched_getaffinity(0)
+    if len(ours) < WORKERS:
+        pytest.skip(f"needs {WORKERS} processors, has {len(ours)}")
+    with ServerProcess(workers_command(model_dir, "--cpus", "split")) as server:
+        taken = [cpu for worker in workers_of(server) for cpu in worker.cpu_affinity()]
+    assert sorted(taken) == sorted(ours)
