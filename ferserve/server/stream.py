@@ -57,6 +57,7 @@ class StreamSession:
             limit = min(MAX_UNANSWERED_EVERY, self._max_pending) if every else self._max_pending
             slots = asyncio.Semaphore(limit)
             self._reader = asyncio.ensure_future(self._read_frames(stream, slots))
+            self._reader.add_done_callback(self._on_read)
             if self._draining:
                 self._reader.cancel()
             try:
@@ -93,11 +94,13 @@ class StreamSession:
                     self._answers.end()
                     return
                 self._submit(stream, message)
-        except asyncio.CancelledError:
-            self._answers.put(_shutting_down())
-            raise
         except Exception as error:
             self._answers.put(error)
+
+    def _on_read(self, reader: asyncio.Future[None]) -> None:
+        """No ``except`` within the reader would do: one that is cancelled before its first step never gets that far."""
+        if reader.cancelled():
+            self._answers.put(_shutting_down())
 
     def _submit(self, stream: EngineStream, message: pb.ClassifyStreamRequest) -> None:
         if message.WhichOneof("message") != "frame":

@@ -1,0 +1,39 @@
+"""A stream that is drained at an awkward moment, which the network alone hits once in a hundred runs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ferserve.engine import Engine
+from ferserve.errors import ModelNotReadyError
+from ferserve.server.bridge import LoopBridge
+from ferserve.server.stream import StreamSession
+from ferserve.v1 import emotion_pb2 as pb
+
+
+class _Context:
+    """A client that sends its config and no frame; the server is told to drain while it writes the first answer."""
+
+    def __init__(self) -> None:
+        self.session: StreamSession
+        self._read = 0
+
+    async def read(self) -> pb.ClassifyStreamRequest:
+        self._read += 1
+        if self._read > 1:
+            await asyncio.Event().wait()
+        return pb.ClassifyStreamRequest(config=pb.StreamConfig())
+
+    async def write(self, message: Any) -> None:
+        assert message.HasField("started")
+        self.session.drain()
+
+
+async def test_a_drain_while_the_stream_is_being_started_ends_it(engine: Engine) -> None:
+    context = _Context()
+    context.session = StreamSession(engine, LoopBridge(asyncio.get_running_loop()), context, 4)
+    with pytest.raises(ModelNotReadyError, match="got shutting down"):
+        await asyncio.wait_for(context.session.run(), 10)
