@@ -114,6 +114,7 @@ class Pipeline:
             picture = decode(image, color=spec.color != "luma", max_pixels=settings.max_pixels)
             watch.lap("decode")
             boxes.append(_whole(picture.width, picture.height))
+            _require_room(boxes[row], spec, f"crops.images[{row}]")
             if spec.color == "luma":
                 preprocess_into(picture.luma, "luma", boxes[row], spec, batch, row=row)
             else:
@@ -204,11 +205,26 @@ def _fill(batch: Tensor, picture: Picture, detections: Detections, classifier: C
     if len(detections) == 0:
         return
     spec = classifier.spec.input
+    _require_room(detections.xyxy, spec, "boxes")
     landmarks = detections.landmarks if spec.align != "none" else None
     if spec.color == "luma":
         preprocess_into(picture.luma, "luma", detections.xyxy, spec, batch, landmarks=landmarks)
     else:
         preprocess_into(_bgr(picture), "bgr", detections.xyxy, spec, batch, landmarks=landmarks)
+
+
+def _require_room(xyxy: NDArray[np.float32], spec: InputSpec, field_name: str) -> None:
+    """A model that cuts a margin off, and not off a square, may leave nothing of something thin."""
+    if spec.square or spec.margin >= 0:
+        return
+    sides = (xyxy[:, 2:] - xyxy[:, :2]).astype(np.float64)
+    left = sides.min(axis=1) + 2 * spec.margin * sides.max(axis=1)
+    if (left <= 0).any():
+        width, height = sides[int(left.argmin())]
+        raise InvalidFrameError(
+            f"{field_name} must keep a width and a height after the model's margin of {spec.margin:g}, "
+            f"got {width:g}x{height:g} px; send a less narrow one"
+        )
 
 
 def _bgr(picture: Picture) -> NDArray[np.uint8]:

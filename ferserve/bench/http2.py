@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ferserve.errors import ConfigError, ServerUnavailableError
@@ -35,7 +35,7 @@ class Call:
     take more.
     """
 
-    def __init__(self, target: str, method: str) -> None:
+    def __init__(self, target: str, method: str, metadata: Mapping[str, str] | None = None) -> None:
         """Connect to ``HOST:PORT`` or ``unix:PATH`` and open ``method``, such as ``/package.Service/Method``.
 
         Raises :class:`ServerUnavailableError` where nobody answers.
@@ -52,12 +52,17 @@ class Call:
         self._framed: deque[memoryview] = deque()
         self._input = bytearray()
         self._message = bytearray()
-        self._framed.append(memoryview(_opening(target, method)))
+        self._framed.append(memoryview(_opening(target, method, metadata or {})))
         self.flush()
 
     def fileno(self) -> int:
         """For selectors."""
         return self._socket.fileno()
+
+    @property
+    def local_port(self) -> int:
+        """Our end of a TCP connection."""
+        return int(self._socket.getsockname()[1])
 
     def close(self) -> None:
         """Break the connection off, whatever is under way."""
@@ -206,7 +211,7 @@ def _connect(target: str) -> socket.socket:
         raise ServerUnavailableError(f"target must be a running server, got {target}: {error}") from None
 
 
-def _opening(target: str, method: str) -> bytes:
+def _opening(target: str, method: str, metadata: Mapping[str, str]) -> bytes:
     """Preface, settings (answers need no window updates), and the headers of the call (gRPC over HTTP/2)."""
     settings = struct.pack(">HI", _SETTING_INITIAL_WINDOW, _WIDEST_WINDOW)
     wide = struct.pack(">I", _WIDEST_WINDOW - _DEFAULT_WINDOW)
@@ -219,6 +224,7 @@ def _opening(target: str, method: str) -> bytes:
         "te": "trailers",
         "content-type": "application/grpc",
         "user-agent": "ferserve-bench",
+        **metadata,
     }
     # RFC 7541, 6.2.2: literals without indexing and without Huffman, so that no table has to be kept.
     block = b"".join(b"\0" + _text(name) + _text(value) for name, value in headers.items())

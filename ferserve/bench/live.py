@@ -9,6 +9,7 @@ from ferserve.bench.http2 import Call
 from ferserve.bench.messages import METHOD
 from ferserve.bench.poller import Poller
 from ferserve.errors import ServerUnavailableError
+from ferserve.metadata import MOVABLE_KEY
 from ferserve.v1 import emotion_pb2 as pb
 
 PATIENCE_S = 15.0
@@ -32,7 +33,7 @@ class LiveStream:
                 f"server must take each stream, got one refused by {self._target}; "
                 "see server.max_streams_per_client and the server's log"
             )
-        self.call = Call(self._target, METHOD)
+        self.call = Call(self._target, METHOD, {MOVABLE_KEY: "1"})
         self.call.send(self._config)
         poller.add(self.call, self._on_message)
 

@@ -16,6 +16,9 @@ import psutil
 import pytest
 
 from ferserve import AsyncClient
+from ferserve.bench.live import LiveStream, open_streams
+from ferserve.bench.messages import config_request
+from ferserve.bench.poller import Poller
 from ferserve.client.channel import open_channel
 from ferserve.client.link import Link
 from ferserve.metadata import WORKER_KEY, as_dict
@@ -189,3 +192,13 @@ def test_workers_may_keep_to_processors_of_their_own(model_dir: Path) -> None:
     with ServerProcess(workers_command(model_dir, "--cpus", "split")) as server:
         taken = [cpu for worker in workers_of(server) for cpu in worker.cpu_affinity()]
     assert sorted(taken) == sorted(ours)
+
+
+def test_the_load_generator_spreads_its_streams_too(server: ServerProcess) -> None:
+    config = config_request(model="", delivery="latest")
+    with Poller() as poller:
+        streams = [LiveStream(server.address, config, lambda _: None) for _ in range(3 * WORKERS)]
+        open_streams(streams, poller)
+        ours = {stream.call.local_port for stream in streams}
+        held = [{c.raddr.port for c in worker.net_connections("tcp") if c.raddr} for worker in workers_of(server)]
+    assert [len(ports & ours) for ports in held] == [3] * WORKERS

@@ -1,5 +1,6 @@
 """The engine on real frames, with a model whose answers are known."""
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -100,6 +101,20 @@ def test_boxes_that_make_no_sense(engine: Engine, boxes: list[list[float]], mess
     with pytest.raises(InvalidFrameError) as caught:
         engine.classify(Frame(0, _shade(0), boxes=np.array(boxes, np.float32)))
     assert message in str(caught.value)
+
+
+def test_what_is_too_thin_for_the_model_is_the_fault_of_the_frame(tmp_path: Path) -> None:
+    spec = brightness_spec()
+    thin = dataclasses.replace(spec, input=dataclasses.replace(spec.input, margin=-0.2))
+    model = write_brightness_model(tmp_path / "thin.onnx", thin)
+    boxes = np.array([[0, 0, 20, 20], [0, 0, 40, 10]], np.float32)
+    strip = RawImage(PixelFormat.GRAY8, 10, 60, bytes(600))
+    with Engine(EngineConfig(model=str(model), threads=1, detector="none")) as engine:
+        assert len(engine.classify(Frame(0, _shade(0), boxes=boxes[:1])).faces) == 1
+        with pytest.raises(InvalidFrameError, match=r"boxes must keep a width .* margin of -0.2, got 40x10 px"):
+            engine.classify(Frame(0, _shade(0), boxes=boxes))
+        with pytest.raises(InvalidFrameError, match=r"crops.images\[1\] must keep a width .* got 10x60 px"):
+            engine.classify(Frame(0, Crops((_shade(0), strip))))
 
 
 def test_boxes_with_crops_and_no_boxes_without_a_detector(engine: Engine, model: Path) -> None:
@@ -233,8 +248,6 @@ def test_a_second_model_is_loaded_when_it_is_asked_for(engine: Engine) -> None:
     ],
 )
 def test_a_spec_that_does_not_fit_its_graph(tmp_path: Path, head: HeadSpec, side: int, message: str) -> None:
-    import dataclasses
-
     spec = dataclasses.replace(brightness_spec(side=side), heads=(head,))
     path = write_brightness_model(tmp_path / "m.onnx", spec)
     with pytest.raises(ModelSpecError) as caught:
