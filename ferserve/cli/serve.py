@@ -16,7 +16,7 @@ def command(
     uds: Annotated[str | None, typer.Option(metavar="PATH", help="Unix domain socket instead of TCP.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that share the port.")] = None,
     cpus: Annotated[
-        str | None, typer.Option(metavar="shared|split", help="split: each worker keeps to processors of its own.")
+        str | None, typer.Option(metavar="split|shared", help="Whether each worker keeps to processors of its own.")
     ] = None,
     loop: Annotated[str | None, typer.Option(metavar="auto|asyncio|uvloop", help="Event loop.")] = None,
     model: flags.Model = None,

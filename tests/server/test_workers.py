@@ -185,13 +185,14 @@ async def test_a_unix_socket_serves_as_a_port_does(model_dir: Path, tmp_path: Pa
             assert len((await client.classify(astronaut_jpeg())).faces) == 1
 
 
-def test_workers_may_keep_to_processors_of_their_own(model_dir: Path) -> None:
+@pytest.mark.parametrize("cpus", ["split", "shared"])
+def test_workers_keep_to_processors_of_their_own(cpus: str, model_dir: Path) -> None:
     ours = os.sched_getaffinity(0)
     if len(ours) < WORKERS:
         pytest.skip(f"needs {WORKERS} processors, has {len(ours)}")
-    with ServerProcess(workers_command(model_dir, "--cpus", "split")) as server:
+    with ServerProcess(workers_command(model_dir, "--cpus", cpus)) as server:
         taken = [cpu for worker in workers_of(server) for cpu in worker.cpu_affinity()]
-    assert sorted(taken) == sorted(ours)
+    assert sorted(taken) == sorted([*ours] * (1 if cpus == "split" else WORKERS))
 
 
 def test_the_load_generator_spreads_its_streams_too(server: ServerProcess) -> None:
