@@ -10,6 +10,10 @@ from __future__ import annotations
 MAX_GAP_NS = 160_000_000
 """Longest time between two looks, whatever the frame rate: a new face has to be reported within 200 ms."""
 
+FULL_LOAD = 0.6
+"""From this load on looks are as rare as they may be: threads that work on frames share their cores with those that
+carry them, and what is left is for bursts."""
+
 
 class Cadence:
     """Decides for the frames of one stream, in order."""
@@ -28,7 +32,7 @@ class Cadence:
             return True
         if now_ns - self._looked_ns >= MAX_GAP_NS and self._since_look >= self._least:
             return True
-        wanted = self._least + round((self._most - self._least) * min(max(load, 0.0), 1.0))
+        wanted = self._least + round((self._most - self._least) * min(max(load / FULL_LOAD, 0.0), 1.0))
         return self._since_look >= (self._least if self._unsure else wanted)
 
     def may_look(self) -> bool:

@@ -16,7 +16,7 @@ def _looks(cadence: Cadence, frames: int, load: float, frame_ns: int = FRAME_NS)
     return looked
 
 
-@pytest.mark.parametrize(("load", "every"), [(0.0, 2), (1.0, 4), (7.0, 4), (0.5, 3)])
+@pytest.mark.parametrize(("load", "every"), [(0.0, 2), (0.3, 3), (0.6, 4), (1.0, 4), (7.0, 4)])
 def test_load_decides_between_the_bounds(load: float, every: int) -> None:
     assert _looks(Cadence(2, 4), 13, load) == list(range(0, 13, every))
 
