@@ -26,7 +26,7 @@ STATE_FILE = "state.npz"
 class FitOptions:
     """One round: how long and how fast; the names are Adam's."""
 
-    epochs: int = 20
+    epochs: int = 10
     steps: int = 500
     """Batches an epoch, of each process."""
     batch_size: int = 32
