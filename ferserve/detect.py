@@ -183,6 +183,10 @@ def to_image(found: Detections, placement: Placement, shape: tuple[int, ...]) ->
     return moved if len(inside) == len(moved) else moved.select(inside)
 
 
+_YUNET_LEAST_PX = 8
+"""Less shows no face, and of a single pixel OpenCV 4.14 now and then makes a certain face with infinite sides."""
+
+
 class YuNetDetector:
     """OpenCV's YuNet (Wu, Peng, Yu 2023), in colour; its weights are fetched on request, not bundled."""
 
@@ -199,6 +203,8 @@ class YuNetDetector:
         side = min(side_px or default_side_px(height, width), max(height, width))
         scale = side / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        if min(size) < _YUNET_LEAST_PX:
+            return Detections.empty()
         small = image if size == (width, height) else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         self._net.setInputSize(size)
         self._net.setScoreThreshold(min_score)
