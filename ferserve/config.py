@@ -61,7 +61,7 @@ class EngineConfig:
     """In streams the detector looks at every n-th frame at least; in between, faces are followed."""
     min_detection_interval: int = 2
     """In streams the detector looks at every n-th frame at most; the load decides between the two."""
-    smoothing_ms: float = 250.0
+    smoothing_ms: float = 400.0
     """Time constant of the smoothing of probabilities in streams; 0 turns it off."""
     max_batch_size: int = 0
     """Most faces of different frames that go through the model together; 0 measures at the start and chooses."""

@@ -20,13 +20,19 @@ from training.emotion.augment import NONE, STRENGTHS
 from training.emotion.fit import FitOptions, read_history
 from training.emotion.job import train_model
 from training.emotion.samples import TargetOptions, load_samples, make_targets
-from training.models.emotion_lite import LITE, Stage
+from training.models.emotion_lite import LITE, TEACHER, Stage
 from training.peers import use_one_thread
 
 BASE = FitOptions(epochs=12, ema=0.99, augmentation=STRENGTHS["light"], judge_every=100)
 PLAIN = tuple(replace(stage, pairs=0) for stage in LITE)
-EARLY = (Stage(16, 1), Stage(32, 2, pairs=1), Stage(64, 2, pairs=1), Stage(128, 2, pairs=1))
-"""As many multiplications, more of them where the grid is fine: 0.49 M parameters."""
+EARLY = (
+    Stage(16, 1),
+    Stage(32, 2, pairs=1, kernel=2),
+    Stage(64, 2, pairs=1, kernel=2),
+    Stage(128, 2, pairs=1, kernel=2),
+)
+"""About as many multiplications, more of them where the grid is fine."""
+WIDE_STEPS = tuple(replace(stage, kernel=4) if stage.stride == 2 else stage for stage in LITE)
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,8 @@ VARIANTS = {
     "strong augmentation": Variant(replace(BASE, augmentation=STRENGTHS["strong"])),
     "no residual pairs": Variant(stages=PLAIN),
     "a pair at 24x24 in place of the 3x3 stage": Variant(stages=EARLY),
+    "4x4 kernels where the grid is halved": Variant(stages=WIDE_STEPS),
+    "the teacher's network": Variant(stages=TEACHER),
 }
 """By the name that the table gives them."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Generation:
-    """One network from random weights, taught by those before it (Furlanello et al. 2018, arXiv:1805.04770)."""
+    """One network, taught by those before it (Furlanello et al. 2018, arXiv:1805.04770)."""
 
     network: Literal["teacher", "lite"]
     epochs: int
@@ -36,6 +36,8 @@ class Generation:
     taught: float = 0.0
     """Share of the targets that the former generations' answers replace."""
     peak_rate: float = 0.1
+    continued: bool = False
+    """Whether it starts from the averaged weights of the one before, which is none of its teachers then."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -63,13 +65,14 @@ class Generation:
 
 @dataclass(frozen=True)
 class EmotionLite:
-    """A larger network learns from the labels, then the bundled one from the labels and from it."""
+    """A larger network learns from the labels, then the bundled one from both, in two rounds."""
 
     name: str = "emotion_lite"
     summary: str = "FER+ and FER2013 heads on one small network made for a CPU core; the bundled model"
     generations: Sequence[Generation] = (
         Generation("teacher", 34),
         Generation("lite", 120, "light", taught=0.7),
+        Generation("lite", 60, "medium", taught=0.3, peak_rate=0.05, continued=True),
     )
     processes: int = 3
 
@@ -85,26 +88,30 @@ class EmotionLite:
         train, test = load_samples(options.data)
         train = train.take(slice(options.limit))
         _start(options.out, options.resume)
-        teachers = _earlier_release(options.weights)
+        teachers, model, finished = _earlier_release(options.weights), None, None
         for number, generation in enumerate(self.generations):
+            if finished and not generation.continued:
+                teachers.append(finished)
             folder = options.out if generation is self.generations[-1] else options.out / f"generation{number}"
-            model = self._train(generation, number, options, train, test, teachers)
+            model = self._train(generation, number, options, train, test, teachers, model)
             self._release(model, generation, test, options.data, folder)
             self._plot(options.out / f"generation{number}", folder)
-            teachers.append(release_int8(folder / "emotion-lite.onnx", train, options.data))
+            finished = release_int8(folder / "emotion-lite.onnx", train, options.data)
         write_card(options.out, options.data)
         return options.out
 
     def _train(
         self, generation: Generation, number: int, options: RunOptions, train: Samples, test: Samples,
-        teachers: Sequence[Path],
+        teachers: Sequence[Path], former: keras.Model | None,
     ) -> keras.Model:  # fmt: skip
+        from training.emotion.fit import read_arrays
         from training.emotion.job import train_model
         from training.emotion.samples import make_targets
 
-        fit = generation.options(number, options, teachers)
+        stages, fit = generation.stages, generation.options(number, options, teachers)
+        start = read_arrays(former.weights) if former and generation.continued else None
         state = options.out / f"generation{number}"
-        return train_model(generation.stages, train.images, make_targets(train), test, fit, state, self.processes)
+        return train_model(stages, train.images, make_targets(train), test, fit, state, self.processes, start)
 
     def _release(self, model: keras.Model, generation: Generation, test: Samples, data: Path, folder: Path) -> None:
         from training.emotion.release import release
