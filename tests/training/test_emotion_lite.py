@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
-from numpy.typing import NDArray
 
 pytest.importorskip("keras", reason="training needs the training extra")
 pytest.importorskip("onnx", reason="training needs the training extra")
 
 from ferserve.labels import FER2013, FERPLUS
 from ferserve.model_store import ModelStore
+from tests.training.emotion_sets import Arrays, make_faces
 from training import __main__ as command
 from training.emotion.ablation import table
-from training.emotion.augment import NONE, Augmentation, augment_batch, normalise
+from training.emotion.augment import NONE
 from training.emotion.calibrate import expected_calibration_error, fit_temperature, softmax
 from training.emotion.card import write_card
 from training.emotion.fit import FitOptions, batches, learning_rate, predict_logits, read_history
@@ -27,7 +26,7 @@ from training.emotion.job import train_model
 from training.emotion.quantize import quantize
 from training.emotion.release import release
 from training.emotion.robustness import jittered_rows, robustness
-from training.emotion.samples import Samples, load_samples, make_targets
+from training.emotion.samples import load_samples, make_targets
 from training.emotion.scores import score, wilson_interval
 from training.emotion.served import ServedModel
 from training.emotion.teachers import Teachers
@@ -37,29 +36,6 @@ from training.models.emotion_lite import HEADS, LITE, Stage, build_model, count_
 
 TINY = (Stage(16, 2, kernel=2), Stage(16, 2, pairs=1, kernel=2))
 RECIPE_FILE = Path(command.__file__).parent / "recipes" / "emotion_lite.py"
-Arrays = dict[str, NDArray[Any]]
-
-
-def make_faces(rows: int) -> Arrays:
-    """A set in the layout of the real file: bright bars whose distance tells the class, and noise."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 7, rows).astype(np.uint8)
-    images = rng.integers(0, 60, (rows, 48, 48)).astype(np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        image[:: 2 + int(label)] = 230
-    votes = np.zeros((rows, 10), np.uint8)
-    votes[np.arange(rows), np.array([4, 5, 6, 1, 3, 2, 0])[labels]] = 8
-    votes[:, 8] = 2
-    near = np.zeros(rows, np.bool_)
-    usage = (np.arange(rows) % 3 == 0).astype(np.uint8)
-    return {
-        "images": images, "labels": labels, "ferplus_votes": votes, "usage": usage,
-        "near_private_test": near, "near_public_test": near.copy(),
-    }  # fmt: skip
-
-
-def as_samples(arrays: Arrays) -> Samples:
-    return Samples(arrays["images"], arrays["labels"].astype(int), arrays["ferplus_votes"].astype(int))
 
 
 @pytest.fixture(scope="module")
@@ -78,54 +54,6 @@ def released(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = train_model(TINY, train.images, make_targets(train), test, options, out)
     release(model, TINY, test, data, RECIPE_FILE, out)
     return out
-
-
-def test_rows_that_would_cheat_or_mislead_are_left_out(tmp_path: Path) -> None:
-    arrays = make_faces(30)
-    arrays["usage"][:] = 0
-    arrays["near_private_test"][0] = arrays["near_public_test"][1] = True
-    arrays["images"][2] = 7
-    arrays["ferplus_votes"][3] = [2, 0, 0, 0, 0, 0, 0, 0, 0, 8]
-    arrays["usage"][4] = 1
-    np.savez(tmp_path / "faces.npz", **arrays)
-    train, test = load_samples(tmp_path / "faces.npz")
-    assert len(test) == 1
-    np.testing.assert_array_equal(train.images, arrays["images"][5:])
-
-
-def test_targets_are_vote_shares_smoothed_labels_and_clarity() -> None:
-    votes = np.array([[6, 2, 0, 0, 0, 0, 0, 0, 1, 1]])
-    targets = split_heads(make_targets(Samples(np.zeros((1, 48, 48), np.uint8), np.array([3]), votes)))
-    np.testing.assert_allclose(targets["emotion"], [[0.75, 0.25, 0, 0, 0, 0, 0, 0]])
-    assert targets["emotion_fer2013"].argmax() == FER2013.index("happy")
-    np.testing.assert_allclose(targets["clarity"], [[0.8, 0.2]], rtol=1e-6)
-    assert all(np.isclose(target.sum(), 1) for target in targets.values())
-
-
-def test_targets_of_a_row_without_an_emotion_vote_are_even() -> None:
-    votes = np.array([[0] * 8 + [10, 0]])
-    targets = split_heads(make_targets(Samples(np.zeros((1, 48, 48), np.uint8), np.array([0]), votes)))
-    np.testing.assert_allclose(targets["emotion"], np.full((1, 8), 1 / 8))
-    np.testing.assert_allclose(targets["clarity"], [[0, 1]])
-
-
-def test_no_augmentation_only_mirrors() -> None:
-    images = make_faces(16)["images"]
-    pixels, _ = augment_batch(images, np.eye(17, dtype=np.float32)[:16], NONE, np.random.default_rng(0))
-    for image, got in zip(images, pixels, strict=True):
-        straight, mirrored = normalise(image[None])[0], normalise(image[None, :, ::-1])[0]
-        assert np.allclose(got, straight, atol=1e-5) or np.allclose(got, mirrored, atol=1e-5)
-
-
-def test_augmentation_is_repeatable_and_keeps_targets_distributions() -> None:
-    samples = as_samples(make_faces(32))
-    targets = make_targets(samples)
-    first = augment_batch(samples.images, targets, Augmentation(), np.random.default_rng(3))
-    again = augment_batch(samples.images, targets, Augmentation(), np.random.default_rng(3))
-    np.testing.assert_array_equal(first[0], again[0])
-    assert np.isfinite(first[0]).all()
-    for head in split_heads(first[1]).values():
-        np.testing.assert_allclose(head.sum(axis=1), 1, rtol=1e-5)
 
 
 def test_rate_rises_then_falls_to_zero() -> None:
