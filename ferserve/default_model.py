@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ferserve.config import Device, EngineConfig
@@ -23,7 +24,7 @@ def open_store(config: EngineConfig) -> tuple[ModelStore, ModelFile]:
     """
     store = ModelStore(Path(config.model_dir) if config.model_dir else None)
     path = Path(config.model)
-    if path.suffix == ".onnx" or path.is_dir():
+    if path.suffix == ".onnx" or os.sep in config.model or path.is_dir():
         return store, store.add(path)
     return store, store.get(bundled_model(config.device) if config.model == AUTO else config.model)
 

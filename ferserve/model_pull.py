@@ -87,10 +87,10 @@ def _read_url(wanted: PullableModel) -> bytes:
         with urllib.request.urlopen(wanted.url, timeout=TIMEOUT_S) as answer:
             data: bytes = answer.read(_MAX_BYTES)
             return data
-    except (urllib.error.URLError, OSError) as error:
+    except OSError as error:  # URLError is one
         raise ModelPullError(
-            f"{wanted.url} must be reachable, got {error}; on a machine without network fetch it elsewhere and run "
-            f"`ferserve models pull {wanted.name} --from FILE`"
+            f"{wanted.url} must be reachable, got {getattr(error, 'reason', error)}; on a machine without network "
+            f"fetch it elsewhere and run `ferserve models pull {wanted.name} --from FILE`"
         ) from None
 
 

@@ -15,10 +15,10 @@ from ferserve.bench.feeder import WARMUP_S, FeedPlan, FeedTally, feed
 from ferserve.bench.messages import config_request, crop_bodies
 from ferserve.bench.processes import receive, spawned
 from ferserve.bench.raw_limit import raw_limit_crops
-from ferserve.bench.streams import percentile, with_room_for
+from ferserve.bench.streams import check_range, percentile, with_room_for
 from ferserve.bench.target import Target, open_target
 from ferserve.config import Config
-from ferserve.errors import ConfigError
+from ferserve.errors import InvalidFrameError
 
 SIDE_PX = 48
 _FRAMES_A_CONNECTION = 4
@@ -41,9 +41,10 @@ class CropsPlan:
     """How long to measure the limit without a server, half before and half after; 0 for not at all."""
 
     def __post_init__(self) -> None:
-        for name, value in (("--outstanding", self.outstanding), ("--batch", self.batch)):
-            if not 1 <= value <= 1024:
-                raise ConfigError(f"{name} must be from 1 to 1024, got {value}")
+        check_range("--outstanding", self.outstanding, 1, 1024)
+        check_range("--batch", self.batch, 1, 1024)
+        check_range("--seconds", self.seconds, 0.1, 86_400)
+        check_range("--raw-seconds", self.raw_seconds, 0, 86_400)
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,13 @@ class CropsReport:
 def bench_crops(plan: CropsPlan, config: Config, say: Callable[[str], None]) -> CropsReport:
     """Run ``plan``; ``say`` hears what is being done. Raises :class:`ferserve.errors.FerserveError`."""
     crops = _cut_faces(plan.source)
-    config = with_room_for(config, plan.outstanding)
+    config = with_room_for(config, plan.outstanding, faces=plan.batch)
     limits = [_raw(plan, config, say)]
     with open_target(plan.target, config) as target:
         say(f"sending crops to {target.address} for {plan.seconds:g} s")
         tally, spent = _feed(plan, crops, target)
+    if tally.fault and not tally.crops:
+        raise InvalidFrameError(tally.fault)
     limits.append(_raw(plan, config, say))
     return _report(plan, tally, spent, max(limits))
 

@@ -37,6 +37,8 @@ class FeedTally:
     crops: int = 0
     failed: int = 0
     """Messages answered by a fault or a drop."""
+    fault: str = ""
+    """What the last fault said."""
     latencies: array[int] = field(default_factory=lambda: array("q"))
     """Send to answer of a message, ns."""
     seconds: float = 0.0
@@ -72,6 +74,7 @@ class _Feed:
             self._tally.latencies.append(now_ns - sent_ns)
         else:
             self._tally.failed += 1
+            self._tally.fault = result.fault.message or self._tally.fault
 
 
 def feed(plan: FeedPlan, parent: Connection) -> None:

@@ -47,14 +47,18 @@ class StreamsPlan:
     """How long to measure the limit without a server, half before and half after; 0 for not at all."""
 
     def __post_init__(self) -> None:
-        _check("--cameras", self.cameras, 1, 10_000)
-        _check("--fps", self.fps, 0.1, 1000)
-        _check("--seconds", self.seconds, 0.1, 86_400)
-        _check("--faces", self.faces, 1, 16)
-        _check("--size", min(self.width, self.height), 32, 8192)
+        check_range("--cameras", self.cameras, 1, 10_000)
+        check_range("--fps", self.fps, 0.1, 1000)
+        check_range("--seconds", self.seconds, 0.1, 86_400)
+        check_range("--faces", self.faces, 1, 16)
+        check_range("--late-ms", self.late_ms, 0, 60_000)
+        check_range("--raw-seconds", self.raw_seconds, 0, 86_400)
+        for side in (self.width, self.height):
+            check_range("--size", side, 32, 8192)
 
 
-def _check(name: str, value: float, low: float, high: float) -> None:
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raises :class:`ConfigError` where the value of a flag is out of range, or no number."""
     if not low <= value <= high:
         raise ConfigError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
 
@@ -110,10 +114,11 @@ def bench_streams(plan: StreamsPlan, config: Config, say: Callable[[str], None])
     return _report(plan, tally, before, after, max(limits))
 
 
-def with_room_for(config: Config, streams: int) -> Config:
-    """``config`` with as many streams a client as one generator opens."""
+def with_room_for(config: Config, streams: int, faces: int = 1) -> Config:
+    """``config`` with as many streams a client as one generator opens, and so many faces a frame."""
+    engine = dataclasses.replace(config.engine, max_faces=max(config.engine.max_faces, faces))
     most = max(config.server.max_streams_per_client, streams)
-    return dataclasses.replace(config, server=dataclasses.replace(config.server, port=0, max_streams_per_client=most))
+    return Config(engine, dataclasses.replace(config.server, port=0, max_streams_per_client=most))
 
 
 def _raw(plan: StreamsPlan, config: Config, clip: Clip, say: Callable[[str], None]) -> float:

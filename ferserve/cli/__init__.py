@@ -1,4 +1,4 @@
-"""The command line: ``ferserve serve``, ``classify``, ``stream``, ``check``, ``models``."""
+"""The command line: ``ferserve serve``, ``classify``, ``stream``, ``tune``, ``check``, ``models``, ``bench``."""
 
 from ferserve.cli.app import main
 

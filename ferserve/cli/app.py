@@ -55,7 +55,8 @@ def _root(
 
 def main() -> None:
     """Run the command of ``sys.argv`` and leave with its exit code."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said by our errors, in one line
+    for name, silence in (("GRPC_VERBOSITY", "NONE"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
+        os.environ.setdefault(name, silence)  # what goes wrong is said by our errors, in one line
     try:
         app(prog_name="ferserve")
     except errors.FerserveError as error:

@@ -10,7 +10,9 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from ferserve.cli import flags
+from ferserve.cli.backend import model_name
 from ferserve.errors import ConfigError
+from ferserve.options import Delivery
 
 app = typer.Typer(help="Load a server and measure it. Needs Linux.", no_args_is_help=True)
 
@@ -39,7 +41,7 @@ def streams(
     target: Target = "",
     workers: Workers = None,
     threads: Threads = None,
-    delivery: Annotated[str, typer.Option(metavar="latest|every", help="How the streams are delivered.")] = "latest",
+    delivery: Annotated[Delivery, typer.Option(help="How the streams are delivered.")] = Delivery.LATEST,
     boxes: Annotated[bool, typer.Option("--boxes", help="Send the boxes too, so that nothing is detected.")] = False,
     late_ms: Annotated[float, typer.Option(help="Answers that took longer are counted as late.")] = 50.0,
     raw_seconds: RawSeconds = 6.0,
@@ -75,7 +77,8 @@ def streams(
         height=height,
         target=target,
         source=source,
-        delivery=delivery,
+        model=model_name(target, model),
+        delivery=delivery.value,
         boxes=boxes,
         late_ms=late_ms,
         raw_seconds=raw_seconds,
@@ -112,7 +115,7 @@ def crops(
     )
     from ferserve.bench.crops import CropsPlan, bench_crops
 
-    plan = CropsPlan(outstanding, batch, seconds, target, source, raw_seconds=raw_seconds)
+    plan = CropsPlan(outstanding, batch, seconds, target, source, model_name(target, model), raw_seconds)
     _show("crops", bench_crops(plan, loaded, _say), as_json)
 
 

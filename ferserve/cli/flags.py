@@ -10,14 +10,15 @@ import typer
 from ferserve.config import Config
 
 ConfigFile: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with the tables [engine] and [server].")
+    Path | None, typer.Option("--config", help="TOML file with the tables engine and server.")
 ]
 ModelDir: TypeAlias = Annotated[str | None, typer.Option(help="Folder with further models.")]
 Target: TypeAlias = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Ask this server; without it an engine runs in this process.")
 ]
 Model: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="NAME|PATH", help="Model to use; a path needs an engine in this process.")
+    str | None,
+    typer.Option(metavar="NAME|PATH", help="Name of a model; without --target also an ONNX file or a run's folder."),
 ]
 Detector: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Face detector of the engine.")]
 MinScore: TypeAlias = Annotated[float | None, typer.Option(help="Least detector score of a face, 0 to 1.")]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ferserve.cli import flags
+from ferserve.config import load_config
+from ferserve.errors import ConfigError
 
 if TYPE_CHECKING:
     from ferserve.batching import Measurement
+
+_KEY = "max_batch_size"
 
 
 def command(
@@ -18,42 +24,79 @@ def command(
     model_dir: flags.ModelDir = None,
     seconds: Annotated[float, typer.Option(min=0.05, help="How long to measure each batch size.")] = 1.0,
     config: flags.ConfigFile = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the choice to the file of --config.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the choice to the file of --config, which may be a new one.")
+    ] = False,
 ) -> None:
     """Measure on this machine whether gathering faces into batches pays, and say what to configure."""
     if write and config is None:
-        raise typer.BadParameter("--write must come with --config FILE, got no file", param_hint="--write")
+        raise typer.BadParameter("must come with --config FILE, got no file", param_hint="--write")
     from ferserve.engine import Engine
 
-    new = config if config and config.exists() else None
-    loaded = flags.load(new, engine_model=model, engine_model_dir=model_dir, engine_detector="none")
+    read = None if write and config and not config.exists() else config
+    loaded = flags.load(read, engine_model=model, engine_model_dir=model_dir, engine_detector="none")
     with Engine(loaded.engine) as engine:
         table, chosen = engine.tune(seconds)
         _show(engine.runs_on, table, chosen)
+    setting = f"engine.{_KEY} = {chosen.batch_size}"
     if write and config:
-        config.write_text(with_setting(config.read_text() if new else "", "max_batch_size", chosen.batch_size))
-        print(f"wrote engine.max_batch_size = {chosen.batch_size} to {config}")
+        write_setting(config, _KEY, chosen.batch_size)
+        print(f"wrote {setting} to {config}")
+    else:
+        print(f"{setting} keeps this choice; --config FILE --write writes it to a file")
 
 
 def _show(runs_on: str, table: list[Measurement], chosen: Measurement) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    grid = Table("batch", "faces/s", "ms a run", "chosen", title=runs_on, title_justify="left")
+    console = Console()
+    console.print(runs_on, soft_wrap=True)
+    grid = Table("batch", "faces/s", "ms a run", "chosen")
     for row in table:
         mark = "yes" if row is chosen else ""
         grid.add_row(str(row.batch_size), f"{row.rows_per_second:,.0f}", f"{row.run_ms:.2f}", mark)
-    Console().print(grid)
+    console.print(grid)
+
+
+def write_setting(path: Path, key: str, value: int) -> None:
+    """Put ``engine.key = value`` into the TOML file at ``path``, which may be a new one.
+
+    Raises :class:`ConfigError`, and leaves the file alone, where the setting cannot be put into it.
+    """
+    try:
+        before = path.read_text("utf-8") if path.exists() else ""
+        after = with_setting(before, key, value)
+        if before and not _says(after, key, value):
+            raise ConfigError(
+                f"{path} must hold its engine settings in a table [engine], got another form; nothing was changed, "
+                f"write engine.{key} = {value} by hand"
+            )
+        path.write_text(after, "utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"config file must be writable, got {path}: {error.strerror}; name another one with --config"
+        ) from None
+
+
+def _says(text: str, key: str, value: int) -> bool:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        try:
+            return bool(getattr(load_config(Path(file.name), env={}).engine, key) == value)
+        except ConfigError:
+            return False
 
 
 def with_setting(text: str, key: str, value: int) -> str:
     """A TOML file's text with ``key = value`` in its table ``[engine]``; everything else stays as it was."""
     line = f"{key} = {value}"
-    table = re.search(r"^\[engine\][^\n]*\n?", text, re.MULTILINE)
+    table = re.search(r"^[ \t]*\[[ \t]*engine[ \t]*\][^\n]*\n?", text, re.MULTILINE)
     if table is None:
         return f"{text.rstrip()}\n\n[engine]\n{line}\n".lstrip()
     head, body = text[: table.end()].rstrip("\n") + "\n", text[table.end() :]
-    end = re.search(r"^\[", body, re.MULTILINE)
+    end = re.search(r"^[ \t]*\[", body, re.MULTILINE)
     inside, rest = (body[: end.start()], body[end.start() :]) if end else (body, "")
-    changed, count = re.subn(rf"^{key}\s*=.*$", line, inside, flags=re.MULTILINE)
+    changed, count = re.subn(rf"^[ \t]*{key}[ \t]*=.*$", line, inside, flags=re.MULTILINE)
     return head + (changed if count else f"{line}\n{inside}") + rest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import grpc
@@ -72,6 +73,7 @@ class Server:
 
     def _listen(self) -> str:
         if self._config.uds:
+            _require_unheard(self._config.uds)
             self._bind(f"unix:{self._config.uds}")
             return f"unix:{self._config.uds}"
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
@@ -81,10 +83,7 @@ class Server:
         try:
             return int(self._server.add_insecure_port(address))
         except RuntimeError:
-            raise ConfigError(
-                f"server.host and server.port must be a free address of this machine, got {address}; stop what "
-                "listens there, or choose another port (0 for any free one)"
-            ) from None
+            raise ConfigError(_taken(address)) from None
 
     async def stop(self, grace_s: float | None = None) -> None:
         """Say NOT_SERVING, accept nothing new, answer what is in flight, and stop, after the grace at the latest.
@@ -100,6 +99,26 @@ class Server:
         # Nobody is left but watchers of the health service, who never end by themselves: they may hear the news.
         await self._server.stop(min(grace, WATCHERS_GRACE_S) or None)
         await refusing
+
+
+def _taken(address: str) -> str:
+    if address.startswith("unix:"):
+        path = address.removeprefix("unix:")
+        return f"server.uds must be a new path of at most 107 bytes in a folder that can be written to, got {path}"
+    return (
+        f"server.host and server.port must be a free address of this machine, got {address}; stop what listens there, "
+        "or choose another port (0 for any free one)"
+    )
+
+
+def _require_unheard(path: str) -> None:
+    """gRPC takes the socket of a running server away without a word; one that nobody listens to may be replaced."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return
+    raise ConfigError(f"server.uds must be a path that no server listens on, got {path}; stop it, or choose another")
 
 
 def _options(config: ServerConfig, shared_port: bool) -> list[tuple[str, int]]:

@@ -76,7 +76,7 @@ async def test_a_server_that_runs_already_is_measured_with_its_process(address: 
     assert report["server_cpu_cores"] is not None
 
 
-@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("batch", [1, 80])
 def test_crops_are_counted_one_by_one(model: Path, batch: int) -> None:
     report = bench("crops", "--seconds", 1, "--raw-seconds", 1, "--batch", batch, "--model", model)
     assert set(report) >= CROPS_KEYS
@@ -84,6 +84,14 @@ def test_crops_are_counted_one_by_one(model: Path, batch: int) -> None:
     assert report["failed"] == 0
     assert report["ratio"] == pytest.approx(report["per_second"] / report["raw_limit_per_second"], abs=0.01)
     assert 0 < report["p50_ms"] <= report["p99_ms"]
+
+
+async def test_what_no_server_answers_is_said_in_its_words(address: str) -> None:
+    command = [sys.executable, "-m", "ferserve", "bench", "crops", "--target", address, "--batch", "65"]
+    command += ["--seconds", "0.1", "--raw-seconds", "0"]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "ferserve: crops.images must be at most 64, got 65; send them in parts\n"
 
 
 def test_a_server_that_is_not_there_is_said_in_one_line() -> None:

@@ -65,6 +65,20 @@ async def test_a_foreign_host_is_a_configuration_error(engine: Engine) -> None:
         await Server(engine, ServerConfig(host="203.0.113.1", port=0)).start()
 
 
+async def test_the_socket_of_a_running_server_is_not_taken_away(engine: Engine, tmp_path: Path) -> None:
+    config = ServerConfig(uds=str(tmp_path / "s"))
+    first = Server(engine, config)
+    address = await first.start()
+    with pytest.raises(ConfigError, match="must be a path that no server listens on"):
+        await Server(engine, config).start()
+    async with stub_of(address) as stub:
+        assert (await stub.ListModels(pb.ListModelsRequest())).models
+    await first.stop()
+    second = Server(engine, config)
+    assert await second.start() == address
+    await second.stop()
+
+
 async def test_ipv6(engine: Engine) -> None:
     server = Server(engine, ServerConfig(host="::1", port=0))
     address = await server.start()
@@ -115,6 +129,8 @@ async def test_a_second_signal_stops_at_once() -> None:
         (["--model", "nobody"], "got 'nobody'"),
         (["--threads", "-1"], "engine.threads must be from 0 to 1024, got -1"),
         (["--config", "/nowhere.toml"], "config file must be readable"),
+        (["--uds", "/nowhere/s"], "server.uds must be a new path"),
+        (["--uds", "/tmp/" + "s" * 110], "server.uds must be a new path"),
     ],
 )
 def test_wrong_configuration_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:
