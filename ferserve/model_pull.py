@@ -6,6 +6,7 @@ A file is checked against its SHA-256 before it takes its name, so what lies und
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import tempfile
 import urllib.error
@@ -87,7 +88,7 @@ def _read_url(wanted: PullableModel) -> bytes:
         with urllib.request.urlopen(wanted.url, timeout=TIMEOUT_S) as answer:
             data: bytes = answer.read(_MAX_BYTES)
             return data
-    except OSError as error:  # URLError is one
+    except (OSError, http.client.HTTPException) as error:
         raise ModelPullError(
             f"{wanted.url} must be reachable, got {getattr(error, 'reason', error)}; on a machine without network "
             f"fetch it elsewhere and run `ferserve models pull {wanted.name} --from FILE`"

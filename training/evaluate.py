@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from training.emotion.served import ServedModel
 from training.errors import DataError
 
 USAGES = ("train", "public_test", "private_test")
+_VOTES = 10
+"""What FER+'s taggers could say: the eight emotions, unknown, not a face."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Evaluation:
     agreed_rows: int
     """Rows on which the label is beyond doubt; see :attr:`Labelled.agreed`."""
     agreed_accuracy: float
+    """NaN where there is no such row, null in JSON."""
     scores: Scores
 
 
@@ -65,18 +69,16 @@ def load_labelled(path: Path, label_set: str, split: str = "test") -> Labelled:
     For ``ferplus`` the truth is the majority of the ten votes (the first in order where votes are even); rows whose
     majority is unknown or not-a-face have none. Raises :class:`DataError`.
     """
-    arrays = _read_arrays(path, ("images", "ferplus_votes" if label_set == "ferplus" else "labels"))
-    images = arrays["images"]
-    keep = _rows_of_split(arrays.get("usage"), len(images), split, path)
+    arrays = _read_arrays(path)
+    images = _images(arrays, path)
+    keep = _rows_of_split(_optional(arrays, "usage", len(images), path), len(images), split, path)
     if label_set == "ferplus":
-        votes = arrays["ferplus_votes"].astype(np.int64)
+        votes = _whole_numbers(arrays, "ferplus_votes", (len(images), _VOTES), 255, path)
         truth, agreed = votes.argmax(axis=1), _agreed(votes)
-        keep &= truth < len(LABEL_SETS[label_set])
+        keep &= (truth < len(LABEL_SETS[label_set])) & (votes.max(axis=1) > 0)
     else:
-        truth, agreed = arrays["labels"].astype(np.int64), np.ones(len(images), np.bool_)
-        top = len(LABEL_SETS[label_set]) - 1
-        if len(truth) and not 0 <= truth.min() <= truth.max() <= top:
-            raise DataError(f"{path}: labels must be from 0 to {top}, got {truth.min()} to {truth.max()}")
+        truth = _whole_numbers(arrays, "labels", (len(images),), len(LABEL_SETS[label_set]) - 1, path)
+        agreed = np.ones(len(images), np.bool_)
     if not keep.any():
         raise DataError(f"{path}: split {split!r} must hold at least one row labelled for {label_set}, got none")
     return Labelled(images[keep], truth[keep], agreed[keep], split)
@@ -87,25 +89,50 @@ def _agreed(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(2 * kept.max(axis=1) > kept.sum(axis=1), np.bool_)
 
 
-def _read_arrays(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]]:
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: data must be a whole npz file, got {error}") from None
-    for name in needed:
-        if name not in arrays:
-            raise DataError(f"{path}: arrays must hold {name!r}, got only {', '.join(sorted(arrays))}")
-        if len(arrays[name]) != len(arrays["images"]):
-            rows = f"{len(arrays['images'])} rows, one for each image"
-            raise DataError(f"{path}: {name} must have {rows}, got {len(arrays[name])}")
-    images = arrays["images"]
-    if images.ndim != 3 or images.dtype != np.uint8:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        # NumPy takes whatever is no archive for an array or a pickle, and says so in several lines.
+        said = "something else" if isinstance(error, ValueError | TypeError) else error
+        raise DataError(f"{path}: data must be a whole npz file of plain arrays, got {said}") from None
+
+
+def _array(arrays: Mapping[str, NDArray[Any]], name: str, path: Path) -> NDArray[Any]:
+    if name not in arrays:
+        raise DataError(f"{path}: arrays must hold {name!r}, got only {', '.join(sorted(arrays)) or 'none'}")
+    return arrays[name]
+
+
+def _images(arrays: Mapping[str, NDArray[Any]], path: Path) -> NDArray[np.uint8]:
+    images = _array(arrays, "images", path)
+    if images.ndim != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
         raise DataError(f"{path}: images must be uint8 (N, H, W), got {images.dtype} {images.shape}")
-    return arrays
+    return images
 
 
-def _rows_of_split(usage: NDArray[Any] | None, count: int, split: str, path: Path) -> NDArray[np.bool_]:
+def _whole_numbers(
+    arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...], top: int, path: Path
+) -> NDArray[np.int64]:
+    """The array ``name`` as int64 of ``shape``, its first axis one row an image; floats may be whole too."""
+    values = _array(arrays, name, path)
+    if values.shape[:1] != shape[:1]:
+        rows = f"{shape[0]} rows, one for each image"
+        raise DataError(f"{path}: {name} must have {rows}, got {len(values) if values.ndim else 'a single number'}")
+    if values.shape != shape or values.dtype.kind not in "iuf":
+        raise DataError(f"{path}: {name} must be numbers of shape {shape}, got {values.dtype} {values.shape}")
+    wrong = values[~((values >= 0) & (values <= top) & (values == np.floor(values)))]
+    if wrong.size:
+        raise DataError(f"{path}: {name} must be whole numbers from 0 to {top}, got {wrong.flat[0]}")
+    return values.astype(np.int64)
+
+
+def _optional(arrays: Mapping[str, NDArray[Any]], name: str, count: int, path: Path) -> NDArray[np.int64] | None:
+    return _whole_numbers(arrays, name, (count,), len(USAGES) - 1, path) if name in arrays else None
+
+
+def _rows_of_split(usage: NDArray[np.int64] | None, count: int, split: str, path: Path) -> NDArray[np.bool_]:
     if split == "all" or (split == "test" and (usage is None or not usage.any())):
         return np.ones(count, np.bool_)
     if usage is None:
@@ -134,7 +161,8 @@ def evaluate(
     return Evaluation(
         model=str(model), data=str(data), split=split, head=head.name, flip=flip, flip_consistency=float(same.mean()),
         images_per_second=served.images_per_second(straight_rows, seconds),
-        agreed_rows=int(rows.agreed.sum()), agreed_accuracy=float(correct[rows.agreed].mean()),
+        agreed_rows=int(rows.agreed.sum()),
+        agreed_accuracy=float(correct[rows.agreed].mean()) if rows.agreed.any() else math.nan,
         scores=score(probabilities, rows.truth, LABEL_SETS[label_set]),
     )  # fmt: skip
 
@@ -142,7 +170,9 @@ def evaluate(
 def to_json(evaluation: Evaluation) -> str:
     """One JSON object; the scores stand beside the rest."""
     value = asdict(evaluation)
-    return json.dumps({**value, **value.pop("scores")})
+    if math.isnan(evaluation.agreed_accuracy):  # JSON knows no NaN
+        value["agreed_accuracy"] = None
+    return json.dumps({**value, **value.pop("scores")}, allow_nan=False)
 
 
 def to_text(evaluation: Evaluation) -> str:

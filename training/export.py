@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.model_spec import METADATA_KEY, ModelSpec
+from ferserve.model_store import open_model_file
 from training.errors import ExportError
 
 TOLERANCE = 1e-4
@@ -92,15 +93,8 @@ def embed_spec(model: Any, spec: ModelSpec) -> None:
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """The spec inside an ONNX file; raises :class:`ferserve.errors.ModelSpecError` where it has none."""
-    import onnx
-
-    from ferserve.errors import ModelSpecError
-
-    for entry in onnx.load(path, load_external_data=False).metadata_props:
-        if entry.key == METADATA_KEY:
-            return ModelSpec.from_json(entry.value, str(path))
-    raise ModelSpecError(f"{path}: metadata must hold {METADATA_KEY!r}, got none; export the model again")
+    """The spec inside an ONNX file, or beside it; raises what :func:`ferserve.model_store.open_model_file` does."""
+    return open_model_file(path).spec
 
 
 def _output_order(outputs: Any, spec: ModelSpec) -> list[int]:
