@@ -12,3 +12,13 @@ FER2013: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutr
 
 LABEL_SETS: Final[dict[str, tuple[str, ...]]] = {"ferplus": FERPLUS, "fer2013": FER2013}
 """Label sets by the name that a model head may give as its ``label_set``."""
+
+CLARITY: Final = "clarity"
+"""Name of the head that says whether a face can be read at all."""
+
+CLEAR: Final = "clear"
+"""Its label for faces that can; FER+'s taggers chose neither 'unknown' nor 'not a face'."""
+
+SURE: Final = 0.5
+"""Least probability of an emotion, and of a face that can be read, below which "not sure" is the better answer: FER+
+calls a face unknown, too, where no emotion has the majority."""

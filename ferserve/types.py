@@ -9,6 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.labels import CLARITY, CLEAR, SURE
+
 Array: TypeAlias = NDArray[np.generic]
 
 
@@ -174,6 +176,24 @@ class Face:
     def confidence(self) -> float:
         """Probability of :attr:`emotion`."""
         return self.heads[0].confidence
+
+    @property
+    def certainty(self) -> float:
+        """Probability that the face can be read at all and shows :attr:`emotion`.
+
+        :attr:`confidence` times what the head ``clarity`` gives to ``clear``; a model without that head is believed.
+        """
+        clear = (
+            float(head.probabilities[head.labels.index(CLEAR)])
+            for head in self.heads
+            if head.name == CLARITY and CLEAR in head.labels
+        )
+        return self.confidence * next(clear, 1.0)
+
+    @property
+    def sure(self) -> bool:
+        """False where :attr:`certainty` is below one half: "not sure" is then the better answer."""
+        return self.certainty >= SURE
 
     @property
     def probabilities(self) -> dict[str, float]:

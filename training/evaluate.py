@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.labels import LABEL_SETS
+from ferserve.labels import CLARITY, CLEAR, LABEL_SETS, SURE
 from training.emotion.scores import Scores, score
 from training.emotion.served import ServedModel
 from training.errors import DataError
@@ -47,6 +47,10 @@ class Evaluation:
     """Rows on which the label is beyond doubt; see :attr:`Labelled.agreed`."""
     agreed_accuracy: float
     """NaN where there is no such row, null in JSON."""
+    sure_share: float
+    """Share of images of which serving would not say "not sure" (:attr:`ferserve.types.Face.sure`)."""
+    sure_accuracy: float
+    """On those; NaN where there are none, null in JSON."""
     scores: Scores
 
 
@@ -158,20 +162,34 @@ def evaluate(
     order = np.array([labels.index(label) for label in LABEL_SETS[label_set]])
     probabilities = ((straight + mirrored) / 2 if flip else straight)[:, order]
     correct = probabilities.argmax(axis=1) == rows.truth
+    sure = probabilities.max(axis=1) * _clear(served, straight_rows) >= SURE
     return Evaluation(
         model=str(model), data=str(data), split=split, head=head.name, flip=flip, flip_consistency=float(same.mean()),
         images_per_second=served.images_per_second(straight_rows, seconds),
-        agreed_rows=int(rows.agreed.sum()),
-        agreed_accuracy=float(correct[rows.agreed].mean()) if rows.agreed.any() else math.nan,
+        agreed_rows=int(rows.agreed.sum()), agreed_accuracy=_share(correct[rows.agreed]),
+        sure_share=float(sure.mean()), sure_accuracy=_share(correct[sure]),
         scores=score(probabilities, rows.truth, LABEL_SETS[label_set]),
     )  # fmt: skip
+
+
+def _clear(served: ServedModel, rows: NDArray[Any]) -> NDArray[np.float32]:
+    """Probability (N,) that a face can be read at all; 1 for models that do not tell."""
+    for head in served.spec.heads:
+        if head.name == CLARITY and CLEAR in head.labels:
+            return served.probabilities(rows, head)[:, head.labels.index(CLEAR)]
+    return np.ones(len(rows), np.float32)
+
+
+def _share(correct: NDArray[np.bool_]) -> float:
+    return float(correct.mean()) if len(correct) else math.nan
 
 
 def to_json(evaluation: Evaluation) -> str:
     """One JSON object; the scores stand beside the rest."""
     value = asdict(evaluation)
-    if math.isnan(evaluation.agreed_accuracy):  # JSON knows no NaN
-        value["agreed_accuracy"] = None
+    for name in ("agreed_accuracy", "sure_accuracy"):
+        if math.isnan(value[name]):  # JSON knows no NaN
+            value[name] = None
     return json.dumps({**value, **value.pop("scores")}, allow_nan=False)
 
 
@@ -183,6 +201,7 @@ def to_text(evaluation: Evaluation) -> str:
         f"{evaluation.model}, head {evaluation.head}, {scores.rows} images of {evaluation.data} ({evaluation.split})",
         f"accuracy          {scores.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})",
         f"where agreed      {evaluation.agreed_accuracy:.2%}  ({evaluation.agreed_rows} images)",
+        f"where sure        {evaluation.sure_accuracy:.2%}  ({evaluation.sure_share:.2%} of the images)",
         f"macro F1          {scores.macro_f1:.3f}",
         f"calibration error {scores.ece:.2%}",
         f"flip consistency  {evaluation.flip_consistency:.2%}",

@@ -9,6 +9,8 @@ from typing import Any
 
 from ferserve.types import Face, FrameFault, FrameResult
 
+NOT_SURE = "not sure"
+
 
 def json_line(key: str, name: str | int, result: FrameResult) -> str:
     """One result as one JSON object: ``key`` is ``file`` or ``frame_id``, ``name`` its value."""
@@ -44,8 +46,13 @@ def text_line(name: str | int, result: FrameResult) -> str:
         return f"{name}: {result.fault.message}"
     if result.dropped is not None:
         return f"{name}: dropped, {result.dropped.value}"
-    faces = ", ".join(f"#{face.track_id} {face.emotion} {face.confidence:.2f}" for face in result.faces)
+    faces = ", ".join(f"#{face.track_id} {said(face)} {face.confidence:.2f}" for face in result.faces)
     return f"{name}: {faces or 'no face'}"
+
+
+def said(face: Face) -> str:
+    """What people are told of a face."""
+    return face.emotion if face.sure else f"{NOT_SURE}: {face.emotion}"
 
 
 def complain(name: str | int, message: str) -> None:

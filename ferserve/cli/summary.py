@@ -8,6 +8,7 @@ from collections import Counter, deque
 
 from rich.table import Table
 
+from ferserve.cli.report import NOT_SURE
 from ferserve.types import DropReason, FrameResult, Timings
 
 _RECENT = 30
@@ -41,7 +42,7 @@ class Summary:
             self.classified += 1
             self.with_faces += bool(result.faces)
             self.faces += len(result.faces)
-            self.emotions.update(face.emotion for face in result.faces)
+            self.emotions.update(face.emotion if face.sure else NOT_SURE for face in result.faces)
             self._totals.update(dataclasses.asdict(result.timings))
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from ferserve.cli.report import said
 from ferserve.client import ModelDescription
 from ferserve.types import Face
 
@@ -29,7 +30,7 @@ def faces_table(faces: Sequence[Face], tracked: bool) -> Table:
             str(face.track_id if tracked else number),
             f"{x0:.0f},{y0:.0f} {x1:.0f},{y1:.0f}",
             f"{face.score:.2f}",
-            face.emotion,
+            said(face),
             bar(face.confidence),
             _runners_up(face),
         )
