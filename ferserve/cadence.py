@@ -1,8 +1,9 @@
 """When the detector looks at a frame of a stream, and when following will do.
 
 Bounds come first: never more often than every ``least``-th frame, never later than every ``most``-th or, at low frame
-rates, :data:`MAX_GAP_NS`. Between them the load of the machine decides, so that idle cores buy accuracy, and a face
-that was missed or lost by the follower brings the next look forward.
+rates, :data:`MAX_GAP_NS`, which also comes before a ``least`` that nobody asked for. Between them the load of the
+machine decides, so that idle cores buy accuracy, and a face that was missed or lost by the follower brings the next
+look forward.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ carry them, and what is left is for bursts."""
 class Cadence:
     """Decides for the frames of one stream, in order."""
 
-    def __init__(self, least: int, most: int) -> None:
-        """``least`` and ``most`` are in frames, 1 <= least <= most; equal bounds give a fixed interval."""
-        self._least, self._most = least, most
+    def __init__(self, least: int, most: int, *, firm: bool = True) -> None:
+        """``least`` and ``most`` are in frames, 1 <= least <= most; equal bounds give a fixed interval.
+
+        ``firm`` is False where ``least`` may give way to :data:`MAX_GAP_NS`.
+        """
+        self._least, self._most, self._firm = least, most, firm
         self._since_look = most  # frames since the last look, that one included
         self._looked_ns: int | None = None
         self._unsure = False
@@ -30,7 +34,7 @@ class Cadence:
         self._since_look += 1
         if self._looked_ns is None:
             return True
-        if now_ns - self._looked_ns >= MAX_GAP_NS and self._since_look >= self._least:
+        if now_ns - self._looked_ns >= MAX_GAP_NS and (not self._firm or self._since_look >= self._least):
             return True
         wanted = self._least + round((self._most - self._least) * min(max(load / FULL_LOAD, 0.0), 1.0))
         return self._since_look >= (self._least if self._unsure else wanted)

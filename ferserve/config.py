@@ -60,7 +60,8 @@ class EngineConfig:
     detection_interval: int = 4
     """In streams the detector looks at every n-th frame at least; in between, faces are followed."""
     min_detection_interval: int = 2
-    """In streams the detector looks at every n-th frame at most; the load decides between the two."""
+    """In streams the detector looks at every n-th frame at most; the load decides between the two. Below six frames a
+    second it looks at every frame, unless the client asks for other bounds."""
     smoothing_ms: float = 400.0
     """Time constant of the smoothing of probabilities in streams; 0 turns it off."""
     max_batch_size: int = 0

@@ -94,15 +94,19 @@ class Engine:
         Raises as :meth:`submit` does.
         """
         self._require_open()
-        effective = self._effective_stream(options or StreamOptions())
+        options = options or StreamOptions()
+        effective = self._effective_stream(options)
+        memory = _memory(effective, firm=options.min_detection_interval > 0)
         parked = self._unpark(effective.stream_id)
+        if parked:
+            parked.state.adopt(memory)
         stream = EngineStream(
             effective,
             self.model(effective.frame.model),
             self._walk(effective.frame),
             self._pool,
             self._backlog,
-            state=parked.state if parked else StreamState(_memory(effective), square_crops),
+            state=parked.state if parked else StreamState(memory, square_crops),
             last_frame_id=parked.last_frame_id if parked else None,
             on_close=self._park,
         )
@@ -255,11 +259,13 @@ class _Parked:
     expires: float
 
 
-def _memory(options: StreamOptions) -> Memory:
-    """What an effective stream remembers."""
+def _memory(options: StreamOptions, *, firm: bool) -> Memory:
+    """What an effective stream remembers; ``firm`` where its client chose the least interval."""
     return Memory(
+        model=options.frame.model,
         smoothing_ms=options.smoothing_ms or 0.0,
         neutral_first_ms=options.neutral_first_ms,
         least_interval=options.min_detection_interval,
         most_interval=options.detection_interval,
+        firm=firm,
     )

@@ -23,10 +23,14 @@ _LEAP_NS = 5_000_000_000
 class Memory:
     """How a stream remembers: smoothing and calibration in ms, bounds of the detector's interval in frames."""
 
+    model: str
+    """Name of the model whose answers are remembered."""
     smoothing_ms: float
     neutral_first_ms: float
     least_interval: int
     most_interval: int
+    firm: bool
+    """Whether the least interval holds at low frame rates too."""
 
 
 class StreamState:
@@ -36,12 +40,24 @@ class StreamState:
         self.lock = threading.Lock()
         """Held while a frame is worked on; two connections may meet here when a stream is resumed."""
         self.tracker = Tracker(sample)
-        self.cadence = Cadence(memory.least_interval, memory.most_interval)
-        self._smoother = Smoother(memory.smoothing_ms)
-        self._calibration = NeutralCalibration(memory.neutral_first_ms)
         self._now_ns = 0
         self._capture_ns = 0
         self._arrival_ns = 0
+        self._remember(memory)
+
+    def _remember(self, memory: Memory) -> None:
+        self._memory = memory
+        self.cadence = Cadence(memory.least_interval, memory.most_interval, firm=memory.firm)
+        self._smoother = Smoother(memory.smoothing_ms)
+        self._calibration = NeutralCalibration(memory.neutral_first_ms)
+
+    def adopt(self, memory: Memory) -> None:
+        """Go on under the settings of a stream that was reopened: tracks stay; where settings are new, what rested on
+        the old ones starts afresh.
+        """
+        with self.lock:
+            if memory != self._memory:
+                self._remember(memory)
 
     def advance(self, capture_ns: int, arrival_ns: int) -> int:
         """The stream's own clock at this frame, in ns, which never falls.

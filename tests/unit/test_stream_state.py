@@ -1,0 +1,61 @@
+"""What a stream remembers when it is reopened, and how soon it notices faces that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from ferserve.config import EngineConfig
+from ferserve.engine import Engine
+from ferserve.options import Delivery, FrameOptions, StreamOptions
+from ferserve.sources import raw_image
+from ferserve.types import Frame, FrameResult
+from tests.tiny_models import write_brightness_model
+
+GREY = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
+EMPTY = np.full_like(GREY, 90)
+BOX = np.array([[177, 66, 272, 161]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    model = write_brightness_model(tmp_path_factory.mktemp("models") / "brightness.onnx")
+    with Engine(EngineConfig(model=str(model), threads=1)) as engine:
+        yield engine
+
+
+def _one_frame(engine: Engine, options: StreamOptions, frame_id: int) -> FrameResult:
+    with engine.open_stream(options) as stream:
+        return stream.submit(Frame(frame_id, raw_image(GREY), boxes=BOX)).result(10)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [StreamOptions(stream_id="s", smoothing_ms=0), StreamOptions(stream_id="s", frame=FrameOptions("emotion-lite"))],
+    ids=["smoothing", "model"],
+)
+def test_a_stream_may_be_reopened_with_other_settings(engine: Engine, changed: StreamOptions) -> None:
+    (before,) = _one_frame(engine, StreamOptions(stream_id="s", smoothing_ms=500), 1).faces
+    (after,) = _one_frame(engine, changed, 2).faces
+    assert after.track_id == before.track_id
+    assert (after.heads[0].raw_probabilities is None) == (changed.smoothing_ms == 0)
+
+
+@pytest.mark.parametrize("fps", [60, 30, 15, 10, 5, 2])
+def test_a_new_face_is_reported_within_200_ms_and_a_lost_one_within_300(engine: Engine, fps: int) -> None:
+    for empty_frames in range(4, 8):  # whatever the detector's rhythm is when the face comes
+        frames = [EMPTY] * empty_frames + [GREY] * fps + [EMPTY] * fps
+        with engine.open_stream(StreamOptions(delivery=Delivery.EVERY)) as stream:
+            results = [
+                stream.submit(Frame(i, raw_image(image), capture_time_ns=1 + i * 10**9 // fps)).result(10)
+                for i, image in enumerate(frames)
+            ]
+        seen = [bool(result.faces) for result in results]
+        came, left = empty_frames, empty_frames + fps
+        assert not any(seen[:came])
+        assert all(seen[came + int(0.2 * fps) : left])
+        assert not any(seen[left + int(0.3 * fps) :])
