@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import ferserve
 from ferserve.errors import ServerUnavailableError
 from tests import builders
 from tests.server.process import ServerProcess, serve_command
+from tests.server.relay import relay_to
 
 FRAMES = 60
 
@@ -73,6 +74,23 @@ async def test_the_asynchronous_client_too(model_dir: Path) -> None:
     finally:
         await asyncio.to_thread(outage.end)
     assert [r.frame_id for r in results] == list(range(1, FRAMES + 1))
+
+
+async def test_faces_keep_their_ids_where_only_the_connection_breaks(address: str) -> None:
+    """Twice, in the middle of a stream, with frames and answers under way."""
+    async with relay_to(address) as (relay, relayed), ferserve.AsyncClient(relayed) as client:
+
+        async def frames() -> AsyncIterator[np.ndarray]:
+            for number in range(FRAMES):
+                if number in (FRAMES // 3, FRAMES // 2):
+                    relay.cut()
+                yield builders.scene(number / 30)
+
+        results = [r async for r in client.stream(frames())]
+        assert relay.cuts == 2
+    assert [r.frame_id for r in results] == list(range(1, FRAMES + 1))
+    assert {face.track_id for r in results for face in r.faces} == {1}
+    assert all(len(r.faces) == 1 for r in results)
 
 
 def test_a_server_that_stays_away_is_given_up(model_dir: Path) -> None:
