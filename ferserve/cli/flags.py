@@ -14,7 +14,8 @@ ConfigFile: TypeAlias = Annotated[
 ]
 ModelDir: TypeAlias = Annotated[str | None, typer.Option(help="Folder with further models.")]
 Target: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="HOST:PORT", help="Ask this server; without it an engine runs in this process.")
+    str | None,
+    typer.Option(metavar="HOST:PORT|unix:PATH", help="Ask this server; without it an engine runs in this process."),
 ]
 Model: TypeAlias = Annotated[
     str | None,

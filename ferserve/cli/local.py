@@ -10,11 +10,13 @@ from functools import partial
 from types import TracebackType
 
 from ferserve.client import ModelDescription
+from ferserve.client.converters import model_from_proto
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.feed_thread import start_feed_thread
 from ferserve.model_store import ModelInfo
 from ferserve.options import FrameOptions, StreamOptions
+from ferserve.server.converters import model_to_proto
 from ferserve.sources import ImageLike, payload_of
 from ferserve.streams import EngineStream
 from ferserve.types import Frame, FrameResult
@@ -83,20 +85,5 @@ def _submit_all(
 
 
 def describe(model: ModelInfo) -> ModelDescription:
-    """``model`` as a client sees it."""
-    spec = model.spec
-    return ModelDescription(
-        name=spec.name,
-        version=spec.version,
-        description=spec.description,
-        heads={head.name: head.labels for head in spec.heads},
-        input_width=spec.input.width,
-        input_height=spec.input.height,
-        input_color=spec.input.color,
-        license=spec.license,
-        trained_on=spec.trained_on,
-        metrics=spec.metrics,
-        runs_on=model.runs_on,
-        is_default=model.is_default,
-        sha256=model.sha256,
-    )
+    """``model`` as a client of a server sees it."""
+    return model_from_proto(model_to_proto(model))

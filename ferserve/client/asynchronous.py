@@ -42,13 +42,16 @@ class AsyncClient:
         jpeg_quality: int = 90,
         max_in_flight: int = 8,
     ) -> None:
-        """``target`` is HOST:PORT.
+        """``target`` is HOST:PORT, or unix:PATH for a server on a Unix domain socket.
 
         ``timeout_s``: how long a single call may take. ``reconnect_s``: how long a stream tries to come back after
         its connection broke; 0 for not at all. ``encoding``: how arrays travel, ``raw``, ``jpeg`` (of
         ``jpeg_quality``, 1 to 100) or ``auto``, which is raw to a server on this machine and JPEG to any other;
         images that come as bytes or payloads travel as they are. ``max_in_flight``: frames of a stream that are
         pulled before the result of the first of them has been taken.
+
+        Raises :class:`ConfigError` for a ``target`` that is no address, :class:`InvalidOptionsError` for an unknown
+        ``encoding``. Nothing is connected yet.
         """
         self.target = target
         self._timeout_s = timeout_s

@@ -49,7 +49,11 @@ class Client:
             )
 
         self._loop = _LoopThread()
-        self._client = self._loop.run(make())
+        try:
+            self._client = self._loop.run(make())
+        except BaseException:
+            self._loop.stop()
+            raise
         # Clients that nobody closed are closed before the interpreter takes gRPC apart.
         self._finalizer = weakref.finalize(self, _close, self._loop, self._client)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 import grpc
 
 from ferserve.client.encoding import is_local
+from ferserve.errors import ConfigError
 
 _SERVICE: Final = "ferserve.v1.EmotionService"
 
@@ -28,8 +30,14 @@ _SERVICE_CONFIG: Final = {
 }
 
 
+_TARGET: Final = re.compile(r"(unix|unix-abstract|dns|ipv4|ipv6|xds):.+|.+:[0-9]{1,5}")
+"""HOST:PORT, or one of gRPC's schemes. Without a port gRPC would take 443."""
+
+
 def open_channel(target: str) -> grpc.aio.Channel:
-    """A channel that comes back soon after its server does."""
+    """A channel that comes back soon after its server does; raises :class:`ConfigError` for what is no address."""
+    if not _TARGET.fullmatch(target):
+        raise ConfigError(f"target must be HOST:PORT or unix:PATH, got {target!r}")
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ("grpc.max_send_message_length", -1),

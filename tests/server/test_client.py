@@ -173,6 +173,14 @@ def test_nobody_listens() -> None:
                 list(client.stream([b""]))
 
 
+@pytest.mark.parametrize("target", ["", "localhost", "localhost:", "http://localhost"])
+def test_what_is_no_address_is_refused_and_leaves_no_thread(target: str) -> None:
+    before = threading.active_count()
+    with pytest.raises(errors.ConfigError, match="target must be HOST:PORT or unix:PATH, got"):
+        ferserve.Client(target)
+    assert threading.active_count() == before
+
+
 async def test_too_many_streams_is_overloaded(start_server: StartServer) -> None:
     async with ferserve.AsyncClient(await start_server(max_streams_per_client=1)) as client:
         first = client.stream(itertools.repeat(builders.jpeg(builders.astronaut())))

@@ -13,6 +13,8 @@ import pytest
 
 import ferserve
 from ferserve.errors import ServerUnavailableError
+from ferserve.sources import raw_image
+from ferserve.types import Frame
 from tests import builders
 from tests.server.process import ServerProcess, serve_command
 from tests.server.relay import relay_to
@@ -80,11 +82,12 @@ async def test_faces_keep_their_ids_where_only_the_connection_breaks(address: st
     """Twice, in the middle of a stream, with frames and answers under way."""
     async with relay_to(address) as (relay, relayed), ferserve.AsyncClient(relayed) as client:
 
-        async def frames() -> AsyncIterator[np.ndarray]:
+        async def frames() -> AsyncIterator[Frame]:
             for number in range(FRAMES):
                 if number in (FRAMES // 3, FRAMES // 2):
                     relay.cut()
-                yield builders.scene(number / 30)
+                taken_ns = 10**18 + number * 10**9 // 30
+                yield Frame(number + 1, raw_image(builders.scene(number / 30)), capture_time_ns=taken_ns)
 
         results = [r async for r in client.stream(frames())]
         assert relay.cuts == 2

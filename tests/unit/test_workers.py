@@ -26,19 +26,25 @@ class _Counter:
         return bool(self._left)
 
 
+class _Gate:
+    """Holds its thread until the event is set."""
+
+    weight, turn = 1.0, 0.0
+
+    def __init__(self, opened: threading.Event) -> None:
+        self._opened = opened
+
+    def run_one(self, tool: str) -> bool:
+        self._opened.wait(10)
+        return False
+
+
 def test_a_busy_strand_does_not_starve_a_quiet_one() -> None:
     log: list[str] = []
     gate, busy_done, quiet_done = threading.Event(), threading.Event(), threading.Event()
 
-    class _Gate:
-        weight, turn = 1.0, 0.0
-
-        def run_one(self, tool: str) -> bool:
-            gate.wait(10)
-            return False
-
     pool = WorkerPool(["tool"])
-    pool.schedule(_Gate())  # holds the only thread until both strands stand in line
+    pool.schedule(_Gate(gate))  # holds the only thread until both strands stand in line
     pool.schedule(_Counter("busy", 100, log, busy_done))
     pool.schedule(_Counter("quiet", 3, log, quiet_done))
     assert pool.crowded()
@@ -55,15 +61,8 @@ def test_turns_follow_the_weights() -> None:
     events = [threading.Event() for _ in range(3)]
     gate = threading.Event()
 
-    class _Gate:
-        weight, turn = 1.0, 0.0
-
-        def run_one(self, tool: str) -> bool:
-            gate.wait(10)
-            return False
-
     pool = WorkerPool(["tool"])
-    pool.schedule(_Gate())
+    pool.schedule(_Gate(gate))
     for name, weight, event in zip("lnh", (0.25, 1.0, 4.0), events, strict=True):
         pool.schedule(_Counter(name, 400, log, event, weight))
     gate.set()
