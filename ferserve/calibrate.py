@@ -33,23 +33,24 @@ class _Reference:
 
 
 class NeutralCalibration:
-    """References for the tracks of one stream; heads without a label ``neutral`` pass through."""
+    """References for the tracks of one stream, one a head; heads without a label ``neutral`` pass through."""
 
     def __init__(self, first_ms: float) -> None:
         """Each track is taken to be neutral for its ``first_ms``; 0 where only marked frames count."""
         self._first_ns = first_ms * 1e6
-        self._references: dict[int, _Reference] = {}
+        self._references: dict[tuple[int, str], _Reference] = {}
 
     def correct(self, track_id: int, raw: HeadResult, now_ns: int, *, neutral: bool) -> HeadResult:
         """The result in the light of the person's reference; ``neutral`` marks a frame that belongs to it."""
         if NEUTRAL not in raw.labels:
             return raw
-        reference = self._references.get(track_id)
+        key = (track_id, raw.name)
+        reference = self._references.get(key)
         if reference is None:
             if not neutral and self._first_ns <= 0:
                 return raw
             reference = _Reference(now_ns, now_ns, np.zeros(len(raw.labels)))
-            self._references[track_id] = reference
+            self._references[key] = reference
         reference.seen_ns = now_ns
         if neutral or now_ns - reference.since_ns < self._first_ns:
             reference.total += raw.probabilities
@@ -62,8 +63,8 @@ class NeutralCalibration:
 
     def forget_older(self, time_ns: int) -> None:
         """Drop the tracks that were last seen before ``time_ns``."""
-        for track_id in [i for i, r in self._references.items() if r.seen_ns < time_ns]:
-            del self._references[track_id]
+        for key in [key for key, reference in self._references.items() if reference.seen_ns < time_ns]:
+            del self._references[key]
 
 
 def _weights(reference: NDArray[np.float64], neutral: int) -> NDArray[np.float32]:

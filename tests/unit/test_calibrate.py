@@ -40,6 +40,15 @@ def test_the_first_moments_of_a_track_count_where_asked_for() -> None:
     assert before.argmax() == 1
 
 
+def test_each_head_has_a_reference_of_its_own() -> None:
+    calibration = NeutralCalibration(first_ms=0)
+    two_labels = HeadResult.of("mood", ("sad", "neutral"), np.array([0.6, 0.4], np.float32), frozenset())
+    for head in (RESTS_SAD, two_labels):
+        calibration.correct(1, head, 0, neutral=True)
+    for head in (RESTS_SAD, two_labels):
+        assert calibration.correct(1, head, 1, neutral=False).label == "neutral"
+
+
 def test_heads_without_neutral_pass_and_old_tracks_are_forgotten() -> None:
     calibration = NeutralCalibration(first_ms=0)
     age = _head(0.2, 0.3, 0.5, labels=("young", "middle", "old"))

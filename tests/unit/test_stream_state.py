@@ -59,3 +59,23 @@ def test_a_new_face_is_reported_within_200_ms_and_a_lost_one_within_300(engine: 
         assert not any(seen[:came])
         assert all(seen[came + int(0.2 * fps) : left])
         assert not any(seen[left + int(0.3 * fps) :])
+
+
+@pytest.mark.parametrize("model", ["emotion-lite", "emotion-lite-int8"])
+@pytest.mark.parametrize("marked", [True, False], ids=["on request", "first moments"])
+def test_the_bundled_models_learn_a_persons_neutral_face(engine: Engine, model: str, marked: bool) -> None:
+    options = StreamOptions(
+        FrameOptions(model), Delivery.EVERY, smoothing_ms=0, neutral_first_ms=0 if marked else 10_000
+    )
+    plain = StreamOptions(FrameOptions(model), Delivery.EVERY, smoothing_ms=0)
+    frames = [Frame(i, raw_image(GREY), i, BOX, marked) for i in range(1, 4)]
+    with engine.open_stream(plain) as stream:
+        (before,) = stream.submit(Frame(1, raw_image(GREY), boxes=BOX)).result(10).faces
+    with engine.open_stream(options) as stream:
+        (after,) = [stream.submit(frame).result(10) for frame in frames][-1].faces
+    heads = list(zip(before.heads, after.heads, strict=True))
+    assert [b.name for b, _ in heads] == ["emotion", "emotion_fer2013", "clarity"]
+    for was, now in heads[:2]:
+        at = was.labels.index("neutral")
+        assert now.probabilities[at] > was.probabilities[at]
+    assert heads[2][1].probabilities.tolist() == pytest.approx(heads[2][0].probabilities.tolist())
