@@ -129,6 +129,8 @@ class Pipeline:
         self, frame: Frame, picture: Picture, settings: Settings, state: StreamState | None, now_ns: int
     ) -> tuple[Detections, NDArray[np.int64]]:
         """Boxes from the client, the tracker or the detector, whichever comes first, and their track ids."""
+        if state:
+            state.tracker.fit(picture.width, picture.height)
         if frame.boxes is not None:
             detections = _given(frame.boxes, picture, settings)
             ids = state.tracker.confirm(detections, now_ns).track_ids if state else _untracked(detections)
@@ -185,12 +187,19 @@ def _require_few(count: int, field_name: str, settings: Settings) -> None:
         )
 
 
+_FARTHEST_PX = 1e6
+"""Farther out, coordinates are a mistake, and sums of them overflow."""
+
+
 def _given(boxes: NDArray[np.float32], picture: Picture, settings: Settings) -> Detections:
     """Check the client's boxes: each must be finite, hold at least some area, and touch the frame."""
     _require_few(len(boxes), "boxes", settings)
     for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
-        if not np.isfinite(boxes[i]).all() or not (x0 < x1 and y0 < y1):
-            raise InvalidFrameError(f"boxes[{i}] must be finite with x0 < x1 and y0 < y1, got {(x0, y0, x1, y1)}")
+        if not (np.abs(boxes[i]) <= _FARTHEST_PX).all() or not (x0 < x1 and y0 < y1):
+            raise InvalidFrameError(
+                f"boxes[{i}] must be finite with x0 < x1 and y0 < y1, at most {_FARTHEST_PX:g} px away, "
+                f"got {(x0, y0, x1, y1)}"
+            )
         if x0 >= picture.width or y0 >= picture.height or x1 <= 0 or y1 <= 0:
             size = f"{picture.width}x{picture.height}"
             raise InvalidFrameError(f"boxes[{i}] must overlap the frame of {size} px, got {(x0, y0, x1, y1)}")

@@ -33,6 +33,8 @@ _COAST_NS = 300_000_000
 """A velocity is believed for this long at most."""
 
 
+_EDGE_PX = 0.01
+"""A face that shows less than this of itself at the edge of the frame is outside, also once it is rounded."""
 _SHORTEST_NS = 1_000_000
 """No camera is faster; a movement within less says nothing of a velocity."""
 
@@ -72,6 +74,14 @@ class _Track:
             self.landmarks = self.landmarks + np.array([dx, dy], np.float32)
         self.xyxy, self.seen_ns = xyxy, now_ns
 
+    def scale(self, x: float, y: float) -> None:
+        """Stretch the frame around the face."""
+        x0, y0, x1, y1 = self.xyxy
+        self.xyxy = x0 * x, y0 * y, x1 * x, y1 * y
+        self.velocity = self.velocity[0] * x, self.velocity[1] * y
+        if self.landmarks is not None:
+            self.landmarks = self.landmarks * np.array([x, y], np.float32)
+
 
 @dataclass(frozen=True)
 class Tracked:
@@ -92,6 +102,16 @@ class Tracker:
         self._sample = sample
         self._ids: Iterator[int] = itertools.count(1)
         self._tracks: list[_Track] = []
+        self._size = (0, 0)
+
+    def fit(self, width: int, height: int) -> None:
+        """Frames are of this size, px, from now on: where it is a new one, the same view is taken to be scaled."""
+        if (width, height) == self._size:
+            return
+        x, y = (new / max(old, 1) for new, old in zip((width, height), self._size, strict=True))
+        for track in self._tracks:
+            track.scale(x, y)
+        self._size = (width, height)
 
     def confirm(self, detections: Detections, now_ns: int, luma: Pixels | None = None) -> Tracked:
         """Take what the detector, or the client, found in a frame.
@@ -116,7 +136,7 @@ class Tracker:
         for track in missed:
             track.misses += 1 if luma is not None and track.sure else MAX_MISSES
         self._tracks = found + [t for t in missed if now_ns - t.seen_ns <= REMEMBER_NS]
-        return self._shown(unsure=any(t.shown for t in missed))
+        return self._shown(luma, unsure=any(t.shown for t in missed))
 
     def _confirmed(
         self, track: _Track | None, detections: Detections, row: int, now_ns: int, luma: Pixels | None
@@ -138,7 +158,7 @@ class Tracker:
     def follow(self, luma: Pixels, now_ns: int) -> Tracked:
         """Where the faces are on a frame, luma uint8 (H, W), that the detector does not look at."""
         self._locate(luma, now_ns)
-        return self._shown(unsure=any(t.shown and not (t.sure and t.misses == 0) for t in self._tracks))
+        return self._shown(luma, unsure=any(t.shown and not (t.sure and t.misses == 0) for t in self._tracks))
 
     def _locate(self, luma: Pixels, now_ns: int) -> None:
         """Move every shown track to where its template is found; those that leave the frame or get lost are unsure."""
@@ -160,8 +180,8 @@ class Tracker:
             if track.sure:
                 track.move_to(found, now_ns)
 
-    def _shown(self, unsure: bool) -> Tracked:
-        shown = [t for t in self._tracks if t.shown]
+    def _shown(self, luma: Pixels | None, *, unsure: bool) -> Tracked:
+        shown = [t for t in self._tracks if t.shown and (luma is None or _overlaps_frame(t.xyxy, luma))]
         if not shown:
             return Tracked(Detections.empty(), np.zeros(0, np.int64), unsure)
         marks = [t.landmarks for t in shown if t.landmarks is not None]
@@ -185,7 +205,7 @@ def _shifted(xyxy: Box, dx: float, dy: float) -> Box:
 
 def _overlaps_frame(xyxy: Box, luma: Pixels) -> bool:
     height, width = luma.shape
-    return xyxy[0] < width and xyxy[1] < height and xyxy[2] > 0 and xyxy[3] > 0
+    return xyxy[0] < width - _EDGE_PX and xyxy[1] < height - _EDGE_PX and xyxy[2] > _EDGE_PX and xyxy[3] > _EDGE_PX
 
 
 def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

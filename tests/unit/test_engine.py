@@ -92,6 +92,7 @@ def test_crops_are_faces_as_they_are(engine: Engine) -> None:
         ([[0, 0, np.nan, 5]], "boxes[0] must be finite"),
         ([[0, 0, 5, 5], [3, 3, 3, 8]], "boxes[1] must be finite with x0 < x1"),
         ([[9, 0, 5, 5]], "boxes[0] must be finite with x0 < x1"),
+        ([[0, 0, 5, 3e38]], "at most 1e+06 px away"),
         ([[64, 0, 99, 5]], "boxes[0] must overlap the frame of 64x64 px"),
         ([[-9, -9, 0, 0]], "boxes[0] must overlap"),
         ([[0, 0, 5, 5]] * 65, "boxes must be at most 64, got 65"),

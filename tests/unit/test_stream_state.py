@@ -79,3 +79,14 @@ def test_the_bundled_models_learn_a_persons_neutral_face(engine: Engine, model: 
         at = was.labels.index("neutral")
         assert now.probabilities[at] > was.probabilities[at]
     assert heads[2][1].probabilities.tolist() == pytest.approx(heads[2][0].probabilities.tolist())
+
+
+def test_a_camera_that_changes_its_resolution_keeps_its_faces(engine: Engine) -> None:
+    sides = [512, 512, 256, 512, 256, 256, 1024, 1, 512, 512, 512]  # on a single pixel it gets lost for a moment
+    with engine.open_stream(StreamOptions(delivery=Delivery.EVERY)) as stream:
+        for i, side in enumerate(sides):
+            image = cv2.resize(GREY, (side, side), interpolation=cv2.INTER_AREA)
+            boxes = BOX if i == 0 else None  # the client's box first, then the server's own
+            frame = Frame(i, raw_image(image), capture_time_ns=1 + i * 33_000_000, boxes=boxes)
+            faces = stream.submit(frame).result(10).faces
+            assert 1 in [face.track_id for face in faces] or 6 < i < 10

@@ -137,3 +137,22 @@ def test_iou_counts_pixels(a: tuple[list[int], list[int]], b: tuple[list[int], l
 def test_times_without_meaning_do_not_tear_tracks_apart(tracker: Tracker) -> None:
     for i in range(10):  # a frame number used as the time in ns, and a face that moves
         assert tracker.confirm(_detections(_box(10 + 5 * i)), i).track_ids.tolist() == [1]
+
+
+def test_a_view_of_another_size_is_the_same_view(tracker: Tracker) -> None:
+    height, width = GREY.shape
+    marks = np.full((1, 5, 2), 200, np.float32)
+    tracker.fit(width, height)
+    tracker.confirm(Detections(FACE[None], np.ones(1, np.float32), marks), 0, GREY)
+    tracker.fit(width // 2, height // 4)
+    small = cv2.resize(GREY, (width // 2, height // 4), interpolation=cv2.INTER_AREA)
+    tracked = tracker.follow(small, FRAME_NS)
+    assert tracked.track_ids.tolist() == [1]
+    np.testing.assert_allclose(tracked.detections.xyxy[0], FACE * [0.5, 0.25, 0.5, 0.25], atol=2)
+    assert tracked.detections.landmarks is not None
+    np.testing.assert_allclose(tracked.detections.landmarks[0], np.tile([100, 50], (5, 1)), atol=2)
+
+
+def test_what_lies_outside_of_a_frame_is_not_shown(tracker: Tracker) -> None:
+    tracker.confirm(_detections(_box(300)), 0)
+    assert tracker.follow(GREY[:100, :100], FRAME_NS).track_ids.tolist() == []
