@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from pathlib import Path
@@ -96,32 +97,43 @@ def cost(
     out: Annotated[Path, typer.Option(help="Folder for tables, plot and files.")] = Path("runs/cost"),
     frameworks: Annotated[str | None, typer.Option(help="Comma-separated; all by default.")] = None,
     precisions: Annotated[str | None, typer.Option(help="Comma-separated of fp32, fp16, int8.")] = None,
-    device: Annotated[str, typer.Option(help="cpu or gpu; a gpu that does no work is an error.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, gpu or both with a comma; an idle gpu is an error.")] = "cpu",
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
     seconds: Annotated[float, typer.Option(help="For each cell.")] = 3.0,
     data: Annotated[Path | None, typer.Option(help="For accuracy and calibration.")] = None,
+    into: Annotated[Path | None, typer.Option(help="Markdown file that shows the tables between its marks.")] = None,
 ) -> None:
     """What MODELS cost to run here: speed, load, memory, power and size, in every framework."""
     from training.cost.cell import FRAMEWORKS, PRECISIONS
-    from training.cost.grid import CostOptions, fill
-    from training.cost.table import about_machine, print_table, texts, write_tables
+    from training.cost.grid import CostOptions, fill, require_gpu_work
+    from training.cost.report import about_machine, insert, require_marks, write_tables
+    from training.cost.table import print_table, texts
 
     options = CostOptions(
         models=tuple(models),
         out=out,
         frameworks=tuple(frameworks.split(",")) if frameworks else FRAMEWORKS,
         precisions=tuple(precisions.split(",")) if precisions else PRECISIONS,
-        device=device,
+        devices=tuple(device.split(",")),
         threads=threads,
         seconds=seconds,
         data=data,
     )
+    if into is not None:
+        require_marks(into)
+    about = about_machine() | {"device": device, "threads": threads, "seconds": seconds}
     cells = fill(options, tell=lambda cell: typer.echo("  ".join(text for text in texts(cell) if text)))
-    write_tables(cells, out, about_machine() | {"device": device, "threads": threads, "seconds": seconds})
+    write_tables(cells, out, about)
+    if into is not None:
+        insert(out, into)
     print_table(cells)
     typer.echo(f"written: {out}/cost.json, cost.csv, cost.md, cost.png")
+    require_gpu_work(cells)
 
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+EXTRA = ("keras", "tensorflow", "onnx", "tf2onnx", "sklearn", "matplotlib", "PIL", "psutil")
+"""What the training extra brings and serving does not need."""
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -141,6 +153,20 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except typer.Abort:
         return 130
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        typer.echo(
+            f"error: {error}: there must be room to write; make some, and go on with a run by --resume", err=True
+        )
+        return 2
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in EXTRA:
+            raise
+        typer.echo(
+            f"error: package {error.name} must be installed for this, got none: pip install '.[training]'", err=True
+        )
+        return 2
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "show"):  # click's usage errors
             error.show()

@@ -1,5 +1,8 @@
 """``python -m training evaluate MODEL.onnx --data FILE.npz --head ferplus|fer2013 [--flip] [--json]``.
 
+MODEL may also be the folder of a run: then --data is what it was trained on, in any form, and every test part and head
+is judged (``training/evaluate_run.py``).
+
 Measures a model file as it is served: its own spec, the serving preprocessing, ONNX Runtime on one thread. FILE.npz
 holds ``images`` uint8 (N, H, W) and, by head, ``ferplus_votes`` (N, 10) or ``labels`` (N,). Where it also holds
 ``usage``, training rows (0) are left out as long as others are there, unless ``--split`` asks for them.
@@ -19,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.errors import ConfigError
 from ferserve.labels import CLARITY, CLEAR, LABEL_SETS, SURE
 from training.emotion.scores import Scores, score
 from training.emotion.served import ServedModel
@@ -216,10 +220,10 @@ def to_text(evaluation: Evaluation) -> str:
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser("python -m training evaluate", description=__doc__)
-    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx|RUN")
     parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz")
-    parser.add_argument("--head", choices=tuple(LABEL_SETS), default="ferplus")
-    parser.add_argument("--split", choices=("test", "all", *USAGES), default="test")
+    parser.add_argument("--head", choices=tuple(LABEL_SETS), help="ferplus by default")
+    parser.add_argument("--split", choices=("test", "all", *USAGES), help="test by default")
     parser.add_argument("--flip", action="store_true", help="average the probabilities of both mirror images")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     return parser.parse_args(arguments)
@@ -228,6 +232,14 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when it measured, :class:`FerserveError` for whoever called it otherwise."""
     options = parse_arguments(arguments)
-    evaluation = evaluate(options.model, options.data, options.head, options.flip, options.split)
+    if options.model.is_dir():
+        if options.head or options.split or options.flip:
+            raise ConfigError(f"head, split and flip must be left out for a run, got {options.model}, a folder")
+        from training.evaluate_run import evaluate_run, report
+
+        print(report(evaluate_run(options.model, options.data), options.json))
+        return 0
+    head, split = options.head or "ferplus", options.split or "test"
+    evaluation = evaluate(options.model, options.data, head, options.flip, split)
     print(to_json(evaluation) if options.json else to_text(evaluation))
     return 0

@@ -51,19 +51,21 @@ def _dataset(batches: Batches) -> Any:
 
 
 def _gathered(batches: Batches) -> Any:
-    """Rows that lie in memory and need no change are picked by TensorFlow itself."""
+    """Rows that lie in memory and need no change are picked by TensorFlow itself, a whole batch at a time."""
     import tensorflow as tf
 
     rows = keras.tree.map_structure(tf.constant, batches.in_memory)
+    size = batches.batch_size
+
+    def epoch(order: Any) -> Any:
+        starts = tf.data.Dataset.range(0, len(batches) * size, size)
+        return starts.map(lambda start: pick(order[start : start + size]))
+
+    def pick(picked: Any) -> Any:
+        return keras.tree.map_structure(lambda values: tf.gather(values, picked), rows)
+
     order = tf.data.Dataset.from_generator(lambda: [batches.order], output_signature=tf.TensorSpec([None], tf.int64))
-    return (
-        order.unbatch()
-        .batch(batches.batch_size)
-        .map(
-            lambda picked: keras.tree.map_structure(lambda values: tf.gather(values, picked), rows),
-            num_parallel_calls=2,
-        )
-    )
+    return order.flat_map(epoch)
 
 
 def _generated(batches: Batches) -> Any:

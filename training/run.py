@@ -19,6 +19,7 @@ from ferserve.model_spec import HeadSpec, ModelSpec
 from training.batches import Batches
 from training.card import write_card
 from training.checkpoint import Checkpoint, CheckpointState, load_model, load_state
+from training.choices import keep_choices
 from training.classification import ClassificationRecipe, ModelRequest
 from training.compress.magnitude import MagnitudePruning
 from training.data.samples import Samples
@@ -41,6 +42,7 @@ def run_recipe(recipe: ClassificationRecipe, options: RunOptions) -> Path:
     keras.utils.set_random_seed(options.seed)
     parts = prepare(recipe, options)
     options.out.mkdir(parents=True, exist_ok=True)
+    keep_choices(recipe.name, options)
     (options.out / "audit.txt").write_text("\n".join(parts.audit.lines(None)) + "\n")
     model = _fit(recipe, options, parts, state)
     judgements = {name: answer(model, part, recipe, options) for name, part in parts.tests.items()}

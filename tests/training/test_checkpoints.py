@@ -59,6 +59,23 @@ def test_a_checkpoint_of_another_recipe_or_seed_is_refused(
     assert "seed must be 1 as in the run to resume, got 2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--balanced"], "balanced must be False as in the run to resume, got True"),
+        (["--limit", "14"], "limit must be None as in the run to resume, got 14"),
+    ],
+)
+def test_a_run_on_other_images_is_not_resumed(
+    option: list[str], message: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the first part held out, the second might learn."""
+    assert run(data, tmp_path / "out", "--epochs", "1") == 0
+    assert run(data, tmp_path / "out", "--epochs", "2", "--resume", *option) == 2
+    assert f"run.json: {message}" in capsys.readouterr().err
+    assert run(data, tmp_path / "out", "--epochs", "2", "--resume") == 0
+
+
 def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert run(data, out, "--epochs", "1") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import time
 from pathlib import Path
 
@@ -11,13 +12,16 @@ import numpy as np
 import pytest
 
 from ferserve.errors import ConfigError
+from ferserve.labels import FER2013
 from tests.training import sets
 from training.__main__ import main
+from training.cost.artifacts import is_newer
 from training.cost.cell import CannotRun, Cell, CostError, Job, Measurement
 from training.cost.frameworks import open_job
 from training.cost.grid import CostOptions, fill, require_gpu_work
 from training.cost.probes import GpuReading, Meter, find_gpu, parse_tegrastats
-from training.cost.table import condensed, markdown, plot
+from training.cost.report import MARKS, insert, plot, require_marks, write_tables
+from training.cost.table import condensed, markdown, medians
 
 
 def measurement(**figures: float | None) -> Measurement:
@@ -54,7 +58,7 @@ def test_table_of_a_trained_network(tmp_path: Path, capsys: pytest.CaptureFixtur
     with (out / "cost.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 15
     assert (out / "cost.png").read_bytes().startswith(b"\x89PNG")
-    assert (out / "cost.md").read_text().count("| fer2013-dense |") == 15
+    assert (out / "cost.md").read_text().count("| fer2013-dense |") == 15 + 1, "each cell, and the medians"
     assert told["about"]["processor"]
     assert "fer2013-dense" in capsys.readouterr().out
 
@@ -73,6 +77,9 @@ def test_a_gpu_that_is_not_there_is_an_error(tmp_path: Path, capsys: pytest.Capt
     assert main([*argv, "--precisions", "fp32", "--seconds", "0.1"]) == 2
     message = capsys.readouterr().err
     assert "device gpu must do work, got no cell that ran: this machine has no GPU" in message
+    (cell,) = json.loads((tmp_path / "cost.json").read_text())["cells"]
+    assert (cell["device"], cell["fps"]) == ("gpu", None)
+    assert "this machine has no GPU" in (tmp_path / "cost.md").read_text()
 
 
 def test_a_gpu_that_did_no_work_is_an_error() -> None:
@@ -81,6 +88,7 @@ def test_a_gpu_that_did_no_work_is_an_error() -> None:
     busy = Cell("vgg16", "keras", "fp32", "gpu", 1.0, measurement(gpu_load_percent=63.0))
     empty = Cell("vgg16", "litert", "fp32", "gpu", reason="no delegate")
     require_gpu_work([busy, empty])
+    require_gpu_work([Cell("vgg16", "keras", "fp32", "cpu", 1.0, measurement())])
     with pytest.raises(CostError, match=r"got 0 % load in onnxruntime fp32 of vgg16: it ran on the processor"):
         require_gpu_work([busy, idle])
 
@@ -128,7 +136,7 @@ def test_what_cannot_run_says_why(tmp_path: Path) -> None:
     [
         ({"frameworks": ("caffe",)}, "frameworks must be among keras"),
         ({"precisions": ("int4",)}, "precisions must be among fp32"),
-        ({"device": "tpu"}, "device must be among cpu, gpu, got 'tpu'"),
+        ({"devices": ("cpu", "tpu")}, "devices must be among cpu, gpu, got 'tpu'"),
         ({"models": ()}, "models must be at least one"),
         ({"seconds": 0}, "seconds and threads must be above 0"),
     ],
@@ -156,6 +164,70 @@ def test_empty_columns_go_and_reasons_become_notes(tmp_path: Path) -> None:
     assert "(1) no GPU" in markdown(cells)
     plot(cells, tmp_path / "cost.png")
     assert (tmp_path / "cost.png").stat().st_size > 0
+
+
+def test_medians_stand_side_by_side() -> None:
+    cells = [
+        Cell("a", "onnxruntime", "int8", "cpu", 1.0, measurement(p50_ms=0.1234)),
+        Cell("a", "keras", "fp32", "cpu", 1.0, measurement(p50_ms=2.0)),
+        Cell("b", "keras", "fp32", "cpu", 1.0, measurement(p50_ms=171.26)),
+        Cell("b", "tensorrt", "fp32", "cpu", reason="no GPU"),
+    ]
+    heading, _, first, second = medians(cells).splitlines()
+    assert heading == "| p50 ms | keras fp32 cpu | onnxruntime int8 cpu |"
+    assert first == "| a | 2 | 0.123 |"
+    assert second == "| b | 171 |  |"
+
+
+def test_a_page_shows_the_tables_between_its_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, out = tmp_path / "docs" / "page.md", tmp_path / "out"
+    page.parent.mkdir()
+    out.mkdir()
+    page.write_text(f"before\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n")
+    about = {"processor": "P", "cores": 4, "load_before": 0.5, "threads": 1, "seconds": 2.0, "versions": {"keras": "3"}}
+    write_tables([Cell("a", "keras", "fp32", "cpu", 1.0, measurement(p50_ms=7.5))], out, about)
+    for _ in range(2):
+        insert(out, page)
+        text = page.read_text()
+        assert text.startswith(
+            f"before\n{MARKS[0]}\nP, 4 cores with a load of 0.5 before the first cell; 1 thread and 2 s"
+        )
+        assert text.endswith(f"\n{MARKS[1]}\nafter\n")
+        assert "| a | 7.5 |" in text
+        assert "old" not in text
+    assert page.with_name("cost.png").read_bytes() == (out / "cost.png").read_bytes()
+    page.write_text("no marks\n")
+    with pytest.raises(ConfigError, match=r"page\.md: file must hold the lines <!-- cost -->"):
+        require_marks(page)
+    assert main(["cost", "fer2013_dense", "--out", str(out), "--into", str(tmp_path / "none.md")]) == 2
+    assert "none.md: file must hold the lines" in capsys.readouterr().err
+
+
+def test_accuracy_is_that_of_the_runs_own_test_images(tmp_path: Path) -> None:
+    """A set without official parts: whatever the run held out judges, and not what it learnt from."""
+    data, run = sets.class_folders(tmp_path / "data", FER2013, per_class=10), tmp_path / "run"
+    options = ["--epochs", "3", "--seed", "3", "--limit", "28"]
+    assert main(["run", "fer2013_dense", "--data", str(data), "--out", str(run), *options]) == 0
+    told = json.loads((run / "report.json").read_text())["parts"]["test"]["emotion"]["accuracy"]
+    frameworks, precisions = ("onnxruntime",), ("fp32",)
+    (cell,) = fill(CostOptions((str(run),), tmp_path, frameworks, precisions, seconds=0.1, data=data))
+    assert cell.measurement is not None
+    assert cell.measurement.accuracy == pytest.approx(told)
+    (tmp_path / "alone").mkdir()
+    (run / "model.onnx").rename(tmp_path / "alone" / "model.onnx")
+    (cell,) = fill(CostOptions((str(tmp_path / "alone"),), tmp_path, frameworks, precisions, seconds=0.1, data=data))
+    assert cell.measurement is not None
+    assert cell.measurement.accuracy is None
+
+
+def test_files_are_made_anew_when_the_model_is_newer(tmp_path: Path) -> None:
+    made, source = tmp_path / "made", tmp_path / "source"
+    source.touch()
+    assert not is_newer(made, source)
+    made.touch()
+    assert is_newer(made, source)
+    os.utime(source, (time.time() + 10,) * 2)
+    assert not is_newer(made, source)
 
 
 def test_a_file_that_is_int8_already_fills_its_own_cell_alone(tmp_path: Path) -> None:

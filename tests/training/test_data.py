@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +99,16 @@ def test_faults_of_the_csv_are_named_by_line(tmp_path: Path, line: int, text: st
         load_fer2013(path)
 
 
+def test_a_csv_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = sets.fer2013_csv(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(gzip.compress(whole))
+    with pytest.raises(DataError, match=r"fer2013\.csv:1: file must be CSV text, got 'utf-8' codec"):
+        load_fer2013(path)
+    path.write_bytes(b"\xef\xbb\xbf" + whole)  # as spreadsheets save it
+    assert len(load_fer2013(path)) == 56
+
+
 def test_faults_of_the_npz_are_named(tmp_path: Path) -> None:
     path = sets.fer2013_npz(tmp_path)
     with np.load(path) as archive:
@@ -107,6 +118,9 @@ def test_faults_of_the_npz_are_named(tmp_path: Path) -> None:
         load_fer2013(path)
     np.savez(path, **(arrays | {"labels": np.full_like(arrays["labels"], 9)}))
     with pytest.raises(DataError, match=r"labels\[0\] must be from 0 to 6, got 9"):
+        load_fer2013(path)
+    np.savez(path, **(arrays | {"near_public_test": arrays["near_public_test"][1:]}))
+    with pytest.raises(DataError, match=r"near_public_test must have 42 rows, one an image, got 41"):
         load_fer2013(path)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match=r"fer2013\.npz: data must be a whole npz file"):

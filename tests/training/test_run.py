@@ -8,6 +8,7 @@ import sys
 import time
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,12 +22,14 @@ from ferserve.labels import FER2013
 from ferserve.types import Crops, EncodedImage, Frame
 from tests.training import sets
 from training.__main__ import main
+from training.choices import keep_choices, parts_of_run
 from training.data.faces import load_faces
 from training.data.fer2013 import load_fer2013
 from training.data.jaffe import load_jaffe
 from training.errors import DataError, ExportError
 from training.export import compare, export_onnx, keras_outputs, read_spec
 from training.pixels import PixelRows
+from training.prepare import prepare
 from training.recipe import RunOptions, get_recipe
 from training.split import split_off, thin_out
 
@@ -143,6 +146,59 @@ def test_a_file_that_answers_otherwise_than_keras_is_not_written(tmp_path: Path)
         compare(folder / "model.onnx", rows, wrong, spec)
     assert export_onnx(model, tmp_path / "again.onnx", spec, rows) < 1e-5
     assert [path.name for path in tmp_path.glob("*.onnx")] == ["again.onnx"]
+
+
+def test_evaluate_judges_a_run_on_the_images_that_it_held_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = sets.fer2013_csv(tmp_path / "data", per_class=6), tmp_path / "out"
+    assert main(["run", "fer2013_dense", "--data", str(data), "--out", str(out), "--epochs", "2", "--balanced"]) == 0
+    report = json.loads((out / "report.json").read_text())["parts"]
+    capsys.readouterr()
+    assert main(["evaluate", str(out), "--data", str(data), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(told) == {"public_test", "private_test"}
+    for part, heads in told.items():
+        assert heads["emotion"] == report[part]["emotion"]
+    assert main(["evaluate", str(out), "--data", str(data)]) == 0
+    assert "private_test, emotion:\n" in capsys.readouterr().out
+    assert main(["evaluate", str(out), "--data", str(data), "--head", "fer2013"]) == 2
+    assert "head, split and flip must be left out for a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [{"seed": 3, "split_by": "image", "task": "gender"}, {"seed": 4, "limit": 9}])
+def test_later_commands_divide_the_images_as_the_run_did(options: dict[str, Any], tmp_path: Path) -> None:
+    data = sets.faces(tmp_path / "data", persons=9)
+    chosen = RunOptions(data, tmp_path, **options)
+    recipe = get_recipe("faces_resnet18")
+    keep_choices(recipe.name, chosen)
+    first, (_, again) = prepare(recipe, chosen), parts_of_run(tmp_path, data)
+    assert again.train.places.tolist() == first.train.places.tolist()
+    assert again.tests["test"].places.tolist() == first.tests["test"].places.tolist()
+    assert again.train.labels == first.train.labels
+    with pytest.raises(ConfigError, match=r"run must be the folder of a run, got .*data without run\.json"):
+        parts_of_run(data, data)
+
+
+@pytest.mark.parametrize(
+    "argv", [["compress", "nowhere", "--data", "x"], ["export", "nowhere"], ["evaluate", "nowhere.onnx", "--data", "x"]]
+)
+def test_a_model_that_is_not_there_is_one_line(
+    argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(argv) == 2
+    error = capsys.readouterr().err
+    assert "model must be a file that exists, got " in error
+    assert error.count("\n") == 1
+
+
+def test_a_missing_package_is_one_line_that_says_what_to_install(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['keras'] = None; from training.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    argv = [sys.executable, "-c", code, "run", "fer2013_dense", "--data", str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: package keras must be installed for this, got none: pip install '.[training]'\n"
 
 
 def test_recipes_are_found_by_name_only() -> None:

@@ -17,22 +17,20 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.errors import ConfigError
 from ferserve.model_spec import ModelSpec
 from training.batches import Batches
 from training.checkpoint import load_model
-from training.classification import ClassificationRecipe
+from training.choices import parts_of_run
 from training.compress.channels import prune_channels
 from training.compress.linear import quantized_weights
 from training.compress.magnitude import MagnitudePruning, prunable_kernels, pruning_ratio
 from training.compress.post_training import to_fp16, to_int8
 from training.compress.timing import ratios, time_files
 from training.data.samples import Samples
+from training.evaluate_run import judge_file
 from training.export import export_onnx, read_spec
 from training.feed import fit
 from training.pixels import PixelRows
-from training.prepare import prepare
-from training.recipe import RunOptions, get_recipe
 
 CALIBRATION_IMAGES = 256
 CHECKED_IMAGES = 32
@@ -78,13 +76,7 @@ class Compressor:
         self.options = options
         self.start = options.run / "model.onnx"
         self.spec: ModelSpec = read_spec(self.start)
-        recipe = get_recipe(self.spec.recipe)
-        if not isinstance(recipe, ClassificationRecipe):
-            raise ConfigError(f"recipe must be a classification recipe, got {self.spec.recipe}")
-        self.recipe = recipe
-        balanced = "disgust" not in self.spec.heads[0].labels and "balanced" in recipe.takes
-        run = RunOptions(options.data, options.out, limit=options.limit, seed=options.seed, balanced=balanced)
-        self.parts = prepare(recipe, run)
+        self.recipe, self.parts = parts_of_run(options.run, options.data, options.limit)
         self.test: Samples = next(iter(self.parts.tests.values()))
         options.out.mkdir(parents=True, exist_ok=True)
         self.files: dict[str, Path] = {}
@@ -121,17 +113,7 @@ class Compressor:
 
     def accuracy(self, path: Path) -> float:
         """Of a model file's first head on the test part, in [0, 1]."""
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        batches = Batches(self.test, self.recipe.input, 64)
-        head = self.spec.heads[0]
-        right = 0
-        for index in range(len(batches)):
-            rows, labels = batches[index]
-            truth = labels[head.name] if isinstance(labels, dict) else labels
-            right += int((session.run([head.output], {self.spec.input.name: rows})[0].argmax(1) == truth).sum())
-        return right / len(self.test)
+        return judge_file(path, self.spec, self.test)[self.spec.heads[0].name].accuracy
 
 
 def compress(options: CompressOptions) -> list[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.compress.post_training import to_fp16, to_int8
-from training.cost.cell import CannotRun
+from training.cost.cell import CannotRun, require_package
 from training.cost.subjects import Subject
 from training.export import quiet
 
@@ -44,7 +45,7 @@ class Artifacts:
         if precision == "fp32" or (precision == "fp16" and framework == "openvino"):
             return self._subject.onnx
         target = self._folder / f"{self._subject.name}.{precision}.onnx"
-        if not target.is_file():
+        if not is_newer(target, self._subject.onnx):
             if precision == "fp16":
                 to_fp16(self._subject.onnx, target)
             else:
@@ -54,8 +55,9 @@ class Artifacts:
     def _litert(self, precision: str) -> Path:
         if self._subject.keras is None:
             raise CannotRun("LiteRT files are made from Keras files, and there is only ONNX")
+        require_package("ai_edge_litert", "ai-edge-litert")
         target = self._folder / f"{self._subject.name}.{precision}.tflite"
-        if not target.is_file():
+        if not is_newer(target, self._subject.keras):
             try:
                 target.write_bytes(self._convert(precision))
             except Exception as error:
@@ -70,7 +72,8 @@ class Artifacts:
 
         assert self._subject.keras is not None
         model = load_model(self._subject.keras)
-        with quiet(), GroupedConv2D.exporting():
+        with quiet(), warnings.catch_warnings(), GroupedConv2D.exporting():
+            warnings.simplefilter("ignore")  # the converter says what it goes on without
             converter = tf.lite.TFLiteConverter.from_keras_model(model)
             if precision != "fp32":
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -84,6 +87,11 @@ class Artifacts:
     def _representative(self) -> Iterator[list[Any]]:
         for row in self._rows:
             yield [row[np.newaxis]]
+
+
+def is_newer(made: Path, source: Path) -> bool:
+    """True where ``made`` is there and not older than what it was made from."""
+    return made.is_file() and made.stat().st_mtime_ns >= source.stat().st_mtime_ns
 
 
 def is_quantized(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ class CostError(TrainingError):
 
 class CannotRun(Exception):
     """Why this machine cannot fill a cell; the text goes into the table."""
+
+
+def require_package(module: str, package: str) -> None:
+    """Raise :class:`CannotRun` where ``module`` cannot be imported; ``package`` is its name on the package index."""
+    if find_spec(module) is None:
+        raise CannotRun(f"package {package} is not installed: pip install '.[cost]'")
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,11 @@ class Cell:
     file_mb: float | None = None
     measurement: Measurement | None = None
     reason: str = ""
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """Framework, precision and device."""
+        return self.framework, self.precision, self.device
 
     def flat(self) -> dict[str, Any]:
         """One level of keys, for CSV and JSON."""

@@ -6,13 +6,12 @@ Each opener raises :class:`CannotRun` with the reason where this machine lacks w
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.cost.cell import CannotRun, Job
+from training.cost.cell import CannotRun, Job, require_package
 
 Infer: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -58,7 +57,6 @@ def _half(keras: Any, model: Any) -> Any:
 
 
 def _open_litert(job: Job) -> Infer:
-    _require("ai_edge_litert", "ai-edge-litert")
     if job.device == "gpu":
         raise CannotRun("LiteRT's Python package has no GPU delegate for desktop Linux")
     from ai_edge_litert.interpreter import Interpreter
@@ -106,7 +104,7 @@ def _onnx_session(job: Job, provider: str) -> Infer:
 
 
 def _open_openvino(job: Job) -> Infer:
-    _require("openvino", "openvino")
+    require_package("openvino", "openvino")
     import openvino
 
     core, device = openvino.Core(), job.device.upper()
@@ -121,11 +119,6 @@ def _open_openvino(job: Job) -> Infer:
     compiled = core.compile_model(model, device, settings)
     request, output = compiled.create_infer_request(), compiled.output(job.output_name)
     return lambda rows: np.array(request.infer({job.input_name: rows})[output])
-
-
-def _require(module: str, package: str) -> None:
-    if find_spec(module) is None:
-        raise CannotRun(f"package {package} is not installed")
 
 
 OPENERS: dict[str, Callable[[Job], Infer]] = {

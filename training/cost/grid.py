@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import ConfigError
+from training.choices import parts_of_run
 from training.cost.artifacts import Artifacts
 from training.cost.cell import DEVICES, FRAMEWORKS, PRECISIONS, CannotRun, Cell, CostError, Job, Measurement
 from training.cost.subjects import Subject, find_subjects, some_rows
 from training.data.layout import load_any
+from training.data.samples import Samples
 from training.pixels import PixelRows
 from training.split import thin_out
 
@@ -32,7 +34,7 @@ class CostOptions:
     out: Path
     frameworks: tuple[str, ...] = FRAMEWORKS
     precisions: tuple[str, ...] = PRECISIONS
-    device: str = "cpu"
+    devices: tuple[str, ...] = ("cpu",)
     threads: int = 1
     seconds: float = 3.0
     data: Path | None = None
@@ -40,10 +42,10 @@ class CostOptions:
     """Test images for the accuracy."""
 
     def __post_init__(self) -> None:
-        allowed = {"frameworks": FRAMEWORKS, "precisions": PRECISIONS, "device": DEVICES}
+        allowed = {"frameworks": FRAMEWORKS, "precisions": PRECISIONS, "devices": DEVICES}
         for name, choices in allowed.items():
             value = getattr(self, name)
-            for item in (value,) if isinstance(value, str) else value:
+            for item in value:
                 if item not in choices:
                     raise ConfigError(f"{name} must be among {', '.join(choices)}, got {item!r}")
         if not self.models:
@@ -53,10 +55,7 @@ class CostOptions:
 
 
 def fill(options: CostOptions, tell: Callable[[Cell], None] = lambda cell: None) -> list[Cell]:
-    """Measure every cell; ``tell`` hears of each as it comes.
-
-    Raises :class:`CostError` where a GPU was asked for and no cell made one work.
-    """
+    """Measure every cell; ``tell`` hears of each as it comes."""
     folder = options.out / "files"
     folder.mkdir(parents=True, exist_ok=True)
     cells = []
@@ -64,16 +63,15 @@ def fill(options: CostOptions, tell: Callable[[Cell], None] = lambda cell: None)
         for cell in _cells(subject, options, folder):
             tell(cell)
             cells.append(cell)
-    if options.device == "gpu":
-        require_gpu_work(cells)
     return cells
 
 
 def require_gpu_work(cells: list[Cell]) -> None:
-    """Raise :class:`CostError` unless every measured cell, and at least one, kept the GPU busy."""
-    measured = [cell for cell in cells if cell.measurement is not None]
-    if not measured:
-        reasons = sorted({cell.reason for cell in cells})
+    """Raise :class:`CostError` where a GPU was asked for, unless every such cell that ran, at least one, used it."""
+    asked = [cell for cell in cells if cell.device == "gpu"]
+    measured = [cell for cell in asked if cell.measurement is not None]
+    if asked and not measured:
+        reasons = sorted({cell.reason for cell in asked})
         raise CostError(f"device gpu must do work, got no cell that ran: {'; '.join(reasons)}")
     for cell in measured:
         assert cell.measurement is not None
@@ -89,13 +87,14 @@ def _cells(subject: Subject, options: CostOptions, folder: Path) -> Iterator[Cel
     artifacts = Artifacts(subject, folder, trial.calibration)
     for framework in options.frameworks:
         for precision in options.precisions:
-            yield _cell(subject, artifacts, framework, precision, options, trial)
+            for device in options.devices:
+                yield _cell((subject.name, framework, precision, device), subject, artifacts, options, trial)
 
 
 def _cell(
-    subject: Subject, artifacts: Artifacts, framework: str, precision: str, options: CostOptions, trial: Trial
+    key: tuple[str, str, str, str], subject: Subject, artifacts: Artifacts, options: CostOptions, trial: Trial
 ) -> Cell:
-    key = subject.name, framework, precision, options.device
+    _, framework, precision, _ = key
     try:
         file = artifacts.file(framework, precision)
         spec = subject.spec
@@ -123,16 +122,26 @@ def _trial(subject: Subject, options: CostOptions, folder: Path) -> Trial:
     heads, spec = subject.spec.heads, subject.spec.input
     if options.data is None:
         return Trial(some_rows(subject.spec, CALIBRATION_ROWS), heads[0].output)
-    samples = load_any(options.data)
-    train = thin_out(samples.select(np.isin(samples.split, ("train", ""))), CALIBRATION_ROWS, 1)
+    train, test = _divided(subject, options.data)
+    train = thin_out(train, CALIBRATION_ROWS, 1)
     calibration = PixelRows(train.images, spec, 0).take(np.arange(len(train)))
-    judged = next((head for head in heads if head.labels == samples.labels[samples.head]), None)
-    if not subject.trained or judged is None:
+    judged = next((head for head in heads if head.labels == test.labels[test.head]), None)
+    if not subject.trained or judged is None or not len(test):
         return Trial(calibration, heads[0].output)
-    test = thin_out(samples.select(~np.isin(samples.split, ("train", "validation", ""))), options.limit, 1)
+    test = thin_out(test, options.limit, 1)
     file = folder / f"{subject.name}.test.npz"
     np.savez(file, rows=PixelRows(test.images, spec, 0).take(np.arange(len(test))), labels=test.targets[test.head])
     return Trial(calibration, judged.output, file)
+
+
+def _divided(subject: Subject, data: Path) -> tuple[Samples, Samples]:
+    """(training, test) images: as the run divided them if the model comes from one, else the set's own parts."""
+    if subject.run is not None:
+        _, parts = parts_of_run(subject.run, data)
+        return parts.train, next(iter(parts.tests.values()))
+    samples = load_any(data)
+    learnt = np.isin(samples.split, ("train", ""))
+    return samples.select(learnt), samples.select(~learnt & (samples.split != "validation"))
 
 
 def _in_worker(job: Job) -> Measurement:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import threading
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Protocol
 
@@ -86,6 +87,14 @@ def find_gpu() -> GpuProbe | None:
         return NvmlProbe()
     except Exception:
         return None
+
+
+def why_no_gpu() -> str:
+    """What to say where :func:`find_gpu` found none."""
+    reason = "this machine has no GPU that NVML or tegrastats can see"
+    if find_spec("pynvml") is None:
+        reason += "; NVML is asked through package nvidia-ml-py, which is not installed: pip install '.[cost]'"
+    return reason
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ferserve.errors import ConfigError
 from ferserve.model_spec import METADATA_KEY, ModelSpec
 from ferserve.model_store import BUNDLED_DIR
 from ferserve.onnx_metadata import read_metadata
+from training.choices import FILE as RUN_FILE
 from training.classification import ClassificationRecipe, ModelRequest
 from training.export import export_onnx, read_spec
 from training.recipe import get_recipe, recipe_summaries
@@ -31,6 +32,8 @@ class Subject:
     keras: Path | None
     spec: ModelSpec
     trained: bool
+    run: Path | None = None
+    """The folder of the run that it comes from."""
 
 
 def find_subjects(names: list[str], folder: Path) -> list[Subject]:
@@ -65,7 +68,8 @@ def _bundled_files() -> list[Path]:
 
 def _from_onnx(path: Path, keras_file: Path | None = None) -> Subject:
     spec = read_spec(path)
-    return Subject(spec.name, path, keras_file if keras_file and keras_file.is_file() else None, spec, True)
+    run = path.parent if (path.parent / RUN_FILE).is_file() else None
+    return Subject(spec.name, path, keras_file if keras_file and keras_file.is_file() else None, spec, True, run)
 
 
 def _untrained(recipe: ClassificationRecipe, folder: Path) -> Subject:

@@ -12,7 +12,7 @@ import numpy as np
 
 from training.cost.cell import CannotRun, Job, Measurement
 from training.cost.frameworks import Infer, open_job
-from training.cost.probes import Meter, find_gpu
+from training.cost.probes import Meter, find_gpu, why_no_gpu
 
 WARMUP_RUNS = 5
 LEAST_RUNS = 20
@@ -22,7 +22,7 @@ def measure(job: Job) -> Measurement:
     """Run ``job`` for its seconds, one image at a time; raises :class:`CannotRun` where it cannot be."""
     gpu = find_gpu()
     if job.device == "gpu" and gpu is None:
-        raise CannotRun("this machine has no GPU that NVML or tegrastats can see")
+        raise CannotRun(why_no_gpu())
     infer = open_job(job)
     row = np.random.default_rng(1).random((1, *job.row_shape), np.float32)
     for _ in range(WARMUP_RUNS):

@@ -9,7 +9,6 @@ Sources: Goodfellow et al. 2013, arXiv:1307.0414; Barsoum et al. 2016, doi:10.11
 
 from __future__ import annotations
 
-import csv
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from ferserve.labels import FER2013
 from training.data.ferplus import read_votes
 from training.data.samples import Samples, Terms, image_files, read_image
+from training.data.table import read_records
 from training.errors import DataError
 
 SIDE = 48
@@ -191,6 +191,9 @@ def _from_npz(path: Path) -> Fer2013:
     if images.dtype != np.uint8 or images.shape != (len(labels), SIDE, SIDE):
         got = f"{images.dtype} {images.shape}"
         raise DataError(f"{path}: images must be uint8 ({len(labels)}, {SIDE}, {SIDE}), got {got}")
+    for name in ("row", "labels", "usage", "ferplus_votes", "near_private_test", "near_public_test"):
+        if name in arrays and len(arrays[name]) != len(images):
+            raise DataError(f"{path}: {name} must have {len(images)} rows, one an image, got {len(arrays[name])}")
     for name, array, top in (("labels", labels, len(FER2013)), ("usage", usage, len(USAGES))):
         bad = np.flatnonzero((array < 0) | (array >= top))
         if len(bad):
@@ -211,17 +214,9 @@ def _from_npz(path: Path) -> Fer2013:
 
 def _from_csv(path: Path, skip_corrupt: bool) -> Fer2013:
     rows = _Rows(path, skip_corrupt)
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-        for column in ("emotion", "pixels", "Usage"):
-            if column not in reader.fieldnames:
-                got = ", ".join(reader.fieldnames) or "none"
-                raise DataError(f"{path}:1: columns must hold {column!r}, got {got}")
-        for record in reader:
-            place = f"{path}:{reader.line_num}"
-            image = partial(_pixels, record["pixels"], place)
-            rows.add(image, _label(record["emotion"], place), _usage(record["Usage"], place), place)
+    for place, record in read_records(path, ("emotion", "pixels", "Usage")):
+        image = partial(_pixels, record["pixels"], place)
+        rows.add(image, _label(record["emotion"], place), _usage(record["Usage"], place), place)
     votes = path.with_name("fer2013new.csv")
     return join_ferplus(rows.made(), votes) if votes.exists() else rows.made()
 

@@ -1,0 +1,50 @@
+"""``python -m training evaluate RUN --data PATH``: a run's exported model on its own test parts, all heads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ferserve.model_spec import ModelSpec
+from training.batches import Batches
+from training.choices import parts_of_run
+from training.data.samples import Samples
+from training.export import read_spec
+from training.judge import Judgement, judge
+
+BATCH = 64
+
+
+def evaluate_run(run: Path, data: Path) -> dict[str, dict[str, Judgement]]:
+    """What ``run/model.onnx`` says of ``data``, by test part and head; ``data`` is divided as the run divided it."""
+    _, parts = parts_of_run(run, data)
+    spec = read_spec(run / "model.onnx")
+    return {name: judge_file(run / "model.onnx", spec, part) for name, part in parts.tests.items()}
+
+
+def judge_file(path: Path, spec: ModelSpec, samples: Samples) -> dict[str, Judgement]:
+    """What the ONNX file ``path`` says of ``samples`` in ONNX Runtime on the CPU, by head."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    heads = [head for head in spec.heads if head.name in samples.labels]
+    batches = Batches(samples, spec.input, BATCH)
+    answers = [
+        session.run([head.output for head in heads], {spec.input.name: batches[index][0]})
+        for index in range(len(batches))
+    ]
+    columns = zip(heads, zip(*answers, strict=True), strict=True)
+    return {
+        head.name: judge(np.concatenate(column), samples.targets[head.name], samples.labels[head.name])
+        for head, column in columns
+    }
+
+
+def report(judged: dict[str, dict[str, Judgement]], as_json: bool) -> str:
+    """Precision, recall and F1 of each class, for people or as one JSON object."""
+    if as_json:
+        return json.dumps({part: {head: one.report() for head, one in heads.items()} for part, heads in judged.items()})
+    tables = [f"{part}, {head}:\n{one.text()}" for part, heads in judged.items() for head, one in heads.items()]
+    return "\n".join(tables)
