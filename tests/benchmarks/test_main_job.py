@@ -35,9 +35,15 @@ def clip() -> list[Frame]:
     return [Frame(i, EncodedImage(file), 1 + i * 33_333_333) for i, file in enumerate(files)]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "ferserve", "serve", "--port", "0"]
+@pytest.fixture(params=["emotion-lite", "emotion-lite-int8"])
+def model(request: pytest.FixtureRequest) -> str:
+    """Whichever is the default on this machine, both are bundled."""
+    return str(request.param)
+
+
+@pytest.fixture
+def server(model: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "ferserve", "serve", "--port", "0", "--model", model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.terminate()
@@ -58,7 +64,9 @@ def _run(stream: Callable[[], list[FrameResult]], benchmark: Any) -> list[FrameR
 
 
 @pytest.mark.benchmark(group="one stream of 640x480 JPEGs")
-def test_through_server_and_client(server: subprocess.Popen[str], clip: list[Frame], benchmark: Any) -> None:
+def test_through_server_and_client(
+    server: subprocess.Popen[str], model: str, clip: list[Frame], benchmark: Any
+) -> None:
     assert server.stdout is not None
     address = server.stdout.readline().split()[3]
     before = process_stats(server.pid)
@@ -66,15 +74,15 @@ def test_through_server_and_client(server: subprocess.Popen[str], clip: list[Fra
         results = _run(lambda: list(client.stream(clip, EVERY)), benchmark)
     used = process_stats(server.pid)
     cpu_ms = (used.cpu_s - before.cpu_s) / (4 * FRAMES) * 1e3
-    _report("server", results, benchmark.stats.stats.min, benchmark, cpu_ms=cpu_ms, rss_mb=used.rss_mb)
+    _report(f"server, {model}", results, benchmark.stats.stats.min, benchmark, cpu_ms=cpu_ms, rss_mb=used.rss_mb)
 
 
 @pytest.mark.benchmark(group="one stream of 640x480 JPEGs")
-def test_engine_alone(clip: list[Frame], benchmark: Any) -> None:
+def test_engine_alone(model: str, clip: list[Frame], benchmark: Any) -> None:
     def stream() -> list[FrameResult]:
         with engine.open_stream(EVERY) as opened:
             return [opened.submit(frame).result(30) for frame in clip]
 
-    with Engine(EngineConfig(threads=1)) as engine:
+    with Engine(EngineConfig(model=model, threads=1)) as engine:
         results = _run(stream, benchmark)
-    _report("engine", results, benchmark.stats.stats.min, benchmark)
+    _report(f"engine, {model}", results, benchmark.stats.stats.min, benchmark)
