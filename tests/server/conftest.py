@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import pytest
 
+import ferserve
 from ferserve.config import EngineConfig, ServerConfig
 from ferserve.engine import Engine
 from ferserve.server import Server
@@ -20,6 +22,7 @@ from tests import builders
 from tests.tiny_models import brightness_spec, write_brightness_model
 
 StartServer = Callable[..., Awaitable[str]]
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +63,33 @@ async def start_server(engine: Engine) -> AsyncIterator[StartServer]:
 async def address(start_server: StartServer) -> str:
     """HOST:PORT of a server with the default limits."""
     return await start_server()
+
+
+@pytest.fixture(scope="module")
+def served(engine: Engine) -> Iterator[str]:
+    """The address of a server that runs in a thread, for blocking clients."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def run(awaitable: Awaitable[T]) -> T:
+        async def wait() -> T:
+            return await awaitable
+
+        return asyncio.run_coroutine_threadsafe(wait(), loop).result()
+
+    server = Server(engine, ServerConfig(port=0, max_message_bytes=3_000_000))
+    yield run(server.start())
+    run(server.stop(0))
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def client(served: str) -> Iterator[ferserve.Client]:
+    with ferserve.Client(served) as client:
+        yield client
 
 
 @asynccontextmanager

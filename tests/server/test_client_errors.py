@@ -1,0 +1,93 @@
+"""What a client cannot do raises our own errors, and the client lives on."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ferserve
+from ferserve import errors
+from tests import builders
+from tests.server.conftest import StartServer
+
+FAILURES: dict[str, tuple[Callable[[ferserve.Client], Any], type[Exception], str]] = {
+    "empty bytes": (lambda c: c.classify(b""), errors.InvalidFrameError, "got 0 bytes"),
+    "floats": (lambda c: c.classify(np.zeros((8, 8))), errors.InvalidFrameError, "must be a uint8 array"),
+    "four channels": (lambda c: c.classify(np.zeros((8, 8, 4), np.uint8)), errors.InvalidFrameError, "(8, 8, 4)"),
+    "no image at all": (lambda c: c.classify(7), errors.InvalidFrameError, "got int"),
+    "boxes of three": (lambda c: c.classify(b"", [(1, 2, 3)]), errors.InvalidFrameError, "boxes must be (N, 4)"),
+    "boxes of words": (lambda c: c.classify(b"", "abc"), errors.InvalidFrameError, "boxes must be numbers"),
+    "unknown model": (lambda c: c.model("x"), errors.ModelNotFoundError, "got 'x'"),
+    "no such file": (lambda c: c.classify("/nowhere.jpg"), FileNotFoundError, "nowhere"),
+    "no such video": (lambda c: list(c.stream("/nowhere.avi")), errors.ConfigError, "nowhere"),
+    "too large": (
+        lambda c: c.classify(np.zeros((2000, 2000), np.uint8)),
+        errors.InvalidFrameError,
+        "must be smaller than the server's max_message_bytes",
+    ),
+    "too large in a stream": (
+        lambda c: list(c.stream([np.zeros((2000, 2000), np.uint8)])),
+        errors.InvalidFrameError,
+        "must be smaller than the server's max_message_bytes",
+    ),
+    "no time": (
+        lambda c: c.classify(builders.scene(width=3840, height=2160), timeout_s=1e-3),
+        errors.FrameDeadlineError,
+        "within 0.001",
+    ),
+    "bad array in a stream": (lambda c: list(c.stream([np.zeros(3)])), errors.InvalidFrameError, "must be a uint8"),
+    "unknown model in a stream": (
+        lambda c: list(c.stream([b""], ferserve.StreamOptions(ferserve.FrameOptions("x")))),
+        errors.ModelNotFoundError,
+        "got 'x'",
+    ),
+    "falling ids": (
+        lambda c: list(c.stream([ferserve.Frame(i, ferserve.EncodedImage(b"")) for i in (2, 1)])),
+        errors.StreamProtocolError,
+        "frame_id must rise within a stream, got 1 after 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_what_fails_raises_our_own_errors(client: ferserve.Client, name: str) -> None:
+    call, error, words = FAILURES[name]
+    with pytest.raises(error) as failure:
+        call(client)
+    assert type(failure.value) is error
+    assert words in str(failure.value)
+    assert failure.value.__suppress_context__ or failure.value.__context__ is None, "gRPC's own error shows"
+    assert len(client.classify(builders.astronaut()).faces) == 1
+
+
+def test_nobody_listens() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with ferserve.Client(f"127.0.0.1:{unused.getsockname()[1]}", timeout_s=3) as client:
+            with pytest.raises(errors.ServerUnavailableError, match="start one with `ferserve serve`"):
+                client.classify(b"")
+            with pytest.raises(errors.ServerUnavailableError, match="start one with `ferserve serve`"):
+                list(client.stream([b""]))
+
+
+@pytest.mark.parametrize("target", ["", "localhost", "localhost:", "http://localhost"])
+def test_what_is_no_address_is_refused_and_leaves_no_thread(target: str) -> None:
+    before = threading.active_count()
+    with pytest.raises(errors.ConfigError, match="target must be HOST:PORT or unix:PATH, got"):
+        ferserve.Client(target)
+    assert threading.active_count() == before
+
+
+async def test_too_many_streams_is_overloaded(start_server: StartServer) -> None:
+    async with ferserve.AsyncClient(await start_server(max_streams_per_client=1)) as client:
+        first = client.stream(itertools.repeat(builders.jpeg(builders.astronaut())))
+        await anext(first)
+        with pytest.raises(errors.OverloadedError, match="at most 1 a client"):
+            await anext(client.stream(builders.jpeg_clip(1)))
+        await first.aclose()

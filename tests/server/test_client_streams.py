@@ -1,0 +1,140 @@
+"""Streams of both clients: their sources, their results, and leaving them early."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import ferserve
+from tests import builders
+
+
+@pytest.fixture
+async def async_client(address: str) -> AsyncIterator[ferserve.AsyncClient]:
+    async with ferserve.AsyncClient(address) as client:
+        yield client
+
+
+def test_a_stream_of_mixed_images(client: ferserve.Client) -> None:
+    bgr = builders.astronaut()
+    results = list(client.stream([bgr, builders.jpeg(bgr), b"damaged", cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)]))
+    assert [r.frame_id for r in results] == [1, 2, 3, 4]
+    assert [r.ok for r in results] == [True, True, False, True]
+    assert results[2].fault is not None
+    assert results[2].fault.code == "invalid_frame"
+    assert len({face.track_id for r in results if r.ok for face in r.faces}) == 1
+
+
+def test_a_video_file(client: ferserve.Client, tmp_path: Path) -> None:
+    results = list(client.stream(builders.video_file(tmp_path / "clip.avi", frames=20)))
+    assert [r.frame_id for r in results] == list(range(1, 21))
+    assert all(r.ok for r in results), "every frame of a recording counts"
+    steps = np.diff([r.capture_time_ns for r in results]) / 1e6
+    assert steps == pytest.approx(1000 / 30, abs=2), "frames carry the recording's own clock"
+
+
+def test_frames_keep_their_ids_and_times(client: ferserve.Client) -> None:
+    image = ferserve.EncodedImage(builders.jpeg(builders.astronaut()))
+    frames = [ferserve.Frame(i, image, capture_time_ns=i * 10**9) for i in (3, 8, 21)]
+    results = list(client.stream(frames))
+    assert [(r.frame_id, r.capture_time_ns) for r in results] == [(i, i * 10**9) for i in (3, 8, 21)]
+
+
+def test_an_endless_source_may_be_left_at_any_time(client: ferserve.Client) -> None:
+    closed = threading.Event()
+
+    def endless() -> Iterator[np.ndarray]:
+        try:
+            while True:
+                yield builders.astronaut()
+        finally:
+            closed.set()
+
+    for result in client.stream(endless()):
+        if result.frame_id == 5:
+            break
+    assert closed.wait(5), "the source must be closed with its stream"
+    assert len(client.classify(builders.astronaut()).faces) == 1
+
+
+def test_a_source_is_pulled_no_faster_than_results_are_taken(served: str) -> None:
+    pulled = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal pulled
+        for image in builders.jpeg_clip(30):
+            pulled += 1
+            yield image
+
+    with ferserve.Client(served, max_in_flight=3) as client:
+        for taken, _ in enumerate(client.stream(counted()), 1):
+            assert pulled <= taken + 3
+    assert pulled == 30
+
+
+def test_what_the_source_raises_is_raised_after_the_results_that_are_due(client: ferserve.Client) -> None:
+    def broken() -> Iterator[bytes]:
+        yield from builders.jpeg_clip(2)
+        raise ZeroDivisionError("the camera fell down")
+
+    seen = []
+    with pytest.raises(ZeroDivisionError, match="fell down"):
+        seen.extend(r.frame_id for r in client.stream(broken()))
+    assert len(client.classify(builders.astronaut()).faces) == 1
+
+
+def test_no_frames_no_results(client: ferserve.Client) -> None:
+    assert list(client.stream([])) == []
+
+
+def test_one_client_may_hold_several_streams_and_threads(client: ferserve.Client) -> None:
+    clip = builders.jpeg_clip(8)
+    counts: list[int] = []
+    threads = [threading.Thread(target=lambda: counts.append(len(list(client.stream(clip))))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert len(client.classify(clip[0]).faces) == 1
+    for thread in threads:
+        thread.join()
+    assert counts == [8, 8, 8]
+
+
+async def test_an_asynchronous_source(async_client: ferserve.AsyncClient) -> None:
+    async def camera() -> AsyncIterator[bytes]:
+        for image in builders.jpeg_clip(6):
+            await asyncio.sleep(0.01)
+            yield image
+
+    results = [result async for result in async_client.stream(camera())]
+    assert [r.frame_id for r in results] == [1, 2, 3, 4, 5, 6]
+    assert all(len(r.faces) == 1 for r in results)
+
+
+async def test_an_asynchronous_stream_may_be_left_and_a_slow_source_blocks_nothing(
+    async_client: ferserve.AsyncClient,
+) -> None:
+    release = threading.Event()
+
+    def slow() -> Iterator[bytes]:
+        yield builders.jpeg(builders.astronaut())
+        release.wait(30)
+
+    stream = async_client.stream(slow())
+    assert (await anext(stream)).frame_id == 1
+    assert len((await async_client.classify(builders.astronaut())).faces) == 1
+    await stream.aclose()
+    release.set()
+
+
+async def test_a_closed_stream_can_be_followed_by_another(async_client: ferserve.AsyncClient) -> None:
+    for _ in range(5):
+        stream = async_client.stream(builders.jpeg_clip(5))
+        await anext(stream)
+        await stream.aclose()
+    assert len([r async for r in async_client.stream(builders.jpeg_clip(5))]) == 5
