@@ -36,5 +36,9 @@ class Session(Protocol):
     def runs_on(self) -> str:
         """What really runs the graph, such as ``ONNX Runtime 1.31 CPUExecutionProvider``."""
 
+    @property
+    def most_rows(self) -> int:
+        """Longer batches had better be run in parts of so many rows; 0 for whole."""
+
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """All outputs, in the order of :attr:`outputs`."""

@@ -38,6 +38,13 @@ class Classifier:
 
     def infer_now(self, batch: Tensor) -> list[NDArray[np.float32]]:
         """Probabilities (N, K) of every head, in the order of ``spec.heads``, for a batch (N, *row_shape)."""
+        most = self.session.most_rows
+        if not most or len(batch) <= most:
+            return self._run(batch)
+        parts = [self._run(batch[start : start + most]) for start in range(0, len(batch), most)]
+        return [np.concatenate(of_head) for of_head in zip(*parts, strict=True)]
+
+    def _run(self, batch: Tensor) -> list[NDArray[np.float32]]:
         outputs = self.session.run({self._input: batch})
         return [_probabilities(outputs[index], head) for head, index in self._rows]
 

@@ -17,6 +17,8 @@ from ferserve.runtime.base import Tensor, TensorInfo
 log = logging.getLogger(__name__)
 
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
+_MOST_ROWS_ON_CPU = 4
+"""What a layer makes of many rows fills the cache that all cores share (docs/performance.md, Single crops)."""
 _DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -52,7 +54,9 @@ class OnnxSession:
         self.outputs = tuple(_tensor_info(item) for item in self._session.get_outputs())
         self._output_names = [output.name for output in self.outputs]
         version = ".".join(ort.__version__.split(".")[:2])
-        self.runs_on = f"ONNX Runtime {version} {self._session.get_providers()[0]}"
+        provider = self._session.get_providers()[0]
+        self.runs_on = f"ONNX Runtime {version} {provider}"
+        self.most_rows = _MOST_ROWS_ON_CPU if provider == "CPUExecutionProvider" else 0
 
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """See :class:`ferserve.runtime.base.Session`."""
