@@ -94,18 +94,18 @@ def _luma(bgr: Pixels) -> Pixels:
 
 
 def _decode_raw(image: RawImage, color: bool) -> Picture:
-    stride = _check_raw(image)
     height, width = image.height, image.width
     data = np.frombuffer(image.data, np.uint8)
+    stride = _check_raw(image, data.size)
     match image.pixel_format:
+        case PixelFormat.GRAY8:
+            luma = np.ndarray((height, width), np.uint8, data, strides=(stride, 1))
+            return Picture(luma, _convert(luma, cv2.COLOR_GRAY2BGR) if color else None)
         case PixelFormat.BGR24 | PixelFormat.RGB24:
             pixels = np.ndarray((height, width, 3), np.uint8, data, strides=(stride, 3, 1))
             rgb = image.pixel_format is PixelFormat.RGB24
             luma = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY if rgb else cv2.COLOR_BGR2GRAY), np.uint8)
             return Picture(luma, (_convert(pixels, cv2.COLOR_RGB2BGR) if rgb else pixels) if color else None)
-        case PixelFormat.GRAY8:
-            luma = np.ndarray((height, width), np.uint8, data, strides=(stride, 1))
-            return Picture(luma, _convert(luma, cv2.COLOR_GRAY2BGR) if color else None)
         case PixelFormat.YUYV:
             luma = np.ndarray((height, width), np.uint8, data, strides=(stride, 2))
             packed = np.ndarray((height, width, 2), np.uint8, data, strides=(stride, 2, 1))
@@ -135,30 +135,29 @@ def _i420_to_bgr(data: Pixels, width: int, height: int, stride: int) -> Pixels:
     return _convert(packed, cv2.COLOR_YUV2BGR_I420)
 
 
-_BYTES_A_PIXEL = {PixelFormat.BGR24: 3, PixelFormat.RGB24: 3, PixelFormat.YUYV: 2}
+_THREE_BYTES_A_PIXEL = (PixelFormat.BGR24, PixelFormat.RGB24)
 _SUBSAMPLED = (PixelFormat.NV12, PixelFormat.I420)
 
 
-def _check_raw(image: RawImage) -> int:
-    """Check size, stride and length against the format; returns the stride in bytes."""
-    name = image.pixel_format.value
-    if image.width < 1 or image.height < 1:
-        raise InvalidFrameError(f"raw.width and height must be at least 1 px, got {image.width}x{image.height}")
-    subsampled = image.pixel_format in _SUBSAMPLED
-    if image.width % 2 and (subsampled or image.pixel_format is PixelFormat.YUYV):
-        raise InvalidFrameError(f"raw.width must be even for {name}, got {image.width}")
-    if image.height % 2 and subsampled:
-        raise InvalidFrameError(f"raw.height must be even for {name}, got {image.height}")
-    row = image.width * _BYTES_A_PIXEL.get(image.pixel_format, 1)
+def _check_raw(image: RawImage, size: int) -> int:
+    """Check width, height, stride and ``size`` in bytes against the format; returns the stride in bytes."""
+    layout, width, height = image.pixel_format, image.width, image.height
+    if width < 1 or height < 1:
+        raise InvalidFrameError(f"raw.width and height must be at least 1 px, got {width}x{height}")
+    subsampled = layout in _SUBSAMPLED
+    if width % 2 and (subsampled or layout is PixelFormat.YUYV):
+        raise InvalidFrameError(f"raw.width must be even for {layout.value}, got {width}")
+    if height % 2 and subsampled:
+        raise InvalidFrameError(f"raw.height must be even for {layout.value}, got {height}")
+    row = width * (3 if layout in _THREE_BYTES_A_PIXEL else 2 if layout is PixelFormat.YUYV else 1)
     stride = image.stride or row
-    if stride < row or (image.pixel_format is PixelFormat.I420 and stride % 2):
-        even = " and even" if image.pixel_format is PixelFormat.I420 else ""
-        raise InvalidFrameError(f"raw.stride_bytes must be at least {row}{even} for {name}, got {stride}")
-    expected = stride * image.height * 3 // 2 if subsampled else stride * image.height
-    got = np.frombuffer(image.data, np.uint8).size
-    if got != expected:
+    if stride < row or (layout is PixelFormat.I420 and stride % 2):
+        even = " and even" if layout is PixelFormat.I420 else ""
+        raise InvalidFrameError(f"raw.stride_bytes must be at least {row}{even} for {layout.value}, got {stride}")
+    expected = stride * height * 3 // 2 if subsampled else stride * height
+    if size != expected:
         raise InvalidFrameError(
-            f"raw.data must be {expected} bytes for {image.width}x{image.height} {name} with rows of {stride} bytes, "
-            f"got {got}"
+            f"raw.data must be {expected} bytes for {width}x{height} {layout.value} with rows of {stride} bytes, "
+            f"got {size}"
         )
     return stride
