@@ -57,16 +57,17 @@ class _Feed:
         self._sent_ns: deque[int] = deque()
         self.stream = LiveStream(plan.target, plan.config, self._on_result)
 
-    def send(self) -> None:
+    def queue(self) -> None:
+        """The next message; it leaves with the others of its stream that are queued at the time."""
         self._next_id += self._step
         now_ns = time.monotonic_ns()
         self._sent_ns.append(now_ns)
-        self.stream.call.send(*frame_request(self._next_id, now_ns, self._bodies[self._next_id % len(self._bodies)]))
+        self.stream.call.queue(*frame_request(self._next_id, now_ns, self._bodies[self._next_id % len(self._bodies)]))
 
     def _on_result(self, result: pb.FrameResult) -> None:
         now_ns = time.monotonic_ns()
         sent_ns = self._sent_ns.popleft()  # answers come in the order of the frames
-        self.send()
+        self.queue()
         if not self.counting:
             return
         if result.WhichOneof("outcome") == "faces":
@@ -90,7 +91,9 @@ def feed(plan: FeedPlan, parent: Connection) -> None:
             gc.freeze()
             gc.disable()
             for i in range(plan.outstanding):
-                feeds[i % len(feeds)].send()
+                feeds[i % len(feeds)].queue()
+            for item in feeds:
+                item.stream.call.flush()
             parent.send("ready")
             _run(feeds, poller, tally, plan, parent.recv())
         parent.send(tally)

@@ -81,10 +81,14 @@ class Call:
 
     def send(self, *pieces: bytes) -> None:
         """Queue the message made of ``pieces`` and push out what may leave."""
+        self.queue(*pieces)
+        self.flush()
+
+    def queue(self, *pieces: bytes) -> None:
+        """Queue the message made of ``pieces`` for the next :meth:`flush`, which sends all that waits in one piece."""
         length = sum(map(len, pieces))
         self._unframed.append(memoryview(b"\0" + length.to_bytes(4, "big") + pieces[0]))
         self._unframed.extend(map(memoryview, pieces[1:]))
-        self.flush()
 
     def half_close(self) -> None:
         """Say that no message will follow; everything sent before must have left."""

@@ -44,6 +44,7 @@ class Poller:
             if events & ~select.EPOLLOUT:
                 for message in call.receive():
                     on_message(message)
+                call.flush()
             if call.ended:
                 self._epoll.unregister(number)
             else:
