@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -159,6 +160,32 @@ async def test_a_broken_stream_comes_back_to_its_worker(server: ServerProcess) -
         await link.close()
 
 
+async def test_new_streams_fill_a_worker_that_was_replaced(server: ServerProcess) -> None:
+    """Streams that run stay where they are; those that open go to the new worker until it has its share."""
+    share = 4
+    async with open_channel(server.address) as channel, contextlib.AsyncExitStack() as held:
+
+        async def place(stack: contextlib.AsyncExitStack) -> str:
+            link = Link(channel, server.address, 0)
+            stack.push_async_callback(link.close)
+            call = await _open(link)
+            stack.callback(call.cancel)
+            return as_dict(await call.initial_metadata())[WORKER_KEY]
+
+        places = Counter([await place(held) for _ in range(share * WORKERS)])
+        assert places == {str(index): share for index in range(WORKERS)}
+        workers_of(server)[0].kill()
+        until = time.monotonic() + 30
+        while True:
+            async with contextlib.AsyncExitStack() as probe:
+                if await place(probe) == "0":
+                    await held.enter_async_context(probe.pop_all())
+                    break
+            assert time.monotonic() < until, "the worker must be started again"
+            await asyncio.sleep(0.1)
+        assert [await place(held) for _ in range(share - 1)] == ["0"] * (share - 1)
+
+
 async def test_unary_calls_and_streams_are_answered(server: ServerProcess) -> None:
     async with AsyncClient(server.address) as client:
         assert len((await client.classify(astronaut_jpeg())).faces) == 1
@@ -187,12 +214,21 @@ async def test_a_unix_socket_serves_as_a_port_does(model_dir: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("cpus", ["split", "shared"])
 def test_workers_keep_to_processors_of_their_own(cpus: str, model_dir: Path) -> None:
+    """There the event loop, a process's first thread, breaks into no running model; all other threads may."""
     ours = os.sched_getaffinity(0)
     if len(ours) < WORKERS:
         pytest.skip(f"needs {WORKERS} processors, has {len(ours)}")
     with ServerProcess(workers_command(model_dir, "--cpus", cpus)) as server:
-        taken = [cpu for worker in workers_of(server) for cpu in worker.cpu_affinity()]
+        family = workers_of(server)
+        taken = [cpu for worker in family for cpu in worker.cpu_affinity()]
+        patient = [_patient_threads(worker) for worker in family]
     assert sorted(taken) == sorted([*ours] * (1 if cpus == "split" else WORKERS))
+    assert patient == [[worker.pid] if cpus == "split" else [] for worker in family]
+
+
+def _patient_threads(process: psutil.Process) -> list[int]:
+    """Those that wait for their turn, and do not interrupt others, when they have something to do."""
+    return [thread.id for thread in process.threads() if os.sched_getscheduler(thread.id) == os.SCHED_BATCH]
 
 
 def test_the_load_generator_spreads_its_streams_too(server: ServerProcess) -> None:
