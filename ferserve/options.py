@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import Enum
 
 from ferserve.errors import InvalidOptionsError
 
 
-def _check(name: str, value: float | None, low: float, high: float, unit: str = "") -> None:
+def require_range(name: str, value: float | None, low: float, high: float, unit: str = "") -> None:
+    """Raises :class:`InvalidOptionsError` where ``value`` is neither None nor a number from ``low`` to ``high``."""
     if value is None:
         return
-    if not (math.isfinite(value) and low <= value <= high):
+    if not low <= value <= high:  # nor where it is no number
         raise InvalidOptionsError(f"{name} must be from {low:g} to {high:g}{unit}, got {value:g}")
 
 
@@ -52,9 +52,9 @@ class FrameOptions:
     """Longest side of the image that the detector sees."""
 
     def __post_init__(self) -> None:
-        _check("options.min_score", self.min_score, 0, 1)
-        _check("options.max_faces", self.max_faces, 0, 2**31)
-        _check("options.detection_side_px", self.detection_side_px, 0, 65535, " px")
+        require_range("options.min_score", self.min_score, 0, 1)
+        require_range("options.max_faces", self.max_faces, 0, 2**31)
+        require_range("options.detection_side_px", self.detection_side_px, 0, 65535, " px")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +79,19 @@ class StreamOptions:
     """A name under which the stream can be reopened after a broken connection."""
 
     def __post_init__(self) -> None:
-        _check("config.smoothing_ms", self.smoothing_ms, 0, 60_000, " ms")
-        _check("config.detection_interval", self.detection_interval, 0, 1000, " frames")
-        _check("config.min_detection_interval", self.min_detection_interval, 0, 1000, " frames")
+        for name, value, kind in (("delivery", self.delivery, Delivery), ("priority", self.priority, Priority)):
+            if not isinstance(value, kind):
+                choices = ", ".join(str(choice) for choice in kind)
+                raise InvalidOptionsError(f"config.{name} must be one of {choices}, got {value!r}")
+        require_range("config.smoothing_ms", self.smoothing_ms, 0, 60_000, " ms")
+        require_range("config.detection_interval", self.detection_interval, 0, 1000, " frames")
+        require_range("config.min_detection_interval", self.min_detection_interval, 0, 1000, " frames")
         if self.detection_interval and self.min_detection_interval > self.detection_interval:
             raise InvalidOptionsError(
                 f"config.min_detection_interval must be at most detection_interval {self.detection_interval}, "
                 f"got {self.min_detection_interval}"
             )
-        _check("config.neutral_first_ms", self.neutral_first_ms, 0, 60_000, " ms")
-        _check("config.frame_deadline_ms", self.frame_deadline_ms, 0, 600_000, " ms")
+        require_range("config.neutral_first_ms", self.neutral_first_ms, 0, 60_000, " ms")
+        require_range("config.frame_deadline_ms", self.frame_deadline_ms, 0, 600_000, " ms")
         if len(self.stream_id) > 128:
             raise InvalidOptionsError(f"config.stream_id must be at most 128 characters, got {len(self.stream_id)}")

@@ -72,12 +72,18 @@ def open_source(source: VideoSource | Iterable[ImageLike | Frame]) -> FrameSourc
     Raises :class:`ConfigError` where nothing can be opened.
     """
     if isinstance(source, int):
+        if source < 0:  # OpenCV takes -1 for any camera, and crashes where there is none
+            raise ConfigError(f"source must be a camera index from 0 up, got {source}")
         return _open_video(source, f"camera {source}")
     if isinstance(source, str | os.PathLike):
         text = os.fspath(source)
         if "://" in text:
             return _open_video(text, text)
         return _open_file(text)
+    if not isinstance(source, Iterable):
+        raise ConfigError(
+            f"source must be a camera index, a path, a URL or an iterable of images, got {type(source).__name__}"
+        )
     return FrameSource((frame_of(item, number) for number, item in enumerate(source, 1)), live=False)
 
 

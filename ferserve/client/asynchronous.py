@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ from ferserve.client.model_description import ModelDescription
 from ferserve.client.status import error_from_rpc
 from ferserve.client.stream import StreamRun, StreamSource, finish
 from ferserve.errors import InvalidFrameError
-from ferserve.options import FrameOptions, StreamOptions
+from ferserve.options import FrameOptions, StreamOptions, require_range
 from ferserve.options_message import frame_options_to_proto
 from ferserve.sources import ImageLike, payload_of
 from ferserve.types import Frame, FrameResult
@@ -51,8 +52,12 @@ class AsyncClient:
         pulled before the result of the first of them has been taken.
 
         Raises :class:`ConfigError` for a ``target`` that is no address, :class:`InvalidOptionsError` for an unknown
-        ``encoding``. Nothing is connected yet.
+        ``encoding`` or a number out of range. Nothing is connected yet.
         """
+        require_range("timeout_s", timeout_s, 0, math.inf, " s")
+        require_range("reconnect_s", reconnect_s, 0, math.inf, " s")
+        require_range("jpeg_quality", jpeg_quality, 1, 100)
+        require_range("max_in_flight", max_in_flight, 1, 65_536, " frames")
         self.target = target
         self._timeout_s = timeout_s
         self._reconnect_s = reconnect_s

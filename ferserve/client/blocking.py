@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from ferserve.client.asynchronous import DEFAULT_TARGET, AsyncClient
 from ferserve.client.encoding import Encoding
 from ferserve.client.model_description import ModelDescription
+from ferserve.errors import FerserveError
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.sources import ImageLike, VideoSource
 from ferserve.types import Frame, FrameResult
@@ -119,6 +120,9 @@ class _LoopThread:
         self._thread.start()
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        if self._loop.is_closed():
+            coroutine.close()
+            raise FerserveError("client must be open, got one that was closed; make another")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:

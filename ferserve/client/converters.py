@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.client.model_description import ModelDescription
+from ferserve.errors import InvalidFrameError
 from ferserve.types import (
     Crops,
     DropReason,
@@ -30,8 +31,14 @@ HeadLabels = dict[str, tuple[str, ...]]
 
 
 def frame_to_proto(frame: Frame) -> pb.Frame:
-    """The message of one frame; arrays are copied into it."""
-    message = pb.Frame(frame_id=frame.frame_id, capture_time_ns=frame.capture_time_ns, neutral=frame.neutral)
+    """The message of one frame; arrays are copied into it. Raises :class:`InvalidFrameError` for wild numbers."""
+    try:
+        message = pb.Frame(frame_id=frame.frame_id, capture_time_ns=frame.capture_time_ns, neutral=frame.neutral)
+    except ValueError:
+        raise InvalidFrameError(
+            f"frame_id must be from 0 to 2^64 - 1, and capture_time_ns have 64 bits, "
+            f"got {frame.frame_id} and {frame.capture_time_ns}"
+        ) from None
     payload = frame.payload
     if isinstance(payload, EncodedImage):
         message.encoded = payload.data

@@ -47,6 +47,11 @@ FAILURES: dict[str, tuple[Callable[[ferserve.Client], Any], type[Exception], str
         errors.ModelNotFoundError,
         "got 'x'",
     ),
+    "an id that no message holds": (
+        lambda c: list(c.stream([ferserve.Frame(-1, ferserve.EncodedImage(b""))])),
+        errors.InvalidFrameError,
+        "frame_id must be from 0",
+    ),
     "falling ids": (
         lambda c: list(c.stream([ferserve.Frame(i, ferserve.EncodedImage(b"")) for i in (2, 1)])),
         errors.StreamProtocolError,
@@ -82,6 +87,33 @@ def test_what_is_no_address_is_refused_and_leaves_no_thread(target: str) -> None
     with pytest.raises(errors.ConfigError, match="target must be HOST:PORT or unix:PATH, got"):
         ferserve.Client(target)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"max_in_flight": 0}, "max_in_flight must be from 1 to 65536 frames, got 0"),
+        ({"jpeg_quality": 101}, "jpeg_quality must be from 1 to 100, got 101"),
+        ({"reconnect_s": -1}, "reconnect_s must be from 0"),
+        ({"encoding": "png"}, "encoding must be auto, raw or jpeg, got 'png'"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(errors.InvalidOptionsError, match=words):
+        ferserve.Client(**settings)
+
+
+def test_a_closed_client_says_so(served: str) -> None:
+    client = ferserve.Client(served)
+    client.close()
+    for call in (client.models, lambda: client.classify(b""), lambda: list(client.stream([b""]))):
+        with pytest.raises(errors.FerserveError, match="client must be open, got one that was closed"):
+            call()
+
+
+def test_a_choice_must_be_one_of_its_kind() -> None:
+    with pytest.raises(errors.InvalidOptionsError, match=r"delivery must be one of Delivery.LATEST.*, got 'latest'"):
+        ferserve.StreamOptions(delivery="latest")  # type: ignore[arg-type]
 
 
 async def test_too_many_streams_is_overloaded(start_server: StartServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,8 +53,8 @@ def test_arrays_are_not_copied_needlessly() -> None:
     assert np.shares_memory(payload.data, bgr)
 
 
-@pytest.mark.parametrize("source", ["/nowhere.mp4", 987, "rtsp://127.0.0.1:9/nothing"])
-def test_what_cannot_be_opened_is_one_of_our_errors(source: str | int, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("source", ["/nowhere.mp4", 987, -1, None, "rtsp://127.0.0.1:9/nothing"])
+def test_what_cannot_be_opened_is_one_of_our_errors(source: Any, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match="source must be"):
         open_source(source)
 
