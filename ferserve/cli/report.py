@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from ferserve.types import Face, FrameFault, FrameResult
+from ferserve.types import Face, FrameFault, FrameResult, HeadResult
 
 NOT_SURE = "not sure"
 
@@ -30,14 +30,21 @@ def json_error(key: str, name: str | int, fault: FrameFault) -> str:
 
 
 def _face(face: Face) -> dict[str, Any]:
-    return {
+    told: dict[str, Any] = {
         "track_id": face.track_id,
         "box": [round(edge, 2) for edge in face.box],
         "score": round(face.score, 4),
         "emotion": face.emotion,
         "confidence": round(face.confidence, 4),
-        "probabilities": {label: round(value, 4) for label, value in face.probabilities.items()},
+        "probabilities": _probabilities(face.heads[0]),
     }
+    if len(face.heads) > 1:
+        told["heads"] = {head.name: _probabilities(head) for head in face.heads[1:]}
+    return told
+
+
+def _probabilities(head: HeadResult) -> dict[str, float]:
+    return {label: round(float(value), 4) for label, value in zip(head.labels, head.probabilities, strict=True)}
 
 
 def text_line(name: str | int, result: FrameResult) -> str:

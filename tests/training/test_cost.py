@@ -184,14 +184,19 @@ def test_a_page_shows_the_tables_between_its_marks(tmp_path: Path, capsys: pytes
     page.parent.mkdir()
     out.mkdir()
     page.write_text(f"before\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n")
-    about = {"processor": "P", "cores": 4, "load_before": 0.5, "threads": 1, "seconds": 2.0, "versions": {"keras": "3"}}
+    about = {
+        "processor": "P",
+        "cores": 4,
+        "busy_percent": 2.0,
+        "threads": 1,
+        "seconds": 2.0,
+        "versions": {"keras": "3"},
+    }
     write_tables([Cell("a", "keras", "fp32", "cpu", 1.0, measurement(p50_ms=7.5))], out, about)
     for _ in range(2):
         insert(out, page)
         text = page.read_text()
-        assert text.startswith(
-            f"before\n{MARKS[0]}\nP, 4 cores with a load of 0.5 before the first cell; 1 thread and 2 s"
-        )
+        assert text.startswith(f"before\n{MARKS[0]}\nP, 4 cores, 2 % busy before the first cell; 1 thread and 2 s")
         assert text.endswith(f"\n{MARKS[1]}\nafter\n")
         assert "| a | 7.5 |" in text
         assert "old" not in text

@@ -66,6 +66,16 @@ def test_help_names_every_command() -> None:
         assert command in done.stdout
 
 
+def test_json_tells_every_head(folder: Path) -> None:
+    """The bundled model has more heads than the emotion."""
+    done = _run("classify", folder / "face.jpg", "--json")
+    (face,) = json.loads(done.stdout)["faces"]
+    assert face["heads"]
+    assert face["emotion"] in face["probabilities"]
+    for probabilities in face["heads"].values():
+        assert sum(probabilities.values()) == pytest.approx(1, abs=2e-3)
+
+
 def test_classify_as_json(folder: Path, where: list[str]) -> None:
     done = _run("classify", folder / "face.jpg", folder / "empty.png", "--json", *where)
     assert (done.returncode, done.stderr) == (0, "")

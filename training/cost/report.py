@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from ferserve.errors import ConfigError
 from training.cost.cell import FRAMEWORKS, PRECISIONS, Cell
@@ -52,13 +53,13 @@ def insert(out: Path, page: Path) -> None:
 
 
 def about_machine() -> dict[str, Any]:
-    """The processor, its load by other work, the system and the versions of what was measured."""
+    """The processor, how busy other work keeps it, the system and the versions of what was measured."""
     packages = ("keras", "tensorflow", "ai-edge-litert", "onnxruntime", "openvino", "tensorrt")
     versions = {package: _version(package) for package in packages}
     return {
         "processor": processor_name(),
         "cores": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 1),
+        "busy_percent": psutil.cpu_percent(interval=1.0),
         "system": platform.platform(terse=True),
         "versions": versions,
     }
@@ -67,7 +68,7 @@ def about_machine() -> dict[str, Any]:
 def _about_text(about: dict[str, Any]) -> str:
     versions = ", ".join(f"{package} {number}" for package, number in about["versions"].items())
     return (
-        f"{about['processor']}, {about['cores']} cores with a load of {about['load_before']} before the first cell; "
+        f"{about['processor']}, {about['cores']} cores, {about['busy_percent']:.0f} % busy before the first cell; "
         f"{about['threads']} thread{'s' if about['threads'] > 1 else ''} and {about['seconds']:g} s for each cell; "
         f"{versions}.\n"
     )
