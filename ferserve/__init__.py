@@ -12,13 +12,13 @@ from ferserve._version import __version__
 if TYPE_CHECKING:
     from ferserve.client import AsyncClient, Client, ModelDescription
     from ferserve.errors import FerserveError
-    from ferserve.options import Delivery, FrameOptions, StreamOptions
+    from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
     from ferserve.types import Crops, EncodedImage, Face, Frame, FrameResult, PixelFormat, RawImage
 
 _HOMES = {
     "ferserve.client": ("AsyncClient", "Client", "ModelDescription"),
     "ferserve.errors": ("FerserveError",),
-    "ferserve.options": ("Delivery", "FrameOptions", "StreamOptions"),
+    "ferserve.options": ("Delivery", "FrameOptions", "Priority", "StreamOptions"),
     "ferserve.types": ("Crops", "EncodedImage", "Face", "Frame", "FrameResult", "PixelFormat", "RawImage"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -36,6 +36,7 @@ __all__ = [
     "FrameResult",
     "ModelDescription",
     "PixelFormat",
+    "Priority",
     "RawImage",
     "StreamOptions",
     "__version__",

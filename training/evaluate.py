@@ -194,7 +194,8 @@ def to_json(evaluation: Evaluation) -> str:
     for name in ("agreed_accuracy", "sure_accuracy"):
         if math.isnan(value[name]):  # JSON knows no NaN
             value[name] = None
-    return json.dumps({**value, **value.pop("scores")}, allow_nan=False)
+    scores = value.pop("scores")
+    return json.dumps({**value, **scores}, allow_nan=False)
 
 
 def to_text(evaluation: Evaluation) -> str:

@@ -93,6 +93,7 @@ def test_a_file_in_which_no_taggers_agree_is_measured_and_printed_as_json(tmp_pa
     found = json.loads(to_json(evaluate(MODEL, path, "ferplus", seconds=0.0)))
     assert (found["rows"], found["agreed_rows"], found["agreed_accuracy"]) == (ROWS, 0, None)
     assert 0 <= found["sure_share"] <= 1
+    assert "scores" not in found, "they stand beside the rest"
 
 
 @pytest.mark.parametrize(
