@@ -62,13 +62,14 @@ class Batcher:
     def infer(self, batch: Batch) -> list[NDArray[np.float32]]:
         """What ``infer`` says of ``batch`` (N, ...), run together with the rows of other threads.
 
-        Raises :class:`OverloadedError` where too many rows wait, and whatever ``infer`` raises.
+        Raises :class:`OverloadedError` where too many rows wait (the first always find room), and whatever ``infer``
+        raises.
         """
         if len(batch) >= self._max_batch_size:
             return self._infer(batch)
         future: Future[list[NDArray[np.float32]]] = Future()
         with self._lock:
-            if self._waiting + len(batch) > self._max_waiting:
+            if self._waiting and self._waiting + len(batch) > self._max_waiting:
                 raise OverloadedError(
                     f"rows waiting must be at most {self._max_waiting}, got one more; try again later"
                 )

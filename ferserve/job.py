@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
-from ferserve.errors import InvalidFrameError
+from ferserve.errors import InvalidFrameError, OverloadedError
 from ferserve.pipeline import Pipeline
 from ferserve.stream_state import StreamState
 from ferserve.types import DropReason, Frame, FrameFault, FrameResult, Timings
@@ -41,7 +41,10 @@ class Job:
             self.tell(self._outcome(time.monotonic_ns(), dropped=reason))
 
     def run(self, walk: Walk, pipeline: Pipeline, state: StreamState | None, *, faults: bool) -> None:
-        """Answer with what the walk gives; a bad frame becomes a fault where ``faults`` is set, else an exception."""
+        """Answer with what the walk gives.
+
+        Where ``faults`` is set, a bad frame becomes a fault and one that found no room is dropped, else exceptions.
+        """
         if not self.wanted():
             return
         started_ns = time.monotonic_ns()
@@ -50,6 +53,8 @@ class Job:
             answer = walk(pipeline, self.frame, state, self.arrival_ns)
         except InvalidFrameError as error:
             answer = self._outcome(started_ns, fault=FrameFault(error.kind, str(error))) if faults else error
+        except OverloadedError as error:
+            answer = self._outcome(started_ns, dropped=DropReason.OVERLOADED) if faults else error
         except BaseException as error:  # the waiting caller must hear of everything; the thread must live
             answer = error
         self.tell(answer)
