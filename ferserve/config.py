@@ -73,7 +73,7 @@ class EngineConfig:
     max_queue_bytes: int = 512 * 1024 * 1024
     """Memory that waiting frames may hold, over all streams, before new ones are refused."""
     resume_s: float = 30.0
-    """How long the tracks of a named stream outlive a broken connection."""
+    """How long the tracks of a named stream outlive a broken connection; of a thousand streams at most."""
 
     def __post_init__(self) -> None:
         _check("engine.device", self.device, self.device in get_args(Device), f"one of {', '.join(get_args(Device))}")

@@ -21,6 +21,7 @@ from ferserve.errors import InvalidOptionsError, ModelNotReadyError
 from ferserve.job import Walk
 from ferserve.model_store import ModelFile, ModelInfo
 from ferserve.options import FrameOptions, StreamOptions
+from ferserve.parked import Parked, ParkedStreams
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime import Session, Tensor, open_session
 from ferserve.runtime.classifier import Classifier
@@ -60,7 +61,7 @@ class Engine:
             raise
         self._lock = threading.Lock()
         self._streams: set[EngineStream] = set()
-        self._parked: dict[str, _Parked] = {}
+        self._parked = ParkedStreams(self.config.resume_s)
         self._closed = False
         self.runs_on = (
             f"{self._default.spec.name} {self._default.spec.version} with detector {self.config.detector} on "
@@ -232,10 +233,9 @@ class Engine:
         with self._lock:
             self._streams.discard(stream)
             if stream.options.stream_id and not self._closed:
-                expires = time.monotonic() + self.config.resume_s
-                self._parked[stream.options.stream_id] = _Parked(stream.state, stream.last_frame_id, expires)
+                self._parked.put(stream.options.stream_id, stream.state, stream.last_frame_id)
 
-    def _unpark(self, stream_id: str) -> _Parked | None:
+    def _unpark(self, stream_id: str) -> Parked | None:
         if not stream_id:
             return None
         with self._lock:
@@ -243,20 +243,11 @@ class Engine:
         for stream in still_open:  # its connection broke and nobody has noticed yet
             stream.close()
         with self._lock:
-            now = time.monotonic()
-            self._parked = {key: parked for key, parked in self._parked.items() if parked.expires > now}
-            return self._parked.pop(stream_id, None)
+            return self._parked.take(stream_id)
 
 
 def _one_row(classifier: Classifier) -> Tensor:
     return np.zeros_like(classifier.empty_batch(1))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Parked:
-    state: StreamState
-    last_frame_id: int
-    expires: float
 
 
 def _memory(options: StreamOptions, *, firm: bool) -> Memory:
