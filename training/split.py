@@ -15,7 +15,7 @@ def split_off(samples: Samples, part: float, seed: int, by: str = "person") -> t
     Raises :class:`DataError` where a side would be empty: a set of one person cannot be split by person.
     """
     if by == "person" and samples.subject is not None:
-        chosen = _persons(samples.subject, part, seed)
+        chosen = _persons(samples.subject, part, seed, samples.places[0])
     else:
         chosen = _stratified(samples.targets[samples.head], part, seed)
     if not chosen.any() or chosen.all():
@@ -27,12 +27,12 @@ def split_off(samples: Samples, part: float, seed: int, by: str = "person") -> t
     return samples.select(~chosen), samples.select(chosen)
 
 
-def _persons(subject: NDArray[np.str_], part: float, seed: int) -> NDArray[np.bool_]:
+def _persons(subject: NDArray[np.str_], part: float, seed: int, where: str) -> NDArray[np.bool_]:
     """Mask of whole persons, about ``part`` of them, at least one on each side."""
     persons = np.unique(subject)
     if len(persons) < 2:
         raise DataError(
-            f"split by person must have at least 2 persons, got {len(persons)} "
+            f"{where}: split by person must have at least 2 persons, got {len(persons)} "
             f"({', '.join(persons)}); bring more, or pass --split-by image and know that it flatters the figures"
         )
     shuffled = np.random.default_rng([seed, 1]).permutation(persons)

@@ -118,8 +118,8 @@ def test_training_reads_the_very_batches_in_their_order(
 
     model = Watched()
     model.compile(run_eagerly=True)
-    feed.fit(model, Batches(samples, spec, 8, augmentation, seed=3), epochs=2, verbose=0)
-    expected = Batches(samples, spec, 8, augmentation, seed=3)
+    feed.fit(model, Batches(samples, spec, 9, augmentation, seed=3), epochs=2, verbose=0)  # the last batch is smaller
+    expected = Batches(samples, spec, 9, augmentation, seed=3)
     wanted = [expected[index][0] for index in range(len(expected))]
     expected.on_epoch_end()
     wanted += [expected[index][0] for index in range(len(expected))]

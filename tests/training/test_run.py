@@ -115,7 +115,7 @@ def test_persons_stay_on_one_side_unless_asked_otherwise(tmp_path: Path) -> None
 
 def test_one_subject_cannot_be_split_by_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = sets.jaffe(tmp_path / "jaffe", subjects=("KA",), poses=2)
-    with pytest.raises(DataError, match=r"at least 2 persons, got 1 \(KA\).*--split-by image"):
+    with pytest.raises(DataError, match=r"KA\.AN1\.1\.tiff: split by .* 2 persons, got 1 \(KA\).*--split-by image"):
         split_off(load_jaffe(data), 0.2, seed=1)
     argv = ["run", "jaffe_vgg16", "--data", str(data), "--out", str(tmp_path / "o"), "--weights", "none"]
     assert main([*argv, "--split-by", "person"]) == 2
