@@ -6,6 +6,7 @@ Reading a few header bytes keeps a kilobyte that claims 50,000 x 50,000 pixels f
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -131,11 +132,21 @@ def _png(data: bytes) -> ImageHeader:
     width, height, bits = struct.unpack_from(">IIB", data, 16)
     if bits == 16:
         raise InvalidFrameError(f"encoded must have 8 bits a channel, got a PNG with 16{_WAY_OUT}")
-    # APNG: an acTL chunk stands before the first IDAT.
-    first_pixels = data.find(b"IDAT")
-    if 0 <= data.find(b"acTL", 33) < first_pixels:
-        raise InvalidFrameError("encoded must be a still image, got an animated PNG; send its frames one by one")
+    for kind in _png_chunks(data):
+        if kind == b"acTL":
+            raise InvalidFrameError("encoded must be a still image, got an animated PNG; send its frames one by one")
     return ImageHeader("png", width, height)
+
+
+def _png_chunks(data: bytes) -> Iterator[bytes]:
+    """Names of all chunks. OpenCV allocates what a chunk claims to hold before it looks at how much there is."""
+    at, kind = 8, b""
+    while kind != b"IEND" and at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        if at > len(data):
+            raise InvalidFrameError(f"encoded must be a whole PNG, got one cut off in {kind!r} of {length} bytes")
+        yield kind
 
 
 def _webp(data: bytes) -> ImageHeader:

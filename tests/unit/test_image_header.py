@@ -75,9 +75,21 @@ def test_random_bytes_after_a_signature_never_crash() -> None:
             assert header.height > 0
 
 
+def _with_giant_chunk(png: bytes) -> bytes:
+    """The pixels' chunk claims four gigabytes."""
+    at = png.index(b"IDAT")
+    return png[: at - 4] + b"\xff\0\0\0" + png[at:]
+
+
+def test_bytes_after_the_end_of_a_png_are_nobodys_business() -> None:
+    assert read_header(_encoded("PNG") + b"\xff" * 100) == read_header(_encoded("PNG"))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
+        (_with_giant_chunk(_encoded("PNG")), "must be a whole PNG, got one cut off in b'IDAT' of 4278190080 bytes"),
+        (_encoded("PNG")[:-13], "must be a whole PNG, got one cut off in b'IDAT'"),
         (b"", "must be an image file, got 0 bytes"),
         (b"hello world", "got 11 bytes that start with 68 65 6c 6c"),
         (_encoded("GIF", mode="P"), "got a GIF"),
