@@ -1,9 +1,9 @@
 """When the detector looks at a frame of a stream, and when following will do.
 
 Bounds come first: never more often than every ``least``-th frame, never later than every ``most``-th or, at low frame
-rates, :data:`MAX_GAP_NS`, which also comes before a ``least`` that nobody asked for. Between them the load of the
-machine decides, so that idle cores buy accuracy, and a face that was missed or lost by the follower brings the next
-look forward.
+rates, :data:`MAX_GAP_NS`, which also comes before a ``least`` that nobody asked for while there is time. Between them
+the load of the machine decides, so that idle cores buy accuracy, and a face that was missed or lost by the follower
+brings the next look forward.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ class Cadence:
         self._since_look += 1
         if self._looked_ns is None:
             return True
-        if now_ns - self._looked_ns >= MAX_GAP_NS and (not self._firm or self._since_look >= self._least):
-            return True
+        if now_ns - self._looked_ns >= MAX_GAP_NS:
+            hurried = load < FULL_LOAD and not self._firm  # frames that come late for want of time can wait for a look
+            if hurried or self._since_look >= self._least:
+                return True
         wanted = self._least + round((self._most - self._least) * min(max(load / FULL_LOAD, 0.0), 1.0))
         return self._since_look >= (self._least if self._unsure else wanted)
 

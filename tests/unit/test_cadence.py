@@ -28,7 +28,8 @@ def test_equal_bounds_give_a_fixed_interval() -> None:
 def test_at_low_frame_rates_time_decides() -> None:
     assert _looks(Cadence(1, 5), 5, 1.0, frame_ns=200_000_000) == [0, 1, 2, 3, 4]
     assert _looks(Cadence(2, 5), 5, 1.0, frame_ns=200_000_000) == [0, 2, 4]
-    assert _looks(Cadence(2, 5, firm=False), 5, 1.0, frame_ns=200_000_000) == [0, 1, 2, 3, 4]
+    assert _looks(Cadence(2, 5, firm=False), 5, 0.5, frame_ns=200_000_000) == [0, 1, 2, 3, 4]
+    assert _looks(Cadence(2, 5, firm=False), 5, 1.0, frame_ns=200_000_000) == [0, 2, 4]
 
 
 def test_a_missed_face_brings_the_next_look_forward() -> None:

@@ -24,7 +24,7 @@ BOX = np.array([[177, 66, 272, 161]], np.float32)
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     model = write_brightness_model(tmp_path_factory.mktemp("models") / "brightness.onnx")
-    with Engine(EngineConfig(model=str(model), threads=1)) as engine:
+    with Engine(EngineConfig(model=str(model), threads=4)) as engine:  # most of them idle: there is time for looks
         yield engine
 
 
