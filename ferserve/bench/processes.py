@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ferserve.errors import FerserveError
+from ferserve.interrupts import blocked_interrupts
 
 
 @contextlib.contextmanager
@@ -24,7 +25,8 @@ def spawned(function: Callable[[Any, Connection], None], plans: Sequence[Any]) -
         for plan in plans:
             ours, theirs = context.Pipe()
             process = context.Process(target=function, args=(plan, theirs), daemon=True)
-            process.start()
+            with blocked_interrupts():
+                process.start()
             theirs.close()  # so that a dead process ends its pipe
             pipes.append(ours)
             processes.append(process)

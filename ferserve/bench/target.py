@@ -17,6 +17,7 @@ from typing import IO
 from ferserve.bench.process_stats import ProcessStats, listeners, process_stats
 from ferserve.config import Config
 from ferserve.errors import ConfigError
+from ferserve.interrupts import blocked_interrupts
 
 _COMMAND = (sys.executable, "-m", "ferserve", "serve")
 _READY = re.compile(r"ferserve ready on (\S+)")
@@ -46,9 +47,10 @@ def open_target(address: str, config: Config) -> Iterator[Target]:
         yield Target(address, tuple(listeners(address)))
         return
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            _COMMAND, env={**os.environ, **environment(config)}, stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        with blocked_interrupts():  # it is stopped by us
+            process = subprocess.Popen(
+                _COMMAND, env={**os.environ, **environment(config)}, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         try:
             yield Target(_await_ready(process, log), (process.pid,))
         finally:

@@ -20,6 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ferserve.config import Config, ServerConfig
 from ferserve.errors import ConfigError, FerserveError
+from ferserve.interrupts import blocked_interrupts
 from ferserve.server.placement import GONE
 from ferserve.server.worker import WorkerOrder, work
 
@@ -84,6 +85,8 @@ class _Supervisor:
         except FerserveError:
             for worker in self._workers:
                 worker.kill()
+            if self._stopping.is_set():  # it was the signal that ended them
+                return
             raise
         host, port = self._config.server.host, self._config.server.port
         shown = f"[{host}]" if ":" in host else host
@@ -116,7 +119,8 @@ class _Watched:
         """Start a process; returns what it runs on when it serves, raises the :class:`FerserveError` that it sends."""
         self._pipe, theirs = self._context.Pipe()
         self._process = self._context.Process(target=work, args=(self._order, theirs), name=self._name)
-        self._process.start()
+        with blocked_interrupts():
+            self._process.start()
         theirs.close()
         await _readable(self._pipe.fileno())
         try:

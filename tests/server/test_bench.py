@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.server.test_workers import is_worker
 from tests.tiny_models import brightness_spec, write_brightness_model
 
 STREAMS_KEYS = {
@@ -100,3 +105,29 @@ def test_a_server_that_is_not_there_is_said_in_one_line() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("ferserve: target must be a running server, got 127.0.0.1:1")
     assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_in_a_terminal_ends_all_processes_without_a_word(model: Path) -> None:
+    """A terminal sends the signal to everybody in it."""
+    heed = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    arguments = ["-m", "ferserve", "bench", "crops", "--seconds", "60", "--raw-seconds", "0", "--model", str(model)]
+    with subprocess.Popen(
+        [sys.executable, "-c", heed, sys.executable, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        family = _family_with_generator(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == 130
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
+
+
+def _family_with_generator(pid: int) -> list[psutil.Process]:
+    """The server and the generator, once both are there."""
+    for _ in range(300):
+        family = psutil.Process(pid).children()
+        if sum(map(is_worker, family)):
+            return family
+        time.sleep(0.1)
+    raise AssertionError("the generator must start within 30 s")
