@@ -112,7 +112,7 @@ class ServerConfig:
     """Processes that share the port, each with an engine of its own; ``engine.threads`` counts for each."""
     cpus: str = "split"
     """Where several workers run: ``split`` keeps each to its share of the processors, so that what its threads hand
-    each other stays in one cache; ``shared`` leaves it to the system."""
+    each other stays in one cache, and its event loop from interrupting models; ``shared`` leaves it to the system."""
     loop: str = "auto"
     """Event loop: ``asyncio``, ``uvloop``, or ``auto`` for uvloop where it is installed."""
     max_message_bytes: int = 32 * 1024 * 1024
