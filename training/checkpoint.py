@@ -62,6 +62,14 @@ def load_model(path: Path) -> Any:
         raise CheckpointError(f"{path}: model must be a whole .keras file, got {error}") from None
 
 
+def save_bare(model: Any, *paths: Path) -> None:
+    """Save ``model`` for use alone. Keras keeps the optimiser in a ``.keras`` file otherwise, twice the weights."""
+    bare = type(model).from_config(model.get_config())
+    bare.set_weights(model.get_weights())
+    for path in paths:
+        bare.save(path)
+
+
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     """Saves model and optimiser after each epoch, and keeps the best one by ``monitor`` (the last one if None)."""
 

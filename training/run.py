@@ -18,7 +18,7 @@ import numpy as np
 from ferserve.model_spec import HeadSpec, ModelSpec
 from training.batches import Batches
 from training.card import write_card
-from training.checkpoint import Checkpoint, CheckpointState, load_model, load_state
+from training.checkpoint import Checkpoint, CheckpointState, load_model, load_state, save_bare
 from training.choices import keep_choices
 from training.classification import ClassificationRecipe, ModelRequest
 from training.compress.magnitude import MagnitudePruning
@@ -144,8 +144,7 @@ def _deliver(
     """Write model files, reports, plots and the card."""
     out = options.out
     spec = model_spec(recipe, parts.train, judgements)
-    model.save(out / "model.keras", include_optimizer=False)
-    model.save(out / "model.h5", include_optimizer=False)
+    save_bare(model, out / "model.keras", out / "model.h5")
     some = next(iter(parts.tests.values()))
     inputs = PixelRows(some.images, recipe.input, 0).take(np.arange(min(CHECKED_IMAGES, len(some))))
     difference = export_onnx(model, out / "model.onnx", spec, inputs)

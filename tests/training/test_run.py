@@ -49,6 +49,8 @@ def test_a_run_is_served_at_once_with_the_answers_of_keras(tmp_path: Path) -> No
     np.testing.assert_allclose(answer.heads[0].probabilities, expected, atol=1e-4)
     h5 = keras.models.load_model(out / "model.h5", compile=False).predict_on_batch(rows)[0]
     np.testing.assert_allclose(h5, expected, atol=1e-6)
+    weights = 4 * 63_431
+    assert (out / "model.keras").stat().st_size < 1.5 * weights, "the optimiser must not come along"
 
 
 def test_a_network_learns_what_can_be_learnt(tmp_path: Path) -> None:

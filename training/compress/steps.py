@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ferserve.model_spec import ModelSpec
 from training.batches import Batches
-from training.checkpoint import load_model
+from training.checkpoint import load_model, save_bare
 from training.choices import parts_of_run
 from training.compress.channels import prune_channels
 from training.compress.linear import quantized_weights
@@ -104,7 +104,7 @@ class Compressor:
         path = self.options.out / f"{name}.onnx"
         spec = replace(self.spec, name=f"{self.spec.name}-{name}", metrics={})
         export_onnx(model, path, spec, self.rows(self.test, CHECKED_IMAGES))
-        model.save(self.options.out / f"{name}.keras", include_optimizer=False)
+        save_bare(model, self.options.out / f"{name}.keras")
         self.files[name], self.models[name] = path, model
 
     def rows(self, samples: Samples, count: int) -> NDArray[np.float32]:
