@@ -81,7 +81,7 @@ class ClassificationRecipe:
 
     def run(self, options: RunOptions) -> Path:
         """Train and export; returns the folder that ``ferserve serve --model`` takes."""
-        for name, unset in (("balanced", False), ("split_by", None), ("task", None)):
+        for name, unset in (("balanced", False), ("split_by", None), ("task", None), ("faces", None)):
             value = getattr(options, name)
             if value != unset and name not in self.takes:
                 raise ConfigError(f"{name} must be left out for recipe {self.name}, got {value!r}")

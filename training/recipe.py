@@ -37,6 +37,8 @@ class RunOptions:
     """Whether images of one person may stand on both sides of a split; None leaves the honest choice (no)."""
     task: str | None = None
     """One head of a model of several, or ``all``."""
+    faces: Path | None = None
+    """Folder of photographs without labels, whose faces teachers answer for."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "limit"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
+import skimage.data
 
 pytest.importorskip("keras", reason="training needs the training extra")
 pytest.importorskip("onnx", reason="training needs the training extra")
@@ -20,7 +22,7 @@ from training.emotion.ablation import table
 from training.emotion.augment import NONE
 from training.emotion.calibrate import expected_calibration_error, fit_temperature, softmax
 from training.emotion.card import write_card
-from training.emotion.fit import FitOptions, batches, learning_rate, predict_logits, read_history
+from training.emotion.fit import FitOptions, batches, learning_rate, predict_logits, read_history, teach
 from training.emotion.job import train_model
 from training.emotion.quantize import quantize
 from training.emotion.release import release
@@ -29,6 +31,7 @@ from training.emotion.samples import load_samples, make_targets
 from training.emotion.scores import score, wilson_interval
 from training.emotion.served import ServedModel
 from training.emotion.teachers import Teachers
+from training.emotion.unlabelled import add_faces, cut_faces
 from training.errors import TrainingError
 from training.evaluate import evaluate, load_labelled
 from training.models.emotion_lite import HEADS, LITE, Stage, build_model, count_macs, split_heads
@@ -183,11 +186,47 @@ def test_teachers_answer_for_the_very_pixels_that_are_learnt(released: Path, dat
     assert not Teachers(())
 
 
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one photograph of one face."""
+    folder = tmp_path_factory.mktemp("photographs")
+    cv2.imwrite(str(folder / "astronaut.png"), cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR))
+    return folder
+
+
+def test_faces_without_labels_are_learnt_from_the_teachers_alone(released: Path, data: Path, photographs: Path) -> None:
+    faces = cut_faces(photographs)
+    assert faces.shape == (1, 48, 48)
+    train, _ = load_samples(data)
+    images, targets = add_faces(train.images[:31], make_targets(train)[:31], faces)
+    teachers = Teachers((released / "emotion-lite.onnx",))
+    options = FitOptions(batch_size=32, augmentation=NONE, taught=0.3)
+    x, taught = next(batches(images, targets, 0, options, teachers=teachers))
+    _, labels = next(batches(images, targets, 0, options))
+    unknown = labels.sum(axis=1) == 0
+    assert unknown.sum() == 1
+    answers = teachers.answer(x)
+    np.testing.assert_allclose(taught[unknown], answers[unknown], atol=1e-6)
+    np.testing.assert_allclose(taught[~unknown], 0.7 * labels[~unknown] + 0.3 * answers[~unknown], atol=1e-6)
+
+
+def test_a_mixed_row_lacks_only_what_it_has_no_label_for() -> None:
+    label, answer = np.zeros((1, 17), np.float32), np.zeros((1, 17), np.float32)
+    label[0, [0, 8, 15]] = 1
+    answer[0, [1, 9, 16]] = 1
+    np.testing.assert_allclose(teach(0.75 * label, answer, 0.0), 0.75 * label + 0.25 * answer)
+
+
+def test_a_folder_without_faces_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="faces must name a folder of photographs with faces"):
+        cut_faces(tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_one_epoch_of_each_generation_ends_in_a_served_model(data: Path, tmp_path: Path) -> None:
+def test_one_epoch_of_each_generation_ends_in_a_served_model(data: Path, photographs: Path, tmp_path: Path) -> None:
     argv = ["run", "emotion_lite", "--data", str(data), "--out", str(tmp_path), "--epochs", "1", "--limit", "64"]
-    assert command.main(argv) == 0
+    assert command.main([*argv, "--faces", str(photographs)]) == 0
     store = ModelStore()
     assert store.add(tmp_path).path == tmp_path / "emotion-lite.onnx"
     assert store.get("emotion-lite").spec.recipe == "emotion_lite"

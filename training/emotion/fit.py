@@ -78,6 +78,16 @@ def learning_rate(step: int, steps: int, options: FitOptions) -> float:
     return options.peak_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
+def teach(targets: Floats, answers: Floats, taught: float) -> Floats:
+    """(N, 17) targets of which the teachers' ``answers`` replace the share ``taught``, and fill what has no label.
+
+    A row without labels is zero; mixed with one that has them, it holds less than a whole distribution a head.
+    """
+    kept = (1 - taught) * targets
+    missing = 1 - kept.sum(axis=1, keepdims=True) / len(HEADS)
+    return np.asarray(kept + missing * answers, np.float32)
+
+
 def batches(
     images: NDArray[np.uint8], targets: Floats, epoch: int, options: FitOptions, peers: Peers = ALONE,
     teachers: Teachers | None = None,
@@ -97,7 +107,7 @@ def batches(
                 rows = order[start : start + options.batch_size]
                 x, y = augment_batch(images[rows], targets[rows], options.augmentation, rng)
                 if teachers:
-                    y = (1 - options.taught) * y + options.taught * teachers.answer(x)
+                    y = teach(y, teachers.answer(x), options.taught)
                 ready.put((x, y))
             ready.put(None)
         except BaseException as error:

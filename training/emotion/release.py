@@ -32,10 +32,10 @@ INPUT = InputSpec(
 """Measured: the longer side of a modern detector's box is FER2013's crop (docs/emotion-lite.md)."""
 
 
-def model_spec(recipe: Path, name: str = "emotion-lite", metrics: Mapping[str, float] | None = None) -> ModelSpec:
-    """The spec of the bundled models."""
+def model_spec(recipe: Path, faces: Path | None = None, metrics: Mapping[str, float] | None = None) -> ModelSpec:
+    """The spec of the bundled models; ``faces`` is the folder of the photographs without labels."""
     return ModelSpec(
-        name=name,
+        name="emotion-lite",
         version=VERSION,
         input=INPUT,
         heads=(
@@ -45,7 +45,7 @@ def model_spec(recipe: Path, name: str = "emotion-lite", metrics: Mapping[str, f
         ),
         description="Eight FER+ emotions, FER2013's seven for comparison, and whether the face can be read at all.",
         license="Apache-2.0 (weights); trained on FER2013, whose images are for research and education, and FER+ (MIT)",
-        trained_on=("FER2013 train", "FER+ votes"),
+        trained_on=("FER2013 train", "FER+ votes", *([f"faces without labels: {faces.name}"] if faces else [])),
         metrics=dict(metrics or {}),
         recipe=recipe.stem,
         recipe_sha256=hashlib.sha256(recipe.read_bytes()).hexdigest(),
@@ -63,11 +63,13 @@ def calibrate(model: Any, judge: Samples) -> dict[str, float]:
     }
 
 
-def release(model: Any, stages: Sequence[Stage], judge: Samples, data: Path, recipe: Path, out: Path) -> ModelSpec:
+def release(
+    model: Any, stages: Sequence[Stage], judge: Samples, data: Path, recipe: Path, out: Path, faces: Path | None = None
+) -> ModelSpec:
     """Write ``out/emotion-lite.onnx`` calibrated on ``judge``, with the figures that evaluating the file gave."""
     path = out / "emotion-lite.onnx"
     temperatures = calibrate(model, judge)
-    spec = model_spec(recipe)
+    spec = model_spec(recipe, faces)
     export_graph(model, stages, spec, temperatures, path, judge.images[:256])
     spec = replace(spec, metrics=public_test_metrics(path, data))
     export_graph(model, stages, spec, temperatures, path, judge.images[:256])

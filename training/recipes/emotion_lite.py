@@ -20,10 +20,14 @@ from training.recipe import RunOptions
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    from numpy.typing import NDArray
 
     from training.emotion.fit import FitOptions
     from training.emotion.samples import Samples
     from training.models.emotion_lite import Stage
+
+    Faces = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -84,41 +88,49 @@ class EmotionLite:
         from training.emotion.card import write_card
         from training.emotion.release import release_int8
         from training.emotion.samples import load_samples
+        from training.emotion.unlabelled import cut_faces
 
         train, test = load_samples(options.data)
         train = train.take(slice(options.limit))
+        faces = cut_faces(options.faces) if options.faces else None
         _start(options.out, options.resume)
         teachers, model, finished = _earlier_release(options.weights), None, None
         for number, generation in enumerate(self.generations):
             if finished and not generation.continued:
                 teachers.append(finished)
             folder = options.out if generation is self.generations[-1] else options.out / f"generation{number}"
-            model = self._train(generation, number, options, train, test, teachers, model)
-            self._release(model, generation, test, options.data, folder)
+            model = self._train(generation, number, options, train, faces, test, teachers, model)
+            self._release(model, generation, test, options, folder)
             self._plot(options.out / f"generation{number}", folder)
             finished = release_int8(folder / "emotion-lite.onnx", train, options.data)
         write_card(options.out, options.data)
         return options.out
 
     def _train(
-        self, generation: Generation, number: int, options: RunOptions, train: Samples, test: Samples,
-        teachers: Sequence[Path], former: keras.Model | None,
+        self, generation: Generation, number: int, options: RunOptions, train: Samples, faces: Faces | None,
+        test: Samples, teachers: Sequence[Path], former: keras.Model | None,
     ) -> keras.Model:  # fmt: skip
         from training.emotion.fit import read_arrays
         from training.emotion.job import train_model
         from training.emotion.samples import make_targets
+        from training.emotion.unlabelled import add_faces
 
         stages, fit = generation.stages, generation.options(number, options, teachers)
         start = read_arrays(former.weights) if former and generation.continued else None
         state = options.out / f"generation{number}"
-        return train_model(stages, train.images, make_targets(train), test, fit, state, self.processes, start)
+        images, targets = train.images, make_targets(train)
+        if faces is not None and fit.teachers:
+            images, targets = add_faces(images, targets, faces)
+        return train_model(stages, images, targets, test, fit, state, self.processes, start)
 
-    def _release(self, model: keras.Model, generation: Generation, test: Samples, data: Path, folder: Path) -> None:
+    def _release(
+        self, model: keras.Model, generation: Generation, test: Samples, options: RunOptions, folder: Path
+    ) -> None:
         from training.emotion.release import release
 
         model.save(folder / "emotion-lite.keras")
         model.save(folder / "emotion-lite.h5")
-        release(model, generation.stages, test, data, Path(__file__), folder)
+        release(model, generation.stages, test, options.data, Path(__file__), folder, options.faces)
 
     def _plot(self, state: Path, folder: Path) -> None:
         from training.emotion.fit import read_history
