@@ -235,6 +235,12 @@ class Trainer:
         return True
 
 
+def read_average(folder: Path) -> list[Floats]:
+    """The averaged weights of the run in ``folder``, in the order of the model's variables."""
+    with np.load(folder / STATE_FILE) as state:
+        return [state[f"a{i}"] for i in range(sum(name.startswith("a") for name in state.files))]
+
+
 def read_history(folder: Path) -> list[dict[str, float]]:
     """What each epoch of the run in ``folder`` came to, from its saved state."""
     with np.load(folder / STATE_FILE) as state:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     Faces = NDArray[np.uint8]
 
 
+EARLIER = -1
+"""Stands for a model of an earlier release among the teachers; without one the others answer alone."""
+
+
 @dataclass(frozen=True)
 class Generation:
     """One network, taught by those before it (Furlanello et al. 2018, arXiv:1805.04770)."""
@@ -38,10 +42,14 @@ class Generation:
     epochs: int
     augmentation: Literal["strong", "medium", "light"] = "medium"
     taught: float = 0.0
-    """Share of the targets that the former generations' answers replace."""
+    """Share of the targets that the teachers' answers replace."""
+    teachers: tuple[int, ...] = ()
+    """Generations whose INT8 files answer, and :data:`EARLIER` for the file that ``--weights`` names."""
     peak_rate: float = 0.1
-    continued: bool = False
-    """Whether it starts from the averaged weights of the one before, which is none of its teachers then."""
+    start: int | None = None
+    """The generation whose averaged weights it begins with."""
+    sees_faces: bool = False
+    """Whether faces without labels are among its images, where ``--faces`` gives some."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -69,14 +77,16 @@ class Generation:
 
 @dataclass(frozen=True)
 class EmotionLite:
-    """A larger network learns from the labels, then the bundled one from both, in two rounds."""
+    """A larger network and the bundled one, each taught by the other in turn."""
 
     name: str = "emotion_lite"
     summary: str = "FER+ and FER2013 heads on one small network made for a CPU core; the bundled model"
     generations: Sequence[Generation] = (
         Generation("teacher", 34),
-        Generation("lite", 120, "light", taught=0.7),
-        Generation("lite", 60, "medium", taught=0.3, peak_rate=0.05, continued=True),
+        Generation("lite", 120, "light", taught=0.7, teachers=(EARLIER, 0)),
+        Generation("lite", 60, taught=0.3, teachers=(EARLIER, 0), peak_rate=0.05, start=1),
+        Generation("teacher", 88, taught=0.3, teachers=(2,), start=0),
+        Generation("lite", 120, taught=0.5, teachers=(2, 3), peak_rate=0.08, start=2, sees_faces=True),
     )
     processes: int = 3
 
@@ -94,32 +104,31 @@ class EmotionLite:
         train = train.take(slice(options.limit))
         faces = cut_faces(options.faces) if options.faces else None
         _start(options.out, options.resume)
-        teachers, model, finished = _earlier_release(options.weights), None, None
+        files = _earlier_release(options.weights)
         for number, generation in enumerate(self.generations):
-            if finished and not generation.continued:
-                teachers.append(finished)
             folder = options.out if generation is self.generations[-1] else options.out / f"generation{number}"
-            model = self._train(generation, number, options, train, faces, test, teachers, model)
+            teachers = [files[teacher] for teacher in generation.teachers if teacher in files]
+            model = self._train(generation, number, options, train, faces, test, teachers)
             self._release(model, generation, test, options, folder)
             self._plot(options.out / f"generation{number}", folder)
-            finished = release_int8(folder / "emotion-lite.onnx", train, options.data)
+            files[number] = release_int8(folder / "emotion-lite.onnx", train, options.data)
         write_card(options.out, options.data)
         return options.out
 
     def _train(
         self, generation: Generation, number: int, options: RunOptions, train: Samples, faces: Faces | None,
-        test: Samples, teachers: Sequence[Path], former: keras.Model | None,
+        test: Samples, teachers: Sequence[Path],
     ) -> keras.Model:  # fmt: skip
-        from training.emotion.fit import read_arrays
+        from training.emotion.fit import read_average
         from training.emotion.job import train_model
         from training.emotion.samples import make_targets
         from training.emotion.unlabelled import add_faces
 
         stages, fit = generation.stages, generation.options(number, options, teachers)
-        start = read_arrays(former.weights) if former and generation.continued else None
+        start = None if generation.start is None else read_average(options.out / f"generation{generation.start}")
         state = options.out / f"generation{number}"
         images, targets = train.images, make_targets(train)
-        if faces is not None and fit.teachers:
+        if faces is not None and generation.sees_faces:
             images, targets = add_faces(images, targets, faces)
         return train_model(stages, images, targets, test, fit, state, self.processes, start)
 
@@ -150,9 +159,9 @@ def _start(out: Path, resume: bool) -> None:
             old.unlink()
 
 
-def _earlier_release(weights: str | None) -> list[Path]:
-    """The file that ``--weights`` names, as a first teacher."""
-    return [Path(weights)] if weights and weights not in ("none", "imagenet") else []
+def _earlier_release(weights: str | None) -> dict[int, Path]:
+    """The file that ``--weights`` names, as the first of the teachers."""
+    return {EARLIER: Path(weights)} if weights and weights not in ("none", "imagenet") else {}
 
 
 RECIPE = EmotionLite()
