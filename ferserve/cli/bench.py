@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -13,6 +13,11 @@ from ferserve.cli import flags
 from ferserve.cli.backend import model_name
 from ferserve.errors import ConfigError
 from ferserve.options import Delivery
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ferserve.config import Config
 
 app = typer.Typer(help="Load a server and measure it. Needs Linux.", no_args_is_help=True)
 
@@ -57,14 +62,7 @@ def streams(
     The cameras wait for nobody: a frame falls due by the clock, and where it leaves late, that counts as latency.
     Latencies are milliseconds; CPU is in cores of all of the server's processes, the generator's is given beside it.
     """
-    loaded = flags.load(
-        config,
-        server_workers=workers,
-        engine_threads=threads,
-        engine_model=model,
-        engine_model_dir=model_dir,
-        engine_detector=detector,
-    )
+    loaded = _load(config, workers, threads, model, model_dir, detector)
     from ferserve.bench.streams import StreamsPlan, bench_streams
 
     width, height = _size(size)
@@ -105,18 +103,26 @@ def crops(
 
     The limit that the rate is compared with is the model alone in ONNX Runtime, on all cores.
     """
-    loaded = flags.load(
-        config,
-        server_workers=workers,
-        engine_threads=threads,
-        engine_model=model,
-        engine_model_dir=model_dir,
-        engine_detector="none",
-    )
+    loaded = _load(config, workers, threads, model, model_dir, detector="none")
     from ferserve.bench.crops import CropsPlan, bench_crops
 
     plan = CropsPlan(outstanding, batch, seconds, target, source, model_name(target, model), raw_seconds)
     _show("crops", bench_crops(plan, loaded, _say), as_json)
+
+
+def _load(
+    path: Path | None, workers: int | None, threads: int | None, model: str | None, model_dir: str | None,
+    detector: str | None,
+) -> Config:  # fmt: skip
+    """The configuration of the server that is started."""
+    return flags.load(
+        path,
+        server_workers=workers,
+        engine_threads=threads,
+        engine_model=model,
+        engine_model_dir=model_dir,
+        engine_detector=detector,
+    )
 
 
 def _size(text: str) -> tuple[int, int]:

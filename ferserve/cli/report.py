@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from ferserve.types import Face, FrameFault, FrameResult, HeadResult
+from ferserve.types import Face, FrameResult, HeadResult
 
 NOT_SURE = "not sure"
 
@@ -22,11 +22,6 @@ def json_line(key: str, name: str | int, result: FrameResult) -> str:
     timings = dataclasses.asdict(result.timings)
     line["timings_ms"] = {stage.removesuffix("_ms"): round(value, 3) for stage, value in timings.items()}
     return json.dumps(line, ensure_ascii=False)
-
-
-def json_error(key: str, name: str | int, fault: FrameFault) -> str:
-    """An input that could not even be sent."""
-    return json_line(key, name, FrameResult(0, fault=fault))
 
 
 def _face(face: Face) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from training.emotion.scores import score, wilson_interval
 from training.emotion.served import ServedModel
 from training.emotion.teachers import Teachers
 from training.emotion.unlabelled import add_faces, cut_faces
-from training.errors import TrainingError
+from training.errors import DataError, TrainingError
 from training.evaluate import evaluate, load_labelled
 from training.models.emotion_lite import HEADS, LITE, Stage, build_model, count_macs, split_heads
 
@@ -219,6 +219,9 @@ def test_a_mixed_row_lacks_only_what_it_has_no_label_for() -> None:
 
 def test_a_folder_without_faces_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="faces must name a folder of photographs with faces"):
+        cut_faces(tmp_path)
+    (tmp_path / "torn.jpg").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"torn\.jpg: photograph must be a readable picture"):
         cut_faces(tmp_path)
 
 

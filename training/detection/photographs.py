@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from training.detection.faces import Faces
 from training.detection.teacher import Teacher, merge_drawn
+from training.errors import DataError
 
 VALIDATION_PART = 10
 """One photograph in so many is kept out of training."""
@@ -87,8 +88,8 @@ def load_photographs(folder: Path, labels: Path, limit: int | None = None) -> It
 
 
 def read_luma(path: Path) -> NDArray[np.uint8]:
-    """Decode a picture file as luma uint8 (H, W)."""
+    """Decode a picture file as luma uint8 (H, W). Raises :class:`DataError` where it is none."""
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
-        raise ValueError(f"photograph must be a readable picture, got {path}")
+        raise DataError(f"{path}: photograph must be a readable picture, got something else; take it out")
     return np.asarray(image, np.uint8)

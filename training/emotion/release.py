@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.labels import FER2013, FERPLUS
+from ferserve.labels import CLARITY, CLEAR, FER2013, FERPLUS
 from ferserve.model_spec import HeadSpec, InputSpec, ModelSpec
 from training.emotion.augment import MEAN, STD
 from training.emotion.calibrate import fit_temperature
@@ -23,7 +23,7 @@ from training.evaluate import evaluate
 from training.models.emotion_lite import IMAGE_SIZE, Stage, split_heads
 
 VERSION = "1"
-CLARITY = ("clear", "unclear")
+CLARITY_LABELS = (CLEAR, "unclear")
 """Whether the taggers of FER+ could name an expression at all (their votes for unknown and not-a-face)."""
 INPUT = InputSpec(
     height=IMAGE_SIZE, width=IMAGE_SIZE, color="luma", layout="NCHW", mean=(MEAN,), std=(STD,), resize="area",
@@ -41,7 +41,7 @@ def model_spec(recipe: Path, faces: Path | None = None, metrics: Mapping[str, fl
         heads=(
             HeadSpec("emotion", FERPLUS, output="emotion"),
             HeadSpec("emotion_fer2013", FER2013, output="emotion_fer2013"),
-            HeadSpec("clarity", CLARITY, output="clarity"),
+            HeadSpec(CLARITY, CLARITY_LABELS, output="clarity"),
         ),
         description="Eight FER+ emotions, FER2013's seven for comparison, and whether the face can be read at all.",
         license="Apache-2.0 (weights); trained on FER2013, whose images are for research and education, and FER+ (MIT)",

@@ -6,21 +6,23 @@ have labels (Xie et al. 2020, arXiv:1911.04252). Here they bring the crops of ou
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.detectors import open_detector
-from ferserve.model_spec import InputSpec
 from ferserve.preprocess import preprocess_into
 from training.detection.photographs import photograph_paths, read_luma
+from training.emotion.release import INPUT
 from training.errors import TrainingError
 from training.models.emotion_lite import IMAGE_SIZE
 
 Floats = NDArray[np.float32]
 
-CROP = InputSpec(IMAGE_SIZE, IMAGE_SIZE, dtype="uint8", scale=1.0)
+CROP = replace(INPUT, dtype="uint8", scale=1.0, mean=(0.0,), std=(1.0,))
+"""The served crop as bytes, which augmentation takes."""
 SIDE_PX = 320
 
 

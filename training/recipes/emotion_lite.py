@@ -1,10 +1,11 @@
-"""emotion-lite: the bundled emotion model, 1.4 M parameters made for a CPU core.
+"""emotion-lite: the bundled emotion model, 1.2 M parameters made for a CPU core.
 
 Source: ours. Barsoum et al. 2016 (doi:10.1145/2993148.2993165) for vote shares as targets; every other method is
 named where it is used, in training/emotion/ and training/models/emotion_lite.py.
 
-Command: ``python -m training run emotion_lite --data FILE.npz`` (with ``images``, ``labels``, ``usage`` and
-``ferplus_votes``). ``KERAS_BACKEND=torch`` trains about twice as fast on a CPU as TensorFlow.
+Command: ``python -m training run emotion_lite --data FILE.npz [--faces PHOTOGRAPHS]`` (with ``images``, ``labels``,
+``usage`` and ``ferplus_votes``; photographs need no labels). ``KERAS_BACKEND=torch`` trains about twice as fast on a
+CPU as TensorFlow.
 
 Expected time and accuracy: docs/emotion-lite.md says what was run, on what, and what came out.
 """
