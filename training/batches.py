@@ -34,18 +34,30 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.batch_size = batch_size
         self._augmentation = augmentation or Augmentation()
         self._seed = seed
-        self._epoch = first_epoch
-        self.order = self._shuffled()
+        self.epoch = first_epoch
+        self._order = (first_epoch, self.order_of(first_epoch))
 
     def __len__(self) -> int:
         return -(-len(self._rows) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], Any]:
-        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.make(self.epoch, index)
+
+    def make(self, epoch: int, index: int) -> tuple[NDArray[np.float32], Any]:
+        """Batch ``index`` of ``epoch``: images float32 (N, *row_shape), and labels, by head where there are several."""
+        rows = self._rows_of(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
         images = self._rows.take(rows)
         if self._augmentation:
-            images = self._augmentation.apply(images, np.random.default_rng([self._seed or 0, self._epoch, index]))
+            images = self._augmentation.apply(images, np.random.default_rng([self._seed or 0, epoch, index]))
         return images, self._labels(rows)
+
+    def _rows_of(self, epoch: int) -> NDArray[np.intp]:
+        """The order of ``epoch``, which is kept until another epoch is asked for."""
+        known, order = self._order
+        if known != epoch:
+            order = self.order_of(epoch)
+            self._order = (epoch, order)
+        return order
 
     def _labels(self, rows: NDArray[np.intp] | slice) -> Any:
         if len(self._targets) == 1:
@@ -61,10 +73,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def on_epoch_end(self) -> None:
         """Shuffle anew."""
-        self._epoch += 1
-        self.order = self._shuffled()
+        self.epoch += 1
 
-    def _shuffled(self) -> NDArray[np.intp]:
+    def order_of(self, epoch: int) -> NDArray[np.intp]:
+        """(N,) rows in the order of ``epoch``."""
         if self._seed is None:
             return np.arange(len(self._rows))
-        return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._rows))
+        return np.random.default_rng([self._seed, epoch]).permutation(len(self._rows))

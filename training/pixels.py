@@ -49,7 +49,14 @@ class PixelRows:
         return self._make(rows) if self.cache is None else self.cache[rows]
 
     def _make(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        out = np.empty((len(rows), *self._spec.row_shape), np.float32)
+        out = _aligned((len(rows), *self._spec.row_shape))
         for slot, row in enumerate(rows):
             pixels_into(self._images[row], self._spec, out, slot)
         return out
+
+
+def _aligned(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """An empty array at a boundary of 64 bytes, as TensorFlow asks of memory that it reads where it lies."""
+    raw = np.empty(int(np.prod(shape)) * 4 + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + raw.size - 64].view(np.float32).reshape(shape)
