@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import os
 import queue
 import threading
 import time
@@ -24,6 +25,9 @@ Tool_contra = TypeVar("Tool_contra", contravariant=True)
 _LOAD_WINDOW_NS = 100_000_000
 _LOAD_MEMORY_NS = 500_000_000
 """The load is measured over the first, and what was measured is forgotten with the second as time constant."""
+_STRETCH_NS = 2_000_000
+_REST_NS = 10_000_000
+"""A thread has worked for a stretch when the first has passed without a wait as long as the second."""
 
 
 class Strand(Protocol[Tool_contra]):
@@ -88,7 +92,9 @@ class WorkerPool(Generic[Tool]):
             thread.join()
 
     def _work(self, tool: Tool) -> None:
+        stretch = _Stretch()
         while self._permits.get():
+            stretch.go_on(last=len(self._line) <= 1)
             with self._lock:
                 turn, _, strand = heapq.heappop(self._line)
                 self._now = turn
@@ -98,6 +104,31 @@ class WorkerPool(Generic[Tool]):
             more = strand.run_one(tool)
             with self._lock:
                 self._busy -= 1
-                self._worked_ns += time.monotonic_ns() - began_ns
+                self._worked_ns += stretch.pause() - began_ns
             if more:
                 self.schedule(strand)
+
+
+class _Stretch:
+    """The time that a thread has worked with short pauses at most."""
+
+    def __init__(self) -> None:
+        self._began_ns = self._paused_ns = time.monotonic_ns()
+
+    def go_on(self, last: bool) -> None:
+        """Let others have the processor before the ``last`` piece of work that is known of.
+
+        An event loop that waits for its turn (docs/decisions/0033) has more, but could not say so before the thread
+        has run dry or used up its slice.
+        """
+        now_ns = time.monotonic_ns()
+        if now_ns - self._paused_ns > _REST_NS:
+            self._began_ns = now_ns
+        elif last and now_ns - self._began_ns > _STRETCH_NS:
+            os.sched_yield()
+            self._began_ns = time.monotonic_ns()
+
+    def pause(self) -> int:
+        """A piece of work is done; returns when, on the monotonic clock in ns."""
+        self._paused_ns = time.monotonic_ns()
+        return self._paused_ns

@@ -35,17 +35,17 @@ def _dataset(batches: Batches) -> Any:
     """A ``tf.data.Dataset`` of the very same batches, of one epoch after the other."""
     import tensorflow as tf
 
-    data = _generated(batches) if batches.in_memory is None else _gathered(batches)
+    rows = batches.in_memory
+    data = _generated(batches) if rows is None else _gathered(batches, *rows)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1  # more of them interrupt the network's own threads
     return data.prefetch(8).with_options(options)
 
 
-def _gathered(batches: Batches) -> Any:
+def _gathered(batches: Batches, images: NDArray[np.float32], labels: Any) -> Any:
     """Rows that lie in memory and need no change are picked by TensorFlow itself, a whole batch at a time."""
     import tensorflow as tf
 
-    images, labels = batches.in_memory
     # The images' own memory: a copy of FER2013 takes TensorFlow as long as an epoch of a small network.
     rows = (tf.experimental.dlpack.from_dlpack(images.__dlpack__()), keras.tree.map_structure(tf.constant, labels))
     size = batches.batch_size

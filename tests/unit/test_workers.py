@@ -1,8 +1,11 @@
 """The pool takes turns and never works on a strand twice at a time."""
 
+import os
 import threading
 import time
 from collections import deque
+
+import pytest
 
 from ferserve.workers import WorkerPool
 
@@ -103,3 +106,45 @@ def test_the_load_is_the_part_of_time_that_went_into_work() -> None:
         load = pool.load()
     pool.close()
     assert 0.1 < load < 0.5  # half of one of two threads, and some more on a busy machine
+
+
+def test_a_thread_that_works_on_and_on_lets_others_run_before_its_last_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    yields: list[int] = []
+    log: list[str] = []
+    monkeypatch.setattr(os, "sched_yield", lambda: yields.append(len(log)))
+
+    class _Millisecond(_Counter):
+        def run_one(self, tool: str) -> bool:
+            until = time.monotonic() + 0.001
+            while time.monotonic() < until:
+                pass
+            return super().run_one(tool)
+
+    pool = WorkerPool(["tool"])
+    done = threading.Event()
+    pool.schedule(_Millisecond("alone", 30, log, done))
+    assert done.wait(10)
+    assert yields  # each piece was the only one there was
+
+    yields.clear()
+    gate, ends = threading.Event(), [threading.Event(), threading.Event()]
+    pool.schedule(_Gate(gate))
+    for name, end in zip("ab", ends, strict=True):
+        pool.schedule(_Millisecond(name, 15, log, end))
+    gate.set()
+    assert all(end.wait(10) for end in ends)
+    pool.close()
+    assert all(at <= 30 or at >= 58 for at in yields)  # not while both stood in line
+
+
+def test_a_thread_that_has_rested_takes_up_its_work_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    yields: list[bool] = []
+    monkeypatch.setattr(os, "sched_yield", lambda: yields.append(True))
+    pool = WorkerPool(["tool"])
+    for _ in range(5):
+        done = threading.Event()
+        pool.schedule(_Counter("camera", 1, [], done))
+        assert done.wait(10)
+        time.sleep(0.03)
+    pool.close()
+    assert not yields
