@@ -113,7 +113,7 @@ class _Stretch:
     """The time that a thread has worked with short pauses at most."""
 
     def __init__(self) -> None:
-        self._began_ns = self._paused_ns = time.monotonic_ns()
+        self._began_ns = self._paused_ns = 0  # long ago: it comes from a rest
 
     def go_on(self, last: bool) -> None:
         """Let others have the processor before the ``last`` piece of work that is known of.
