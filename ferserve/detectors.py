@@ -25,8 +25,9 @@ DetectorMaker = Callable[[], "FaceDetector | None"]
 def open_detector(name: str) -> DetectorMaker:
     """Load a detector's weights once and return what makes one detector after the other, one for each thread.
 
-    Raises :class:`ConfigError` for an unknown name, :class:`ModelNotFoundError` for weights that are not there and
-    :class:`ModelSpecError` for weights that are no detector.
+    Raises :class:`ConfigError` for an unknown name, :class:`ModelNotFoundError` for weights that are not there,
+    :class:`ModelPullError` for pulled weights that were changed since and :class:`ModelSpecError` for weights that are
+    no detector.
     """
     if name == "face-lite":
         return open_face_lite(BUNDLED_DIR / "face-lite.onnx")
@@ -39,7 +40,10 @@ def open_detector(name: str) -> DetectorMaker:
 
 
 def open_face_lite(path: Path) -> Callable[[], FaceLiteDetector]:
-    """Load a detector of our own from an ONNX file; its graph is shared by all detectors made of it."""
+    """Load a detector of our own from an ONNX file; its graph is shared by all detectors made of it.
+
+    Raises :class:`ModelSpecError` where the file is no ONNX model, or none that :class:`DetectorSpec` describes.
+    """
     spec = read_detector_spec(path)
     session = open_session(path)
     _require_graph(session, spec, path)

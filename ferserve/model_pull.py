@@ -1,6 +1,6 @@
 """Fetches the few models that are named here, when the user asks for it and never else.
 
-A file is checked against its SHA-256 before it takes its name, so what lies under a name is whole and the right one.
+A file is checked against its SHA-256 before it takes its name, and again before it is used.
 """
 
 from __future__ import annotations
@@ -54,13 +54,19 @@ def default_pull_dir() -> Path:
 
 
 def pulled_model(name: str, folder: Path | None = None) -> Path:
-    """The file of a model that was pulled; raises :class:`ModelNotFoundError` that says how to pull it."""
+    """The file of a model that was pulled.
+
+    Raises :class:`ModelNotFoundError` that says how to pull it, and :class:`ModelPullError` where another file has
+    taken its place since, or a part of it is lost.
+    """
     path = (folder or default_pull_dir()) / f"{name}.onnx"
     if not path.is_file():
         raise ModelNotFoundError(
             f"{name} must be pulled before it is used, got no {path}; run `ferserve models pull {name}`, "
             f"or `ferserve models pull {name} --from FILE` where there is no network"
         )
+    way_out = f"run `ferserve models pull {name}` again"
+    _require_digest(PULLABLE[name], _read_file(path, way_out), str(path), way_out)
     return path
 
 
@@ -73,14 +79,21 @@ def pull_model(name: str, source: Path | None = None, folder: Path | None = None
     if name not in PULLABLE:
         raise ModelNotFoundError(f"model must be one of {', '.join(sorted(PULLABLE))} to be pulled, got {name!r}")
     wanted = PULLABLE[name]
-    data = _read_url(wanted) if source is None else _read_file(source)
+    if source is None:
+        data, way_out = _read_url(wanted), f"fetch it elsewhere and run `ferserve models pull {name} --from FILE`"
+    else:
+        way_out = f"the right file is at {wanted.url}"
+        data = _read_file(source, way_out)
+    _require_digest(wanted, data, str(source or wanted.url), f"nothing was changed; {way_out}")
+    return _put(data, (folder or default_pull_dir()) / f"{name}.onnx")
+
+
+def _require_digest(wanted: PullableModel, data: bytes, source: str, way_out: str) -> None:
     digest = hashlib.sha256(data).hexdigest()
     if digest != wanted.sha256:
         raise ModelPullError(
-            f"{source or wanted.url} must have the SHA-256 {wanted.sha256}, got {digest} in {len(data)} bytes; "
-            "nothing was changed"
+            f"{source} must have the SHA-256 {wanted.sha256}, got {digest} in {len(data)} bytes; {way_out}"
         )
-    return _put(data, (folder or default_pull_dir()) / f"{name}.onnx")
 
 
 def _read_url(wanted: PullableModel) -> bytes:
@@ -95,12 +108,12 @@ def _read_url(wanted: PullableModel) -> bytes:
         ) from None
 
 
-def _read_file(source: Path) -> bytes:
+def _read_file(source: Path, way_out: str) -> bytes:
     try:
         with source.open("rb") as file:
             return file.read(_MAX_BYTES)
     except OSError as error:
-        raise ModelPullError(f"file must be readable, got {error}") from None
+        raise ModelPullError(f"{source} must be a readable file, got {error.strerror}; {way_out}") from None
 
 
 def _put(data: bytes, path: Path) -> Path:

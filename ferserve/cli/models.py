@@ -72,9 +72,10 @@ def pull_command(
     ] = None,
 ) -> None:
     """Fetch a model that is not bundled; it is checked before it is put in place."""
-    from ferserve.model_pull import pull_model
+    from ferserve.model_pull import PULLABLE, pull_model
 
     print(pull_model(name, source))
+    typer.echo(f"{PULLABLE[name].summary}, licence {PULLABLE[name].license}", err=True)
 
 
 def _models(target: str | None, model_dir: str | None, config: Path | None) -> list[ModelDescription]:

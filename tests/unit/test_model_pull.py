@@ -43,7 +43,10 @@ def test_a_wrong_file_changes_nothing(tiny: PullableModel, tmp_path: Path) -> No
     kept = pull_model("tiny", folder=folder)
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(b"another file")
-    with pytest.raises(ModelPullError, match=rf"must have the SHA-256 {tiny.sha256}, got [0-9a-f]{{64}} in 12 bytes"):
+    words = (
+        rf"must have the SHA-256 {tiny.sha256}, got [0-9a-f]{{64}} in 12 bytes; nothing .* the right file is at file:"
+    )
+    with pytest.raises(ModelPullError, match=words):
         pull_model("tiny", wrong, folder)
     assert kept.read_bytes() == BYTES
     assert [p.name for p in folder.iterdir()] == ["tiny.onnx"]
@@ -59,8 +62,19 @@ def test_no_network_is_said_with_the_way_out(
 
 
 def test_a_file_that_is_not_there(tiny: PullableModel, tmp_path: Path) -> None:
-    with pytest.raises(ModelPullError, match="file must be readable"):
+    with pytest.raises(ModelPullError, match=r"nothing must be a readable file, got .*; the right file is at file:"):
         pull_model("tiny", tmp_path / "nothing", tmp_path)
+    with pytest.raises(ModelPullError, match=r"must be a readable file, got .*; the right file is at file:"):
+        pull_model("tiny", tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"", BYTES[:3], BYTES + b"more", b"another file"])
+def test_a_pulled_file_that_was_damaged_since_is_not_used(tiny: PullableModel, tmp_path: Path, damage: bytes) -> None:
+    path = pull_model("tiny", folder=tmp_path)
+    path.write_bytes(damage)
+    with pytest.raises(ModelPullError, match=r"must have the SHA-256 .*; run `ferserve models pull tiny` again"):
+        pulled_model("tiny", tmp_path)
+    assert pulled_model("tiny", pull_model("tiny", folder=tmp_path).parent) == path
 
 
 def test_a_folder_that_cannot_be_written(tiny: PullableModel, tmp_path: Path) -> None:
@@ -99,7 +113,7 @@ def test_addresses_are_pinned_to_a_commit() -> None:
 
 def test_the_command_line_pulls_and_says_where(yunet_file: Path, tmp_path: Path) -> None:
     done = _pull("yunet", "--from", str(yunet_file), folder=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "YuNet, OpenCV's face detector for colour pictures, licence MIT\n")
     assert done.stdout.strip() == str(tmp_path / "yunet.onnx")
     assert pulled_model("yunet", tmp_path).is_file()
 
