@@ -21,6 +21,8 @@ SAME_FACE_IOU = 0.45
 """Two boxes that overlap more than this show one face."""
 VOTE_IOU = 0.6
 """Boxes that overlap the best one of a face by this have a say in where it is."""
+_MOST_PX = 65535
+"""What the letterbox can address."""
 _MAX_LOG_SIZE = 6.0
 """Largest logarithm of a box's side in strides: a wild number must not become an infinite box."""
 
@@ -37,10 +39,13 @@ class FaceDetector(Protocol):
         """True where :meth:`detect` takes BGR (H, W, 3) and not luma (H, W)."""
 
     def detect(self, image: Image, *, side_px: int, min_score: float) -> Detections:
-        """Faces in ``image``, uint8, in its own pixels, best score first.
+        """Faces in ``image`` that score ``min_score`` (0 to 1) or more, in its own pixels, best score first.
 
-        The image is looked at with a longest side of ``side_px``, but never enlarged to it; 0 lets the image's size
-        choose (:func:`default_side_px`). A side that is at least the image's own means full resolution.
+        ``image`` is luma uint8 (H, W), or BGR uint8 (H, W, 3) where :attr:`wants_color`; rows may be strided. It is
+        looked at with a longest side of ``side_px``, but never enlarged to it; 0 lets the image's size choose
+        (:func:`default_side_px`). A side that is at least the image's own means full resolution.
+
+        Raises :class:`ValueError` for an image of another form, or with more than 65535 pixels on a side.
         """
 
 
@@ -74,6 +79,16 @@ def detection_size(height: int, width: int, side_px: int, multiple: int = 32) ->
     return -(-tall // multiple) * multiple, -(-wide // multiple) * multiple
 
 
+def _require_form(image: Image, *, color: bool) -> None:
+    right = image.ndim == 2 if not color else image.ndim == 3 and image.shape[2] == 3
+    if not right or image.dtype != np.uint8 or not image.size or max(image.shape) > _MOST_PX:
+        wanted = "BGR uint8 (H, W, 3)" if color else "luma uint8 (H, W)"
+        raise ValueError(
+            f"image must be {wanted} of 1 to {_MOST_PX} px a side, got {image.dtype} {image.shape}; "
+            "convert it with cv2.cvtColor or shrink it"
+        )
+
+
 class FaceLiteDetector:
     """The bundled detector: one luma plane in, boxes, scores and five landmarks out."""
 
@@ -95,6 +110,7 @@ class FaceLiteDetector:
 
     def detect(self, image: Image, *, side_px: int, min_score: float) -> Detections:
         """See :class:`FaceDetector`."""
+        _require_form(image, color=False)
         height, width = image.shape
         self._resize(detection_size(height, width, side_px, self._spec.multiple))
         placement = self._letterbox(image, self._input[0, 0])
@@ -122,7 +138,11 @@ def cell_grid(height: int, width: int, strides: tuple[int, ...]) -> Floats:
 
 
 def decode_cells(output: Floats, cells: Floats, min_score: float) -> Detections:
-    """Faces of the cells whose score reaches ``min_score``, best first, in pixels of the letterbox."""
+    """Faces of the cells whose score reaches ``min_score``, best first, in pixels of the letterbox.
+
+    ``output`` float32 (16, cells) as :class:`~ferserve.detector_spec.DetectorSpec` says, ``cells`` from
+    :func:`cell_grid`. At most :data:`MAX_CANDIDATES` are looked at.
+    """
     logits = output[0]
     with np.errstate(divide="ignore"):
         least = np.log(np.float64(min_score)) - np.log1p(-np.float64(min_score))
@@ -188,7 +208,10 @@ _YUNET_LEAST_PX = 8
 
 
 class YuNetDetector:
-    """OpenCV's YuNet (Wu, Peng, Yu 2023), in colour; its weights are fetched on request, not bundled."""
+    """OpenCV's YuNet, in colour; its weights are fetched on request, not bundled.
+
+    Wu, Peng, Yu: YuNet: a tiny millisecond-level face detector. Machine Intelligence Research 20 (2023), 656-665.
+    """
 
     name = "yunet"
     wants_color = True
@@ -199,10 +222,9 @@ class YuNetDetector:
 
     def detect(self, image: Image, *, side_px: int, min_score: float) -> Detections:
         """See :class:`FaceDetector`."""
+        _require_form(image, color=True)
         height, width = image.shape[:2]
-        side = min(side_px or default_side_px(height, width), max(height, width))
-        scale = side / max(height, width)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        size = detection_size(height, width, side_px, multiple=1)[::-1]
         if min(size) < _YUNET_LEAST_PX:
             return Detections.empty()
         small = image if size == (width, height) else cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -1,13 +1,21 @@
 """Post-processing against plain loops; the bundled detector on real pictures and on pictures of nothing."""
 
 import math
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ferserve.detect import cell_grid, decode_cells, default_side_px, detection_size, merge_cells
+from ferserve.detect import (
+    YuNetDetector,
+    cell_grid,
+    decode_cells,
+    default_side_px,
+    detection_size,
+    merge_cells,
+)
 from ferserve.detectors import open_detector
 from ferserve.types import Detections
 from tests.builders import ASTRONAUT_FACE, astronaut
@@ -152,6 +160,26 @@ def test_strided_views_are_read_in_place(detector) -> None:  # type: ignore[no-u
     wide[:, 50:562] = LUMA
     found = detector.detect(wide[:, 50:562], side_px=320, min_score=0.5)
     np.testing.assert_array_equal(found.xyxy, detector.detect(LUMA, side_px=320, min_score=0.5).xyxy)
+
+
+WRONG_FORMS = [(0, 9), (9, 0), (9,), (9, 9, 1), (9, 9, 3, 1), (1, 65536)]
+
+
+@pytest.mark.parametrize("shape", [*WRONG_FORMS, (9, 9, 3)])
+def test_an_image_of_another_form_is_refused(detector, shape: tuple[int, ...]) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=r"image must be luma uint8 \(H, W\) of 1 to 65535 px a side, got uint8"):
+        detector.detect(np.zeros(shape, np.uint8), side_px=0, min_score=0.5)
+
+
+@pytest.mark.parametrize("shape", [*WRONG_FORMS, (9, 9), (9, 9, 4)])
+def test_yunet_refuses_an_image_of_another_form(yunet_file: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"image must be BGR uint8 \(H, W, 3\) of 1 to 65535 px a side, got uint8"):
+        YuNetDetector(str(yunet_file)).detect(np.zeros(shape, np.uint8), side_px=0, min_score=0.5)
+
+
+def test_other_numbers_than_uint8_are_refused(detector) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=r"image must be luma uint8 .*, got float32 \(512, 512\)"):
+        detector.detect(LUMA.astype(np.float32), side_px=0, min_score=0.5)
 
 
 def test_faces_at_the_edge_are_cut_there(detector) -> None:  # type: ignore[no-untyped-def]
