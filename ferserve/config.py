@@ -82,7 +82,8 @@ class EngineConfig:
         _check("engine.max_faces", self.max_faces, 1 <= self.max_faces <= 1000, "from 1 to 1000")
         _check("engine.max_pixels", self.max_pixels, self.max_pixels >= 1, "at least 1")
         side, most = self.detection_side_px, self.max_detection_side_px
-        _check("engine.detection_side_px", side, side == 0 or 32 <= side <= most, f"0 or from 32 to {most} px")
+        expected = f"0 or from 32 to max_detection_side_px {most}"
+        _check("engine.detection_side_px", side, side == 0 or 32 <= side <= most, expected)
         least, most = self.min_detection_interval, self.detection_interval
         _check("engine.min_detection_interval", least, least >= 1, "at least 1")
         _check("engine.detection_interval", most, most >= least, f"at least min_detection_interval {least}")

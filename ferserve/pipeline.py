@@ -155,7 +155,8 @@ class Pipeline:
     def _detect(self, picture: Picture, settings: Settings) -> Detections:
         if self._detector is None:
             raise InvalidFrameError(
-                "boxes must be given where the server has no detector, got none; send boxes or crops"
+                "boxes must be given where engine.detector is 'none', got no boxes; send boxes or crops, or have "
+                "faces looked for with the detector 'face-lite'"
             )
         image = picture.bgr if self._detector.wants_color else picture.luma
         assert image is not None

@@ -20,7 +20,13 @@ def open_backend(
     if target is None:
         from ferserve.cli.local import LocalClient
 
-        return LocalClient(flags.load(config, engine_model=model, engine_detector=detector).engine)
+        engine = flags.load(config, engine_model=model, engine_detector=detector).engine
+        if engine.detector == "none":
+            raise ConfigError(
+                "--detector must be face-lite or yunet without --target, got none; pictures and videos bring neither "
+                "boxes nor crops: a client of `ferserve serve --detector none` can send them"
+            )
+        return LocalClient(engine)
     if detector is not None:
         raise ConfigError(f"--detector must be left out with --target, got {detector}; it is the server's to choose")
     from ferserve.client import Client

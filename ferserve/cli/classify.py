@@ -22,6 +22,7 @@ def command(
     model: flags.Model = None,
     detector: flags.Detector = None,
     min_score: flags.MinScore = None,
+    detection_side: flags.DetectionSide = 0,
     config: flags.ConfigFile = None,
 ) -> None:
     """Find the faces in pictures and say what they express."""
@@ -29,7 +30,7 @@ def command(
     from ferserve.cli.backend import model_name, open_backend
     from ferserve.options import FrameOptions
 
-    options = FrameOptions(model=model_name(target, model), min_score=min_score)
+    options = FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side)
     failed = False
     with open_backend(target, model, detector, config) as backend:
         for file in files:

@@ -22,6 +22,13 @@ Model: TypeAlias = Annotated[
     typer.Option(metavar="NAME|PATH", help="Name of a model; without --target also an ONNX file or a run's folder."),
 ]
 Detector: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Face detector of the engine.")]
+DetectionSide: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        metavar="PX",
+        help="Longest side of what the detector sees; the frame's own for full resolution, 0: by the frame's size.",
+    ),
+]
 MinScore: TypeAlias = Annotated[float | None, typer.Option(help="Least detector score of a face, 0 to 1.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 

@@ -19,6 +19,7 @@ def command(
     model: flags.Model = None,
     detector: flags.Detector = None,
     min_score: flags.MinScore = None,
+    detection_side: flags.DetectionSide = 0,
     delivery: Annotated[
         Delivery | None, typer.Option(help="Skip frames that come too fast, or take every one; live sources skip.")
     ] = None,
@@ -35,7 +36,7 @@ def command(
 
     opened = open_source(int(source) if source.isdecimal() else source)
     options = StreamOptions(
-        frame=FrameOptions(model=model_name(target, model), min_score=min_score),
+        frame=FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side),
         delivery=delivery or (Delivery.LATEST if opened.live else Delivery.EVERY),
         smoothing_ms=smoothing_ms,
     )

@@ -64,5 +64,5 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_limits_are_checked_together() -> None:
-    with pytest.raises(ConfigError, match="detection_side_px must be 0 or from 32 to 64 px, got 320"):
+    with pytest.raises(ConfigError, match="must be 0 or from 32 to max_detection_side_px 64, got 320"):
         EngineConfig(detection_side_px=320, max_detection_side_px=64)
