@@ -21,7 +21,9 @@ Model: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="NAME|PATH", help="Name of a model; without --target also an ONNX file or a run's folder."),
 ]
-Detector: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Face detector of the engine.")]
+Detector: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Face detector: face-lite, yunet, or none.")
+]
 DetectionSide: TypeAlias = Annotated[
     int,
     typer.Option(
