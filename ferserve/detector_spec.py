@@ -52,10 +52,17 @@ class DetectorSpec:
         return max(self.strides)
 
     def __post_init__(self) -> None:
-        _check("name", self.name, bool(self.name), "a non-empty string")
-        good = len(self.strides) > 0 and all(isinstance(s, int) and 1 <= s <= 256 for s in self.strides)
-        _check("strides", self.strides, good, "whole numbers from 1 to 256")
+        for name in ("name", "version", "input", "output"):
+            text = getattr(self, name)
+            _check(name, text, isinstance(text, str) and text != "", "a non-empty string")
+        for name in ("description", "license", "recipe_sha256"):
+            _check(name, getattr(self, name), isinstance(getattr(self, name), str), "a string")
+        _check("strides", self.strides, _are_strides(self.strides), "whole numbers from 1 to 256")
         _check("strides", self.strides, all(max(self.strides) % s == 0 for s in self.strides), "parts of the largest")
+        named = isinstance(self.trained_on, tuple) and all(isinstance(name, str) for name in self.trained_on)
+        _check("trained_on", self.trained_on, named, "strings")
+        counted = isinstance(self.metrics, Mapping) and all(isinstance(v, (int, float)) for v in self.metrics.values())
+        _check("metrics", self.metrics, counted, "numbers by their names")
         known = self.schema_version == DETECTOR_SCHEMA_VERSION
         _check("schema_version", self.schema_version, known, str(DETECTOR_SCHEMA_VERSION))
 
@@ -78,9 +85,15 @@ class DetectorSpec:
                 raise ModelSpecError(f"{source}: {key} must be one of {', '.join(known)}, got an unknown key")
         made: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
         try:
-            return cls(**made)
-        except (TypeError, ModelSpecError) as error:
+            return cls(**{"name": None, "version": None, **made})
+        except ModelSpecError as error:
             raise ModelSpecError(f"{source}: {error}") from None
+
+
+def _are_strides(value: object) -> bool:
+    if not isinstance(value, tuple) or not value:
+        return False
+    return all(isinstance(stride, int) and not isinstance(stride, bool) and 1 <= stride <= 256 for stride in value)
 
 
 def _check(name: str, value: object, ok: bool, expected: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.detect import FaceDetector, FaceLiteDetector, YuNetDetector
+from ferserve.detect import FaceDetector, FaceLiteDetector, Infer, YuNetDetector, cell_grid
 from ferserve.detector_spec import DETECTOR_METADATA_KEY, DetectorSpec
 from ferserve.errors import ConfigError, ModelSpecError
 from ferserve.model_pull import pulled_model
@@ -51,6 +51,7 @@ def open_face_lite(path: Path) -> Callable[[], FaceLiteDetector]:
     def infer(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(session.run({spec.input: luma})[0], np.float32)
 
+    _require_cells(infer, spec, path)
     return lambda: FaceLiteDetector(infer, letterbox_into, spec)
 
 
@@ -68,3 +69,16 @@ def _require_graph(session: Session, spec: DetectorSpec, path: Path) -> None:
         raise ModelSpecError(f"{path} must have input {spec.input!r} and output {spec.output!r}, got {names}")
     if session.inputs[0].dtype != "uint8":
         raise ModelSpecError(f"{path} must take uint8, got {session.inputs[0].dtype}")
+
+
+def _require_cells(infer: Infer, spec: DetectorSpec, path: Path) -> None:
+    """Run the smallest picture, so that a graph of another form is refused here and not by the first frame."""
+    size = (spec.multiple, spec.multiple)
+    wanted = f"{path} must give 15 rows or more and one cell for each stride and place, at any size,"
+    try:
+        shape = infer(np.zeros((1, 1, *size), np.uint8)).shape
+    except Exception as error:  # ONNX Runtime's own classes share no base but Exception
+        raise ModelSpecError(f"{wanted} got, for {size[0]}x{size[1]} px: {str(error).splitlines()[0]}") from None
+    cells = cell_grid(*size, spec.strides).shape[1]
+    if len(shape) != 2 or shape[0] < 15 or shape[1] != cells:
+        raise ModelSpecError(f"{wanted} got {shape} in the place of (15, {cells}) for {size[0]}x{size[1]} px")

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from ferserve.detector_spec import DETECTOR_METADATA_KEY, DetectorSpec
 from ferserve.detectors import open_detector, open_face_lite, read_detector_spec
@@ -69,6 +71,52 @@ def test_a_classifier_is_no_detector(tmp_path: Path) -> None:
         open_face_lite(path)
 
 
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ([15, 20], r"must give 15 rows or more .* got \(15, 20\) in the place of \(15, 21\) for 32x32 px"),
+        ([14, 21], r"got \(14, 21\) in the place of"),
+        ([15, 3, 7], r"got \(15, 3, 7\) in the place of"),
+    ],
+)
+def test_a_graph_that_gives_other_cells_is_refused_at_once(tmp_path: Path, shape: list[int], message: str) -> None:
+    with pytest.raises(ModelSpecError, match=message):
+        open_face_lite(_write_constant_detector(tmp_path / "odd.onnx", shape))
+
+
+def test_a_graph_of_one_size_is_refused_at_once(tmp_path: Path) -> None:
+    path = _write_constant_detector(tmp_path / "fixed.onnx", [15, 21], side=64)
+    with pytest.raises(ModelSpecError, match=r"fixed\.onnx must give 15 rows .* at any size, got, for 32x32 px: "):
+        open_face_lite(path)
+
+
+def test_a_detector_of_ones_own_is_opened(tmp_path: Path) -> None:
+    detector = open_face_lite(_write_constant_detector(tmp_path / "own.onnx", [15, 21]))()
+    assert detector.name == "own"
+    assert len(detector.detect(np.zeros((20, 30), np.uint8), side_px=0, min_score=0.6)) == 0
+
+
+def _write_constant_detector(path: Path, shape: list[int], side: int | None = None) -> Path:
+    """A graph whose every answer is zeros of ``shape``, for pictures of any size or of ``side`` px."""
+    size = side or "size"
+    nodes = [
+        helper.make_node("Cast", ["luma"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMin", ["pixels"], ["least"], keepdims=0),
+        helper.make_node("Mul", ["least", "zeros"], ["cells"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [helper.make_tensor_value_info("luma", TensorProto.UINT8, [1, 1, size, size])],
+        [helper.make_tensor_value_info("cells", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(np.zeros(shape, np.float32), "zeros")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, {DETECTOR_METADATA_KEY: DetectorSpec("own", "1").to_json()})
+    onnx.save(model, path)
+    return path
+
+
 def test_a_spec_survives_its_json() -> None:
     spec = DetectorSpec("d", "2", strides=(4, 8), license="MIT", metrics={"a/b/c": 0.5}, trained_on=("x",))
     assert DetectorSpec.from_json(spec.to_json()) == spec
@@ -79,7 +127,14 @@ def test_a_spec_survives_its_json() -> None:
     [
         ("{", "must be valid JSON"),
         ("[]", "must be a JSON object, got list"),
-        ('{"name": "d"}', "version"),
+        ('{"name": "d"}', "detector.version must be a non-empty string, got None"),
+        ('{"name": 5, "version": "1"}', "detector.name must be a non-empty string, got 5"),
+        ('{"name": "d", "version": "1", "input": 3}', "detector.input must be a non-empty string, got 3"),
+        ('{"name": "d", "version": "1", "license": 7}', "detector.license must be a string, got 7"),
+        ('{"name": "d", "version": "1", "strides": 8}', "detector.strides must be whole numbers from 1 to 256, got 8"),
+        ('{"name": "d", "version": "1", "strides": [true]}', "detector.strides must be whole numbers"),
+        ('{"name": "d", "version": "1", "trained_on": "x"}', "detector.trained_on must be strings, got 'x'"),
+        ('{"name": "d", "version": "1", "metrics": {"a": "b"}}', "detector.metrics must be numbers by their names"),
         ('{"name": "", "version": "1"}', "detector.name must be a non-empty string"),
         ('{"name": "d", "version": "1", "strides": [8, 12]}', "detector.strides must be parts of the largest"),
         ('{"name": "d", "version": "1", "strides": []}', "detector.strides must be whole numbers"),
