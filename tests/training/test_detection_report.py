@@ -67,7 +67,8 @@ def test_the_table_has_a_line_for_each_detector() -> None:
     report = Report([judge(Detections(BOX, np.ones(1, np.float32)), Faces.from_rows(rows))])
     lines = table([("one", report), ("two", report)]).splitlines()
     assert len(lines) == 4
-    assert lines[2].startswith("| one | 1.000 of 1 | 0.000 of 0 | 1.000 of 1 | 1.000 of 1 | 1.000 |")
+    assert lines[2] == "| one | 1.000 of 1 |  | 1.000 of 1 | 1.000 of 1 | 1.000 |  |"
+    assert table([("none", Report([judge(Detections.empty(), Faces.empty())]))]).endswith("| none |  |  |  |  |  |  |")
 
 
 def test_the_gallery_shows_every_row() -> None:

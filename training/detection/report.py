@@ -22,19 +22,24 @@ Detect = Callable[[Image], Detections]
 
 
 def table(reports: Sequence[tuple[str, Report]], min_score: float = 0.5) -> str:
-    """Recall, precision, average precision and landmark error (24 px up), one line a detector, as Markdown."""
+    """Recall, precision, average precision and landmark error (24 px up), one line a detector, as Markdown.
+
+    A figure of nothing, such as the recall of faces that no photograph has, is left out.
+    """
     columns = ("recall >= 24 px", "recall 12-24 px", "precision >= 24 px", ">= 12 px", "AP >= 12 px", "landmark error")
     lines = [f"| detector | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for name, report in reports:
-        large, n_large = report.recall(24, np.inf, min_score)
-        small, n_small = report.recall(12, 24, min_score)
-        precise, n_precise = report.precision(24, min_score)
-        precision, n_found = report.precision(12, min_score)
-        lines.append(
-            f"| {name} | {large:.3f} of {n_large} | {small:.3f} of {n_small} | "
-            f"{precise:.3f} of {n_precise} | {precision:.3f} of {n_found} | "
-            f"{report.average_precision(12):.3f} | {report.landmark_error(24, min_score):.1%} |"
+        parts = (
+            report.recall(24, np.inf, min_score),
+            report.recall(12, 24, min_score),
+            report.precision(24, min_score),
+            report.precision(12, min_score),
         )
+        error = report.landmark_error(24, min_score)
+        cells = [f"{part:.3f} of {count}" if count else "" for part, count in parts]
+        cells += [f"{report.average_precision(12):.3f}" if report.recall(12)[1] else ""]
+        cells += [f"{error:.1%}" if np.isfinite(error) else ""]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
