@@ -16,7 +16,7 @@ from tests.builders import ASTRONAUT_FACE
 from training.detection.clips import jitter, longest_loss
 from training.detection.evaluate import Report, judge
 from training.detection.faces import Faces
-from training.detection.gallery import ROWS, TILE, gallery
+from training.detection.gallery import FOUND, ROWS, TILE, gallery
 from training.detection.photographs import Photograph
 from training.detection.references import marked, placed, placed_pictures
 from training.detection.report import table
@@ -71,12 +71,18 @@ def test_the_table_has_a_line_for_each_detector() -> None:
     assert table([("none", Report([judge(Detections.empty(), Faces.empty())]))]).endswith("| none |  |  |  |  |  |  |")
 
 
-def test_the_gallery_shows_every_row() -> None:
+def test_every_row_of_the_gallery_goes_from_a_face_that_is_found_to_one_that_is_not() -> None:
     luma = np.asarray(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY), np.uint8)
-    rows = list(gallery(open_face_lite(BUNDLED_DIR / "face-lite.onnx")(), luma))
-    assert [row.shape for row in rows] == [(TILE, 5 * TILE, 3)] * len(ROWS)
-    with pytest.raises(ValueError, match="must hold a face"):
-        list(gallery(open_face_lite(BUNDLED_DIR / "face-lite.onnx")(), np.zeros_like(luma)))
+    detector = open_face_lite(BUNDLED_DIR / "face-lite.onnx")()
+    rows = list(gallery(detector, luma, data.camera()))
+    assert [row.shape for row in rows] == [(TILE, 4 * TILE, 3)] * len(ROWS)
+    for row in rows:
+        green = (row == FOUND).all(axis=2)
+        assert green[:, :TILE].any()
+        assert not green[:, -TILE:].any()
+    for frontal, profile in ((np.zeros_like(luma), luma), (luma, np.zeros_like(luma))):
+        with pytest.raises(ValueError, match="must hold a face"):
+            list(gallery(detector, frontal, profile))
 
 
 def test_what_yunet_is_sure_of_is_wanted_and_the_rest_is_ignored(yunet_file: Path) -> None:
