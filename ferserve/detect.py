@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.boxes import iou_matrix
 from ferserve.detector_spec import DetectorSpec
 from ferserve.types import Detections
 
@@ -171,21 +172,11 @@ def merge_cells(found: Detections, same: float = SAME_FACE_IOU, votes: float = V
     xywh = np.concatenate([found.xyxy[:, :2], found.xyxy[:, 2:] - found.xyxy[:, :2]], axis=1)
     kept = np.asarray(cv2.dnn.NMSBoxes(xywh, found.score, 0.0, same), np.intp).reshape(-1)  # type: ignore[arg-type]
     best = found.select(kept)
-    weight = np.where(_overlap(best.xyxy, found.xyxy) >= votes, found.score, np.float32(0))
+    weight = np.where(iou_matrix(best.xyxy, found.xyxy) >= votes, found.score, np.float32(0))
     weight[np.arange(len(kept)), kept] = found.score[kept]
     weight /= weight.sum(axis=1, keepdims=True)
     landmarks = None if found.landmarks is None else (weight @ found.landmarks.reshape(-1, 10)).reshape(-1, 5, 2)
     return Detections(weight @ found.xyxy, best.score, landmarks)
-
-
-def _overlap(a: Floats, b: Floats) -> Floats:
-    """Intersection over union of boxes (N, 4) and (M, 4), as (N, M)."""
-    corner = np.minimum(a[:, None, 2:], b[:, 2:]) - np.maximum(a[:, None, :2], b[:, :2])
-    wide, tall = np.maximum(corner, 0).transpose(2, 0, 1)
-    size_a, size_b = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
-    shared = wide * tall
-    union = (size_a[:, 0] * size_a[:, 1])[:, None] + size_b[:, 0] * size_b[:, 1] - shared
-    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
 
 
 def to_image(found: Detections, placement: Placement, shape: tuple[int, ...]) -> Detections:

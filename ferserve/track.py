@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.boxes import iou_matrix
 from ferserve.follow import Pixels, Sampler, locate, templates_of
 from ferserve.types import Detections
 
@@ -206,16 +207,6 @@ def _shifted(xyxy: Box, dx: float, dy: float) -> Box:
 def _overlaps_frame(xyxy: Box, luma: Pixels) -> bool:
     height, width = luma.shape
     return xyxy[0] < width - _EDGE_PX and xyxy[1] < height - _EDGE_PX and xyxy[2] > _EDGE_PX and xyxy[3] > _EDGE_PX
-
-
-def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of boxes (N, 4) and (M, 4) as (N, M)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    common = np.prod(np.clip(high - low, 0, None), axis=2)
-    areas = np.prod(a[:, 2:] - a[:, :2], axis=1)[:, None] + np.prod(b[:, 2:] - b[:, :2], axis=1)[None]
-    union = areas - common
-    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0), np.float32)
 
 
 def _match(iou: NDArray[np.float32]) -> dict[int, int]:

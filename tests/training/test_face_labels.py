@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ferserve.boxes import iou_matrix
 from tests.training.face_sets import make_photographs
-from training.detection.faces import Faces, iou_matrix
+from training.detection.faces import Faces
 from training.detection.photographs import Photograph
 from training.detection.teacher import Teacher, fuse, merge_drawn, seen_landmarks, unmirror
 

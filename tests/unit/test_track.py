@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage import data
 
+from ferserve.boxes import iou_matrix
 from ferserve.follow import TEMPLATE_PX, locate, templates_of
 from ferserve.pipeline import square_crops
-from ferserve.track import MAX_MISSES, REMEMBER_NS, Tracker, iou_matrix
+from ferserve.track import MAX_MISSES, REMEMBER_NS, Tracker
 from ferserve.types import Detections
 
 FRAME_NS = 33_000_000

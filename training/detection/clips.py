@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.boxes import iou_matrix
 from ferserve.detect import FaceDetector, YuNetDetector
 from ferserve.detectors import open_face_lite
-from training.detection.faces import iou_matrix
 
 Image = NDArray[np.uint8]
 SIDE = 320

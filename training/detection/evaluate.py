@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.boxes import iou_matrix
 from ferserve.detectors import open_face_lite
 from ferserve.types import Detections
-from training.detection.faces import Faces, iou_matrix
+from training.detection.faces import Faces
 from training.detection.photographs import Photograph
 
 Image = NDArray[np.uint8]

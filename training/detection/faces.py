@@ -54,15 +54,3 @@ class Faces:
 
 ROW_SIZE = 16
 """Numbers that :meth:`Faces.to_rows` writes for one face."""
-
-
-def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of boxes (N, 4) and (M, 4), as float32 (N, M)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
-    area_a = np.prod(np.maximum(a[:, 2:] - a[:, :2], 0), axis=1)
-    area_b = np.prod(np.maximum(b[:, 2:] - b[:, :2], 0), axis=1)
-    union = area_a[:, None] + area_b[None, :] - shared
-    iou: NDArray[np.float32] = (shared / np.maximum(union, 1e-9)).astype(np.float32)
-    return iou

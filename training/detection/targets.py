@@ -11,6 +11,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve import detect
 from training.detection.faces import ROW_SIZE, Faces
 from training.models.face_lite import STRIDES
 
@@ -38,12 +39,8 @@ class Targets(TypedDict):
 
 def cell_grid(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Centres (cells, 2), x before y, and strides (cells,) in pixels, in the order of the model's output."""
-    centres, strides = [], []
-    for stride in STRIDES:
-        y, x = np.mgrid[: height // stride, : width // stride]
-        centres.append((np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5) * stride)
-        strides.append(np.full(y.size, stride))
-    return np.concatenate(centres).astype(np.float32), np.concatenate(strides).astype(np.float32)
+    grid = detect.cell_grid(height, width, STRIDES)
+    return np.ascontiguousarray(grid[:2].T), grid[2]
 
 
 class TargetMaker:

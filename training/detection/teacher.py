@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.detection.faces import Faces, iou_matrix
+from ferserve.boxes import iou_matrix
+from training.detection.faces import Faces
 
 SCALES = (1.0, 1.6, 2.4)
 """Sizes at which the teacher looks; it was made for 640 px, most of the photographs have 250."""
