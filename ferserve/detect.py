@@ -141,7 +141,7 @@ def cell_grid(height: int, width: int, strides: tuple[int, ...]) -> Floats:
 def decode_cells(output: Floats, cells: Floats, min_score: float) -> Detections:
     """Faces of the cells whose score reaches ``min_score``, best first, in pixels of the letterbox.
 
-    ``output`` float32 (16, cells) as :class:`~ferserve.detector_spec.DetectorSpec` says, ``cells`` from
+    ``output`` float32 (rows, cells) as :class:`~ferserve.detector_spec.DetectorSpec` says, ``cells`` from
     :func:`cell_grid`. At most :data:`MAX_CANDIDATES` are looked at.
     """
     logits = output[0]
