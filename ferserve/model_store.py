@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ferserve.detector_spec import DETECTOR_METADATA_KEY
 from ferserve.errors import ModelNotFoundError, ModelSpecError
 from ferserve.model_spec import METADATA_KEY, ModelSpec, example_spec
 from ferserve.onnx_metadata import read_metadata
@@ -47,13 +48,17 @@ def open_model_file(path: Path) -> ModelFile:
     """Read the spec of an ONNX file, from inside it or from ``<name>.json`` beside it.
 
     Raises :class:`ModelNotFoundError` for a missing file, and :class:`ModelSpecError`, with the JSON that is wanted,
-    for one that says nothing of itself.
+    for one that says nothing of itself; for a face detector too.
     """
     if not path.is_file():
         raise ModelNotFoundError(f"model must be a file that exists, got {path}")
     metadata = metadata_of(path)
     if METADATA_KEY in metadata:
         return ModelFile(path, ModelSpec.from_json(metadata[METADATA_KEY], str(path)))
+    if DETECTOR_METADATA_KEY in metadata:
+        raise ModelSpecError(
+            f"{path} must be a model that classifies faces, got a face detector; engine.detector chooses detectors"
+        )
     sidecar = path.with_suffix(".json")
     if sidecar.is_file():
         return ModelFile(path, ModelSpec.from_sidecar(sidecar))

@@ -8,7 +8,7 @@ import pytest
 
 from ferserve.errors import ModelNotFoundError, ModelSpecError
 from ferserve.model_spec import ModelSpec
-from ferserve.model_store import ModelStore, open_model_file
+from ferserve.model_store import BUNDLED_DIR, ModelStore, open_model_file
 from tests.tiny_models import brightness_spec, write_brightness_model
 
 
@@ -30,6 +30,11 @@ def test_a_sidecar_speaks_for_a_file_that_does_not(tmp_path: Path) -> None:
     path = write_brightness_model(tmp_path / "foreign.onnx", embed=False)
     (tmp_path / "foreign.json").write_text(brightness_spec("theirs").to_json())
     assert open_model_file(path).spec == brightness_spec("theirs")
+
+
+def test_a_detector_is_no_classifier() -> None:
+    with pytest.raises(ModelSpecError, match=r"classifies faces, got a face detector; engine\.detector chooses"):
+        open_model_file(BUNDLED_DIR / "face-lite.onnx")
 
 
 def test_a_file_that_says_nothing_is_refused_with_json_that_works(tmp_path: Path) -> None:
