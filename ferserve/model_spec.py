@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -126,6 +127,8 @@ class InputSpec:
             _check(owner, name, value, value in get_args(allowed), f"one of {get_args(allowed)}")
         dtypes = ("float32", "float16", "uint8")
         _check(owner, "dtype", self.dtype, self.dtype in dtypes, f"one of {dtypes}")
+        _check(owner, "scale", self.scale, math.isfinite(self.scale), "finite")
+        _check(owner, "mean", self.mean, all(map(math.isfinite, self.mean)), "finite")
         _check(owner, "mean", self.mean, len(self.mean) == self.channels, f"{self.channels} number(s)")
         _check(owner, "std", self.std, len(self.std) == self.channels, f"{self.channels} number(s)")
         _check(owner, "std", self.std, all(s > 0 for s in self.std), "above 0")

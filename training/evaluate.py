@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,13 +23,12 @@ from numpy.typing import NDArray
 
 from ferserve.errors import ConfigError
 from ferserve.labels import CLARITY, CLEAR, LABEL_SETS, SURE
+from training.emotion.arrays import VOTES, luma_images, read_arrays, whole_numbers
 from training.emotion.scores import Scores, score
 from training.emotion.served import ServedModel
 from training.errors import DataError
 
 USAGES = ("train", "public_test", "private_test")
-_VOTES = 10
-"""What FER+'s taggers could say: the eight emotions, unknown, not a face."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +75,15 @@ def load_labelled(path: Path, label_set: str, split: str = "test") -> Labelled:
     For ``ferplus`` the truth is the majority of the ten votes (the first in order where votes are even); rows whose
     majority is unknown or not-a-face have none. Raises :class:`DataError`.
     """
-    arrays = _read_arrays(path)
-    images = _images(arrays, path)
+    arrays = read_arrays(path)
+    images = luma_images(arrays, path)
     keep = _rows_of_split(_optional(arrays, "usage", len(images), path), len(images), split, path)
     if label_set == "ferplus":
-        votes = _whole_numbers(arrays, "ferplus_votes", (len(images), _VOTES), 255, path)
+        votes = whole_numbers(arrays, "ferplus_votes", (len(images), VOTES), 255, path)
         truth, agreed = votes.argmax(axis=1), _agreed(votes)
         keep &= (truth < len(LABEL_SETS[label_set])) & (votes.max(axis=1) > 0)
     else:
-        truth = _whole_numbers(arrays, "labels", (len(images),), len(LABEL_SETS[label_set]) - 1, path)
+        truth = whole_numbers(arrays, "labels", (len(images),), len(LABEL_SETS[label_set]) - 1, path)
         agreed = np.ones(len(images), np.bool_)
     if not keep.any():
         raise DataError(f"{path}: split {split!r} must hold at least one row labelled for {label_set}, got none")
@@ -97,47 +95,8 @@ def _agreed(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(2 * kept.max(axis=1) > kept.sum(axis=1), np.bool_)
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        # NumPy takes whatever is no archive for an array or a pickle, and says so in several lines.
-        said = "something else" if isinstance(error, ValueError | TypeError) else error
-        raise DataError(f"{path}: data must be a whole npz file of plain arrays, got {said}") from None
-
-
-def _array(arrays: Mapping[str, NDArray[Any]], name: str, path: Path) -> NDArray[Any]:
-    if name not in arrays:
-        raise DataError(f"{path}: arrays must hold {name!r}, got only {', '.join(sorted(arrays)) or 'none'}")
-    return arrays[name]
-
-
-def _images(arrays: Mapping[str, NDArray[Any]], path: Path) -> NDArray[np.uint8]:
-    images = _array(arrays, "images", path)
-    if images.ndim != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
-        raise DataError(f"{path}: images must be uint8 (N, H, W), got {images.dtype} {images.shape}")
-    return images
-
-
-def _whole_numbers(
-    arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...], top: int, path: Path
-) -> NDArray[np.int64]:
-    """The array ``name`` as int64 of ``shape``, its first axis one row an image; floats may be whole too."""
-    values = _array(arrays, name, path)
-    if values.shape[:1] != shape[:1]:
-        rows = f"{shape[0]} rows, one for each image"
-        raise DataError(f"{path}: {name} must have {rows}, got {len(values) if values.ndim else 'a single number'}")
-    if values.shape != shape or values.dtype.kind not in "iuf":
-        raise DataError(f"{path}: {name} must be numbers of shape {shape}, got {values.dtype} {values.shape}")
-    wrong = values[~((values >= 0) & (values <= top) & (values == np.floor(values)))]
-    if wrong.size:
-        raise DataError(f"{path}: {name} must be whole numbers from 0 to {top}, got {wrong.flat[0]}")
-    return values.astype(np.int64)
-
-
 def _optional(arrays: Mapping[str, NDArray[Any]], name: str, count: int, path: Path) -> NDArray[np.int64] | None:
-    return _whole_numbers(arrays, name, (count,), len(USAGES) - 1, path) if name in arrays else None
+    return whole_numbers(arrays, name, (count,), len(USAGES) - 1, path) if name in arrays else None
 
 
 def _rows_of_split(usage: NDArray[np.int64] | None, count: int, split: str, path: Path) -> NDArray[np.bool_]:

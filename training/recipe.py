@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from ferserve.errors import ConfigError
 from training import recipes
+from training.errors import WeightsError
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class RunOptions:
                 raise ConfigError(f"{name} must be at least 1, got {value}")
         if self.split_by not in (None, "person", "image"):
             raise ConfigError(f"split_by must be person or image, got {self.split_by!r}")
+        # A recipe may need the file only after hours of training.
+        if self.weights not in (None, "imagenet", "none", "") and not Path(self.weights).is_file():
+            raise WeightsError(f"weights must be imagenet, none or a file, got {self.weights}, which is not there")
 
 
 class Recipe(Protocol):

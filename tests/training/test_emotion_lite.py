@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,9 @@ import skimage.data
 pytest.importorskip("keras", reason="training needs the training extra")
 pytest.importorskip("onnx", reason="training needs the training extra")
 
+import onnx
+
+from ferserve.errors import ModelSpecError
 from ferserve.labels import FER2013, FERPLUS
 from ferserve.model_store import ModelStore
 from tests.training.emotion_sets import make_faces
@@ -34,6 +38,7 @@ from training.emotion.teachers import Teachers
 from training.emotion.unlabelled import add_faces, cut_faces
 from training.errors import DataError, TrainingError
 from training.evaluate import evaluate, load_labelled
+from training.export import embed_spec, read_spec
 from training.models.emotion_lite import HEADS, LITE, Stage, build_model, count_macs, split_heads
 
 TINY = (Stage(16, 2, kernel=2), Stage(16, 2, pairs=1, kernel=2))
@@ -184,6 +189,27 @@ def test_teachers_answer_for_the_very_pixels_that_are_learnt(released: Path, dat
     np.testing.assert_allclose(answers[:1, :8], emotion, atol=1e-5)
     train_model(TINY, train.images, targets, test, options, tmp_path)
     assert not Teachers(())
+
+
+def test_a_teacher_that_is_none_is_named(data: Path, tmp_path: Path) -> None:
+    argv = ["run", "emotion_lite", "--data", str(data), "--out", str(tmp_path), "--weights"]
+    assert command.main([*argv, str(tmp_path / "nowhere.onnx")]) == 2
+    (tmp_path / "text.onnx").write_text("no graph")
+    with pytest.raises(ModelSpecError, match="must be an ONNX file"):
+        Teachers((tmp_path / "text.onnx",))
+
+
+def test_a_teacher_with_other_heads_or_pixels_is_named(released: Path, tmp_path: Path) -> None:
+    model, path = onnx.load(released / "emotion-lite.onnx"), tmp_path / "other.onnx"
+    spec = read_spec(released / "emotion-lite.onnx")
+    for other, message in (
+        (replace(spec, heads=spec.heads[:2]), "teacher's heads must be"),
+        (replace(spec, input=replace(spec.input, mean=(0.0,))), "teacher's input must be"),
+    ):
+        embed_spec(model, other)
+        onnx.save(model, path)
+        with pytest.raises(TrainingError, match=message):
+            Teachers((path,))
 
 
 @pytest.fixture(scope="module")

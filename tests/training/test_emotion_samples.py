@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 pytest.importorskip("keras", reason="training needs the training extra")
 
 from ferserve.labels import FER2013
-from tests.training.emotion_sets import as_samples, make_faces
+from tests.training.emotion_sets import Arrays, as_samples, make_faces
 from training.emotion.augment import NONE, Augmentation, augment_batch, normalise
 from training.emotion.samples import Samples, load_samples, make_targets
+from training.errors import DataError
 from training.models.emotion_lite import split_heads
 
 
@@ -27,6 +29,28 @@ def test_rows_that_would_cheat_or_mislead_are_left_out(tmp_path: Path) -> None:
     train, test = load_samples(tmp_path / "faces.npz")
     assert len(test) == 1
     np.testing.assert_array_equal(train.images, arrays["images"][5:])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.pop("images"), "arrays must hold 'images'"),
+        (lambda a: a.pop("usage"), "arrays must hold 'usage'"),
+        (lambda a: a.update(images=a["images"][:, :40]), "images must be 48x48 px, got 40x48"),
+        (lambda a: a.update(labels=a["labels"] + 7), "labels must be whole numbers from 0 to 6"),
+        (lambda a: a.update(near_public_test=a["near_public_test"][1:]), "near_public_test must have 30 rows"),
+        (lambda a: a.update(usage=np.ones(30, np.uint8)), "at least one training row that can be used, got none"),
+        (lambda a: a.update(usage=np.zeros(30, np.uint8)), "at least one PublicTest row"),
+    ],
+)
+def test_a_set_that_cannot_be_learnt_from_is_named(
+    tmp_path: Path, change: Callable[[Arrays], None], message: str
+) -> None:
+    arrays = make_faces(30)
+    change(arrays)
+    np.savez(tmp_path / "faces.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        load_samples(tmp_path / "faces.npz")
 
 
 def test_targets_are_vote_shares_smoothed_labels_and_clarity() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ferserve.model_spec import METADATA_KEY
 from ferserve.model_store import BUNDLED_DIR
 from tests.training.emotion_sets import Arrays, make_faces
 from training import __main__ as command
@@ -110,6 +111,35 @@ def test_a_model_that_is_none_is_said_in_one_line(
         (tmp_path / name).write_bytes(content)
     assert command.main(["evaluate", str(tmp_path / name), "--data", str(data)]) == 2
     said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda spec: spec["heads"][0].update(output="nowhere"), "heads[emotion].output must be one of"),
+        (lambda spec: spec["heads"][2].update(output="emotion"), "heads[clarity].labels must be as many as"),
+        (lambda spec: spec["input"].update(name="pixels"), "input.name must be the graph's only input"),
+        (lambda spec: spec["input"].update(height=64), "input must have the graph's shape"),
+        (lambda spec: spec["input"].update(dtype="uint8"), "input.dtype must be the graph's float32"),
+        (lambda spec: spec["input"].update(scale="none"), "input must hold values of the right types"),
+        (lambda spec: spec["input"].update(mean=[float("nan")]), "input.mean must be finite"),
+    ],
+)
+def test_a_model_whose_spec_is_not_its_own_is_said_in_one_line(
+    change: Callable[[Any], None], message: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    model, path = onnx.load(MODEL), tmp_path / "other.onnx"
+    (entry,) = (entry for entry in model.metadata_props if entry.key == METADATA_KEY)
+    spec = json.loads(entry.value)
+    change(spec)
+    entry.value = json.dumps(spec)
+    onnx.save(model, path)
+    assert command.main(["evaluate", str(path), "--data", str(data)]) == 2
+    said = capsys.readouterr().err
+    assert str(path) in said
     assert message in said
     assert said.count("\n") == 1
 

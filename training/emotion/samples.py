@@ -8,9 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.labels import FER2013
+from training.emotion.arrays import VOTES, luma_images, read_arrays, whole_numbers
+from training.errors import DataError
+from training.models.emotion_lite import IMAGE_SIZE
+
 Floats = NDArray[np.float32]
 
-TRAIN, PUBLIC_TEST = 0, 1
+TRAIN, PUBLIC_TEST, PRIVATE_TEST = 0, 1, 2
 NOT_A_FACE = 9
 
 
@@ -37,18 +42,26 @@ def load_samples(path: Path) -> tuple[Samples, Samples]:
     """Read ``path`` (.npz) and return (training rows that may be used, all PublicTest rows).
 
     Left out of training: copies and near copies of test images, constant images, and rows that most taggers called
-    not a face.
+    not a face. Raises :class:`DataError` where an array is missing or not what it should be, or no row is left.
     """
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files}
-    everything = Samples(arrays["images"], arrays["labels"].astype(np.int64), arrays["ferplus_votes"].astype(np.int64))
-    usage = arrays["usage"]
+    arrays = read_arrays(path)
+    images = luma_images(arrays, path, (IMAGE_SIZE, IMAGE_SIZE))
+    count = len(images)
+    everything = Samples(
+        images,
+        whole_numbers(arrays, "labels", (count,), len(FER2013) - 1, path),
+        whole_numbers(arrays, "ferplus_votes", (count, VOTES), 255, path),
+    )
+    usage = whole_numbers(arrays, "usage", (count,), PRIVATE_TEST, path)
     keep = usage == TRAIN
     for flag in ("near_private_test", "near_public_test"):
         if flag in arrays:
-            keep &= ~arrays[flag]
-    keep &= everything.images.reshape(len(usage), -1).std(axis=1) > 0
+            keep &= whole_numbers(arrays, flag, (count,), 1, path) == 0
+    keep &= images.reshape(count, -1).std(axis=1) > 0
     keep &= everything.votes[:, NOT_A_FACE] < 5
+    for part, rows in (("training", keep), ("PublicTest", usage == PUBLIC_TEST)):
+        if not rows.any():
+            raise DataError(f"{path}: usage must name at least one {part} row that can be used, got none")
     return everything.take(keep), everything.take(usage == PUBLIC_TEST)
 
 

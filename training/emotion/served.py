@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.errors import ModelSpecError
 from ferserve.labels import LABEL_SETS
 from ferserve.model_spec import HeadSpec, ModelSpec
 from ferserve.preprocess import preprocess_batch_into
-from training.emotion.calibrate import softmax
+from ferserve.runtime import open_session
+from ferserve.runtime.classifier import Classifier
 from training.errors import TrainingError
 from training.export import read_spec
 
@@ -23,14 +25,17 @@ class ServedModel:
     """An ONNX file with a :class:`ModelSpec` inside, on one thread."""
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
+        """Raises :class:`ferserve.errors.FerserveError` where the file cannot be loaded or its spec is not its own."""
         self.path = path
         self.spec: ModelSpec = read_spec(path)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        try:
+            self._classifier = Classifier(open_session(path), self.spec)
+        except ModelSpecError as error:
+            raise ModelSpecError(f"{path}: {error}") from None
+
+    def answers(self, rows: NDArray[Any]) -> list[Floats]:
+        """(N, K) probabilities of every head for input rows, in the order of ``spec.heads``, reserved labels too."""
+        return self._classifier.infer_now(rows)
 
     def head(self, label_set: str) -> HeadSpec:
         """The head whose labels, but for reserved ones, are those of ``label_set`` in any order."""
@@ -57,28 +62,22 @@ class ServedModel:
         preprocess_batch_into(list(images), "luma", list(boxes[:, None]), self.spec.input, out)
         return out
 
-    def probabilities(self, rows: NDArray[Any], head: HeadSpec, batch_size: int = 256) -> Floats:
+    def probabilities(self, rows: NDArray[Any], head: HeadSpec) -> Floats:
         """(N, K) probabilities of one head for input rows, without its reserved labels, each row summing to 1."""
-        parts = [
-            self._session.run([head.output], {self.spec.input.name: rows[start : start + batch_size]})[0]
-            for start in range(0, len(rows), batch_size)
-        ]
-        answers = np.concatenate(parts)
-        if head.outputs == "logits":
-            answers = softmax(answers, head.temperature)
+        answers = self.answers(rows)[self.spec.heads.index(head)]
         kept = answers[:, [k for k, label in enumerate(head.labels) if label not in head.reserved]]
         return np.asarray(kept / kept.sum(axis=1, keepdims=True), np.float32)
 
     def images_per_second(self, row: NDArray[Any], seconds: float = 2.0) -> float:
         """Speed at batch 1 on one thread: the fastest of many short bursts, which other work on the machine spares."""
-        feed = {self.spec.input.name: row[:1]}
+        session, feed = self._classifier.session, {self.spec.input.name: row[:1]}
         for _ in range(20):
-            self._session.run(None, feed)
+            session.run(feed)
         bursts: list[float] = []
         end = time.perf_counter() + seconds
         while not bursts or time.perf_counter() < end:
             began = time.perf_counter()
             for _ in range(20):
-                self._session.run(None, feed)
+                session.run(feed)
             bursts.append((time.perf_counter() - began) / 20)
         return 1 / min(bursts)

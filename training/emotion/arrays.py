@@ -1,0 +1,61 @@
+"""The arrays of a set of faces in one npz file, checked: images, labels, votes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import DataError
+
+VOTES = 10
+"""What FER+'s taggers could say: the eight emotions, unknown, not a face."""
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of ``path`` by name; raises :class:`DataError` where it is no whole npz file of plain arrays."""
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        # NumPy takes whatever is no archive for an array or a pickle, and says so in several lines.
+        said = "something else" if isinstance(error, ValueError | TypeError) else error
+        raise DataError(f"{path}: data must be a whole npz file of plain arrays, got {said}") from None
+
+
+def luma_images(
+    arrays: Mapping[str, NDArray[Any]], path: Path, size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """The array ``images``, uint8 (N, H, W) with at least one pixel an image, of ``size`` where one is wanted."""
+    images = _array(arrays, "images", path)
+    if images.ndim != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
+        raise DataError(f"{path}: images must be uint8 (N, H, W), got {images.dtype} {images.shape}")
+    if size and images.shape[1:] != size:
+        raise DataError(f"{path}: images must be {size[0]}x{size[1]} px, got {images.shape[1]}x{images.shape[2]}")
+    return images
+
+
+def whole_numbers(
+    arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...], top: int, path: Path
+) -> NDArray[np.int64]:
+    """The array ``name`` as int64 of ``shape``, its first axis one row an image; floats may be whole too."""
+    values = _array(arrays, name, path)
+    if values.shape[:1] != shape[:1]:
+        rows = f"{shape[0]} rows, one for each image"
+        raise DataError(f"{path}: {name} must have {rows}, got {len(values) if values.ndim else 'a single number'}")
+    if values.shape != shape or values.dtype.kind not in "biuf":
+        raise DataError(f"{path}: {name} must be numbers of shape {shape}, got {values.dtype} {values.shape}")
+    wrong = values[~((values >= 0) & (values <= top) & (values == np.floor(values)))]
+    if wrong.size:
+        raise DataError(f"{path}: {name} must be whole numbers from 0 to {top}, got {wrong.flat[0]}")
+    return values.astype(np.int64)
+
+
+def _array(arrays: Mapping[str, NDArray[Any]], name: str, path: Path) -> NDArray[Any]:
+    if name not in arrays:
+        raise DataError(f"{path}: arrays must hold {name!r}, got only {', '.join(sorted(arrays)) or 'none'}")
+    return arrays[name]
