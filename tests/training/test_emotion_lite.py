@@ -24,7 +24,7 @@ from tests.training.emotion_sets import make_faces
 from training import __main__ as command
 from training.emotion.ablation import table
 from training.emotion.augment import NONE
-from training.emotion.calibrate import expected_calibration_error, fit_temperature, softmax
+from training.emotion.calibrate import cross_fitted_error, expected_calibration_error, fit_temperature, softmax
 from training.emotion.card import write_card
 from training.emotion.fit import FitOptions, batches, learning_rate, predict_logits, read_history, teach
 from training.emotion.job import train_model
@@ -89,6 +89,18 @@ def test_temperature_recovers_the_one_that_was_taken_away() -> None:
     logits = rng.normal(0, 2, (20000, 5))
     labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)  # samples of the softmax (Gumbel's trick)
     assert fit_temperature(logits * 3, labels) == pytest.approx(3, rel=0.05)
+
+
+def test_a_cross_fitted_calibration_error_does_not_see_the_temperature_that_the_logits_hold() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20000, 5))
+    labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    logarithms = np.log(softmax(logits * 3))
+    overconfident = softmax(logits * 3)
+    error = expected_calibration_error(overconfident.max(axis=1), overconfident.argmax(axis=1) == labels)
+    assert error > 0.1
+    assert cross_fitted_error(logits * 3, labels) < 0.02
+    assert cross_fitted_error(logarithms, labels) == pytest.approx(cross_fitted_error(logits, labels), abs=1e-3)
 
 
 def test_calibration_error_of_a_known_case() -> None:
@@ -286,7 +298,10 @@ def test_the_card_holds_every_figure_and_picture(released: Path, data: Path, tmp
     quantize(source, tmp_path / "emotion-lite-int8.onnx", train.images[:64])
     card = write_card(tmp_path, data, rounds=1, seeds=1).read_text()
     for label in (*FERPLUS, *FER2013):
-        assert f"| {label} |" in card
+        lines = [line for line in card.splitlines() if line.startswith(f"| {label} |")]
+        assert len(lines) == (label in FERPLUS) + (label in FER2013)
+        assert all(line.count("|") == 9 for line in lines), "three figures of each file"
+    assert "| sure of |" in card
     for picture in ("confusion-ferplus", "confusion-fer2013", "reliability"):
         assert (tmp_path / f"emotion-lite-{picture}.png").stat().st_size > 1000
         assert f"emotion-lite-{picture}.png" in card

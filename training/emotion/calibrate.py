@@ -43,6 +43,21 @@ def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
     return float(1 / (low * high) ** 0.5)
 
 
+def cross_fitted_error(logits: Logits, labels: NDArray[np.integer[Any]], parts: int = 2) -> float:
+    """Calibration error of ``logits`` (N, K) where each part's temperature comes from the other rows.
+
+    No row then judges a temperature that it helped to fit. Calibrated probabilities serve as well: their logarithms are
+    logits, and whatever temperature they hold cancels out.
+    """
+    confidence, correct = np.empty(len(labels)), np.empty(len(labels), np.bool_)
+    part = np.arange(len(labels)) % parts
+    for k in range(parts):
+        own = part == k
+        given = softmax(logits[own], fit_temperature(logits[~own], labels[~own]))
+        confidence[own], correct[own] = given.max(axis=1), given.argmax(axis=1) == labels[own]
+    return expected_calibration_error(confidence, correct)
+
+
 def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float32]:
     """Probabilities (N, K) of logits divided by ``temperature``."""
     scaled = logits / temperature

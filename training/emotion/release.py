@@ -8,9 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ferserve.labels import CLARITY, CLEAR, FER2013, FERPLUS
 from ferserve.model_spec import HeadSpec, InputSpec, ModelSpec
 from training.emotion.augment import MEAN, STD
@@ -93,17 +90,3 @@ def public_test_metrics(path: Path, data: Path) -> dict[str, float]:
         found[f"{label_set}/public_test/accuracy"] = round(scores.accuracy, 4)
         found[f"{label_set}/public_test/ece"] = round(scores.ece, 4)
     return found
-
-
-def cross_temperature_ece(logits: NDArray[np.float32], truth: NDArray[np.int64], halves: int = 2) -> float:
-    """Calibration error when each part's temperature comes from the other rows, so that no row judges itself."""
-    from training.emotion.calibrate import expected_calibration_error, softmax
-
-    confidence, correct = np.empty(len(truth)), np.empty(len(truth), np.bool_)
-    part = np.arange(len(truth)) % halves
-    for k in range(halves):
-        temperature = fit_temperature(logits[part != k], truth[part != k])
-        given = softmax(logits[part == k], temperature)
-        confidence[part == k] = given.max(axis=1)
-        correct[part == k] = given.argmax(axis=1) == truth[part == k]
-    return expected_calibration_error(confidence, correct)
