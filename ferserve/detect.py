@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ferserve.boxes import iou_matrix
 from ferserve.detector_spec import DetectorSpec
+from ferserve.errors import ModelSpecError
 from ferserve.types import Detections
 
 Image = NDArray[np.uint8]
@@ -198,6 +199,16 @@ _YUNET_LEAST_PX = 8
 """Less shows no face, and of a single pixel OpenCV 4.14 now and then makes a certain face with infinite sides."""
 
 
+def open_yunet(weights: str, min_score: float, candidates: int) -> cv2.FaceDetectorYN:
+    """OpenCV's YuNet from the ONNX file at ``weights``; raises :class:`ModelSpecError` where that is not one."""
+    try:
+        return cv2.FaceDetectorYN.create(weights, "", (32, 32), min_score, SAME_FACE_IOU, candidates)
+    except cv2.error as error:
+        raise ModelSpecError(
+            f"{weights} must be YuNet's ONNX file, got {error.err}; `ferserve models pull yunet` fetches it"
+        ) from None
+
+
 class YuNetDetector:
     """OpenCV's YuNet, in colour; its weights are fetched on request, not bundled.
 
@@ -208,8 +219,8 @@ class YuNetDetector:
     wants_color = True
 
     def __init__(self, weights: str) -> None:
-        """``weights`` is the path of the ONNX file."""
-        self._net = cv2.FaceDetectorYN.create(weights, "", (32, 32), 0.5, SAME_FACE_IOU, MAX_CANDIDATES)
+        """``weights`` is the path of the ONNX file; see :func:`open_yunet`."""
+        self._net = open_yunet(weights, 0.5, MAX_CANDIDATES)
 
     def detect(self, image: Image, *, side_px: int, min_score: float) -> Detections:
         """See :class:`FaceDetector`."""

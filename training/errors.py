@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+
 from ferserve.errors import FerserveError
 
 
@@ -33,3 +36,13 @@ class ExportError(TrainingError):
     """An exported model that does not answer as its source does."""
 
     kind = "export"
+
+
+def in_one_line(command: Callable[[], None]) -> int:
+    """Run a command; an error that was foreseen is one line on stderr and exit code 2."""
+    try:
+        command()
+    except FerserveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0

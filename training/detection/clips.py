@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ferserve.boxes import iou_matrix
 from ferserve.detect import FaceDetector, YuNetDetector
 from ferserve.detectors import open_face_lite
+from training.errors import DataError, in_one_line
 
 Image = NDArray[np.uint8]
 SIDE = 320
@@ -24,13 +26,14 @@ SURE = 0.8
 
 
 def frames(clip: Path) -> Iterator[Image]:
-    """Frames of a clip, BGR uint8 (H, W, 3)."""
+    """Frames of a clip, BGR uint8 (H, W, 3). Raises :class:`DataError` where there is none."""
     video = cv2.VideoCapture(str(clip))
-    while True:
-        more, bgr = video.read()
-        if not more:
-            return
+    more, bgr = video.read()
+    if not more:
+        raise DataError(f"{clip}: clip must be a video that OpenCV can read, got no frame")
+    while more:
         yield np.asarray(bgr, np.uint8)
+        more, bgr = video.read()
 
 
 def longest_loss(ours: FaceDetector, theirs: FaceDetector, pictures: Iterable[Image]) -> tuple[int, int, int]:
@@ -91,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(in_one_line(main))

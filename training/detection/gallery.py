@@ -8,6 +8,7 @@ Varshney).
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from ferserve.detect import FaceDetector
 from ferserve.detectors import open_face_lite
 from training.detection.disturb import wear_glasses, wear_mask
+from training.errors import in_one_line
 
 Image = NDArray[np.uint8]
 TILE = 180
@@ -176,4 +178,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(in_one_line(main))

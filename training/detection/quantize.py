@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from ferserve.detector_spec import DETECTOR_METADATA_KEY
 from ferserve.detectors import read_detector_spec
 from training.detection.evaluate import judge_weights, shrink
 from training.detection.photographs import Photograph, load_photographs
+from training.errors import in_one_line
 
 CALIBRATION_SIZE = (256, 320)
 """Height and width of the letterbox that the ranges are seen on."""
@@ -123,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(in_one_line(main))

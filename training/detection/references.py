@@ -12,11 +12,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from training.detection.evaluate import SURE, Image, at_side, ignore_unsure, shrink
 from training.detection.faces import Faces
-from training.detection.photographs import Photograph, photograph_paths
+from training.detection.photographs import Photograph, photograph_paths, read_bgr
 from training.detection.teacher import Teacher
 
 Picture = tuple[Image, Faces]
@@ -56,8 +55,7 @@ def colour_pictures(folder: Path, yunet: Path, full: bool, side_px: int) -> Iter
     """Photographs as luma at ``side_px``, marked by YuNet in their full colour."""
     teacher = Teacher(yunet)
     for path in photograph_paths(folder):
-        bgr: NDArray[np.uint8] = np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR), np.uint8)
-        yield marked(teacher, bgr, Faces.empty(), side_px, full)
+        yield marked(teacher, read_bgr(path), Faces.empty(), side_px, full)
 
 
 def placed(kept: Iterable[Photograph], seed: int = 3) -> Iterator[tuple[Photograph, float]]:

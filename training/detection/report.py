@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from ferserve.detect import YuNetDetector
 from ferserve.detectors import open_face_lite
 from ferserve.types import Detections
 from training.detection.evaluate import Image, Report, evaluate
-from training.detection.photographs import Photograph, load_photographs
+from training.detection.photographs import Photograph, load_photographs, photograph_paths
 from training.detection.references import picture_sets
+from training.errors import in_one_line
 
 LEAST = 0.02
 """Detections down to this score are kept, so that average precision sees them."""
@@ -72,6 +74,8 @@ def main() -> None:
     kept: list[Photograph] = []
     if chosen.data and chosen.labels:
         kept = [p for p in load_photographs(chosen.data, chosen.labels) if p.is_validation]
+    if not kept and not (chosen.colour and photograph_paths(chosen.colour)):
+        parser.error("photographs must be given by --data with --labels, or by --colour, got none")
     sets = list(picture_sets(kept, chosen.colour, chosen.yunet))
     for side in chosen.sides:
         for name, pictures_at in sets:
@@ -81,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(in_one_line(main))

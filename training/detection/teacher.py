@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.boxes import iou_matrix
+from ferserve.detect import open_yunet
 from training.detection.faces import Faces
 
 SCALES = (1.0, 1.6, 2.4)
@@ -28,7 +29,8 @@ class Teacher:
     """YuNet over several views of an image. Not for use from two threads at once."""
 
     def __init__(self, weights: Path, scales: tuple[float, ...] = SCALES, min_score: float = 0.4) -> None:
-        self._net = cv2.FaceDetectorYN.create(str(weights), "", (32, 32), min_score, 0.45, 500)
+        """Raises :class:`~ferserve.errors.ModelSpecError` where ``weights`` is not YuNet's ONNX file."""
+        self._net = open_yunet(str(weights), min_score, 500)
         self._scales = scales
 
     def one_pass(self, bgr: NDArray[np.uint8]) -> NDArray[np.float32]:

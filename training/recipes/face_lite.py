@@ -21,7 +21,13 @@ from training.detection.evaluate import figures, judge_weights, operating_point
 from training.detection.export import export_face_lite
 from training.detection.fit import STATE_FILE, FitOptions
 from training.detection.job import Job, train
-from training.detection.photographs import Photograph, label_folder
+from training.detection.photographs import (
+    Photograph,
+    label_folder,
+    labelled_names,
+    photograph_paths,
+    require_both_parts,
+)
 from training.models.face_lite import FaceLiteConfig
 from training.peers import together
 from training.recipe import RunOptions
@@ -48,6 +54,7 @@ class FaceLiteRecipe:
         if not options.resume:
             (options.out / STATE_FILE).unlink(missing_ok=True)
         job = self._job(options)
+        require_both_parts(labelled_names(job.labels, job.limit))
         together(self.processes, 4 * job.network().count_params(), train, job)
         kept = [photograph for photograph in job.photographs() if photograph.is_validation]
         self.export(job.trained(), kept, options.out / "face-lite.onnx")
@@ -86,6 +93,7 @@ def _labels(options: RunOptions) -> Path:
         if (folder / "labels.npz").exists():
             return folder / "labels.npz"
     labels = options.out / "labels.npz"
+    require_both_parts([path.relative_to(options.data).as_posix() for path in photograph_paths(options.data)])
     label_folder(options.data, _teacher(options.weights), labels)
     return labels
 
