@@ -36,7 +36,7 @@ from training.emotion.scores import score, wilson_interval
 from training.emotion.served import ServedModel
 from training.emotion.teachers import Teachers
 from training.emotion.unlabelled import add_faces, cut_faces
-from training.errors import DataError, TrainingError
+from training.errors import CheckpointError, DataError, TrainingError
 from training.evaluate import evaluate, load_labelled
 from training.export import embed_spec, read_spec
 from training.models.emotion_lite import HEADS, LITE, Stage, build_model, count_macs, split_heads
@@ -82,6 +82,20 @@ def test_an_interrupted_run_goes_on(data: Path, tmp_path: Path) -> None:
     train_model(TINY, train.images, targets, test, FitOptions(epochs=1, batch_size=32, meet_every=4), tmp_path)
     train_model(TINY, train.images, targets, test, FitOptions(epochs=2, batch_size=32), tmp_path)
     assert [record["epoch"] for record in read_history(tmp_path)] == [1, 2]
+
+
+def test_a_state_that_does_not_belong_to_the_run_is_named(data: Path, tmp_path: Path) -> None:
+    train, test = load_samples(data)
+    targets, options = make_targets(train), FitOptions(epochs=1, batch_size=32)
+    train_model(TINY, train.images, targets, test, options, tmp_path)
+    with pytest.raises(CheckpointError, match="must be those of the run to resume"):
+        train_model(TINY, train.images[:64], targets[:64], test, options, tmp_path)
+    with pytest.raises(CheckpointError, match="state must be a whole one of this network"):
+        train_model(TINY[:1], train.images, targets, test, options, tmp_path)
+    state = tmp_path / "state.npz"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="state must be a whole one of this network"):
+        train_model(TINY, train.images, targets, test, options, tmp_path)
 
 
 def test_temperature_recovers_the_one_that_was_taken_away() -> None:

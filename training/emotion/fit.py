@@ -9,7 +9,8 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from training.emotion.augment import Augmentation, augment_batch, normalise
 from training.emotion.teachers import Teachers
+from training.errors import CheckpointError
 from training.models.emotion_lite import HEADS, split_heads
 from training.peers import ALONE, Peers
 
@@ -140,8 +142,11 @@ def read_arrays(variables: Sequence[Any]) -> list[Floats]:
 class Trainer:
     """One run: a model, its averaged weights, and a folder that holds both."""
 
-    def __init__(self, model: keras.Model, out: Path, options: FitOptions, peers: Peers = ALONE) -> None:
-        self.model, self.out, self.options, self.peers = model, out, options, peers
+    def __init__(
+        self, model: keras.Model, out: Path, options: FitOptions, peers: Peers = ALONE, rows: str = ""
+    ) -> None:
+        """``rows`` names what is learnt, such as by a digest; empty, a state is taken up whatever it learnt."""
+        self.model, self.out, self.options, self.peers, self.rows = model, out, options, peers, rows
         self.teachers = Teachers(options.teachers)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
@@ -215,24 +220,42 @@ class Trainer:
         state |= {f"a{i}": w for i, w in enumerate(self.average)}
         state |= {f"o{i}": v for i, v in enumerate(read_arrays(self.model.optimizer.variables))}
         partial = self.out / "state.partial.npz"
-        np.savez(partial, meta=json.dumps({"epoch": self.epoch, "history": self.history}), **state)
+        np.savez(partial, meta=json.dumps({"epoch": self.epoch, "history": self.history, "rows": self.rows}), **state)
         os.replace(partial, self.out / STATE_FILE)
 
     def resume(self) -> bool:
-        """Take up the last saved state; False where there is none."""
+        """Take up the last saved state; False where there is none.
+
+        Raises :class:`CheckpointError` for one that is damaged, of another network, or learnt other rows.
+        """
         path = self.out / STATE_FILE
         if not path.exists():
             return False
-        with np.load(path) as state:
-            meta = json.loads(str(state["meta"]))
-            count = len(self.average)
-            self.model.set_weights([state[f"w{i}"] for i in range(count)])
-            self.average = [state[f"a{i}"] for i in range(count)]
-            self.model.optimizer.build(self.model.trainable_variables)
-            for i, variable in enumerate(self.model.optimizer.variables):
-                variable.assign(state[f"o{i}"])
+        try:
+            with path.open("rb") as raw, np.load(raw) as state:
+                meta = json.loads(str(state["meta"]))
+                self._require_same_rows(path, meta.get("rows"))
+                self._take(state)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise CheckpointError(f"{path}: state must be a whole one of this network, got {error}") from None
         self.epoch, self.history = meta["epoch"], meta["history"]
         return True
+
+    def _require_same_rows(self, path: Path, rows: str | None) -> None:
+        # States of earlier versions do not say what they learnt.
+        if rows and self.rows and rows != self.rows:
+            raise CheckpointError(
+                f"{path}: data, limit and faces must be those of the run to resume, got other images or targets; "
+                "choose another --out, or leave --resume out"
+            )
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        count = len(self.average)
+        self.model.set_weights([state[f"w{i}"] for i in range(count)])
+        self.average = [state[f"a{i}"] for i in range(count)]
+        self.model.optimizer.build(self.model.trainable_variables)
+        for i, variable in enumerate(self.model.optimizer.variables):
+            variable.assign(state[f"o{i}"])
 
 
 def read_average(folder: Path) -> list[Floats]:

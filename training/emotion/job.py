@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,24 +25,33 @@ def train_model(
     """Train (or go on where ``out`` holds an unfinished run) and return the model with its averaged weights.
 
     ``images`` (N, 48, 48) luma and ``targets`` (N, 17); ``test`` is measured on the way; ``start`` are weights to
-    begin with in place of random ones.
+    begin with in place of random ones. Raises :class:`training.errors.CheckpointError` where the state in ``out`` is
+    damaged or of other rows.
     """
     options = replace(options, batch_size=min(options.batch_size, len(images)))
     # A process needs some batches an epoch to be worth its start.
     processes = max(1, min(processes, len(images) // (8 * options.batch_size)))
     model = build_model(stages)
-    trainer = Trainer(model, out, options)
+    rows = _fingerprint(images, targets)
+    trainer = Trainer(model, out, options, rows=rows)
     if not trainer.resume() or trainer.epoch < options.epochs:
         numbers = 2 * model.count_params()
-        together(processes, numbers, _work, stages, images, targets, test, options, out, start)
+        together(processes, numbers, _work, stages, images, targets, test, options, out, start, rows)
         trainer.resume()
     model.set_weights(trainer.average)
     return model
 
 
+def _fingerprint(images: NDArray[np.uint8], targets: Floats) -> str:
+    """Hex digest of what a run learns, so that it is not resumed on something else."""
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    digest.update(np.ascontiguousarray(targets).data)
+    return digest.hexdigest()
+
+
 def _work(
     peers: Peers, stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: Samples,
-    options: FitOptions, out: Path, start: Sequence[Floats] | None,
+    options: FitOptions, out: Path, start: Sequence[Floats] | None, rows: str,
 ) -> None:  # fmt: skip
     """What each process does."""
     if peers.count > 1:
@@ -52,6 +62,6 @@ def _work(
     if start is not None:
         model.set_weights(start)
     keras.utils.set_random_seed(options.seed + 1000 * peers.rank)
-    trainer = Trainer(model, out, options, peers)
+    trainer = Trainer(model, out, options, peers, rows)
     trainer.resume()
     trainer.run(images, targets, public_test_judge(test))
