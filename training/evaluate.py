@@ -189,12 +189,20 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _require_run(folder: Path) -> None:
+    """Runs of some recipes hold files that are measured one by one, and nothing that says what was held out."""
+    files = sorted(path.name for path in folder.glob("*.onnx"))
+    if files and not (folder / "run.json").is_file():
+        raise ConfigError(f"MODEL must be a file of {folder}, which holds {', '.join(files)}; got the folder")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when it measured, :class:`FerserveError` for whoever called it otherwise."""
     options = parse_arguments(arguments)
     if options.model.is_dir():
         if options.head or options.split or options.flip:
             raise ConfigError(f"head, split and flip must be left out for a run, got {options.model}, a folder")
+        _require_run(options.model)
         from training.evaluate_run import evaluate_run, report
 
         print(report(evaluate_run(options.model, options.data), options.json))

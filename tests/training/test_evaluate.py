@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,32 @@ def test_a_model_whose_spec_is_not_its_own_is_said_in_one_line(
     assert str(path) in said
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_a_folder_that_says_nothing_of_its_run_names_its_files(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["evaluate", str(BUNDLED_DIR), "--data", str(data)]) == 2
+    said = capsys.readouterr().err
+    assert "which holds emotion-lite-int8.onnx, emotion-lite.onnx, face-lite.onnx" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("tool", ["card", "ablation"])
+def test_a_tool_of_the_recipe_names_what_is_wrong_in_one_line(tool: str, tmp_path: Path) -> None:
+    pytest.importorskip("keras", reason="training needs the training extra")
+    arguments = {"card": [BUNDLED_DIR], "ablation": ["--out", tmp_path, "--processes", "1"]}[tool]
+    line = [
+        sys.executable,
+        "-m",
+        f"training.emotion.{tool}",
+        *map(str, arguments),
+        "--data",
+        str(tmp_path / "none.npz"),
+    ]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "data must be a whole npz file" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def test_a_detector_is_no_model(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

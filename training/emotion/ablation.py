@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ferserve.errors import FerserveError
 from training.emotion.augment import NONE, STRENGTHS
 from training.emotion.fit import FitOptions, read_history
 from training.emotion.job import train_model
@@ -102,4 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except FerserveError as error:
+        raise SystemExit(f"error: {error}") from None

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.errors import FerserveError
 from training.emotion.calibrate import cross_fitted_error
 from training.emotion.plots import plot_confusion, plot_reliability
 from training.emotion.robustness import robustness
@@ -176,4 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except FerserveError as error:
+        raise SystemExit(f"error: {error}") from None
