@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ import onnx
 
 from ferserve.errors import ModelSpecError
 from ferserve.labels import FER2013, FERPLUS
-from ferserve.model_store import ModelStore
+from ferserve.model_store import BUNDLED_DIR, ModelStore
 from tests.training.emotion_sets import make_faces
 from training import __main__ as command
 from training.emotion.ablation import table
@@ -69,6 +70,12 @@ def test_rate_rises_then_falls_to_zero() -> None:
     assert rates.index(max(rates)) == pytest.approx(10, abs=1)
     assert max(rates) == pytest.approx(0.1)
     assert rates[-1] < 1e-4
+
+
+@pytest.mark.parametrize("name", ["emotion-lite", "emotion-lite-int8"])
+def test_bundled_files_name_the_recipe_as_it_stands(name: str) -> None:
+    digest = hashlib.sha256(RECIPE_FILE.read_bytes()).hexdigest()
+    assert read_spec(BUNDLED_DIR / f"{name}.onnx").recipe_sha256 == digest
 
 
 def test_bundled_network_is_within_its_budget() -> None:
