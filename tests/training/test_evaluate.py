@@ -174,4 +174,4 @@ def test_a_tool_of_the_recipe_names_what_is_wrong_in_one_line(tool: str, tmp_pat
 
 def test_a_detector_is_no_model(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["evaluate", str(BUNDLED_DIR / "face-lite.onnx"), "--data", str(data)]) == 2
-    assert "must say what it is" in capsys.readouterr().err
+    assert "must be a model that classifies faces, got a face detector" in capsys.readouterr().err
