@@ -167,7 +167,7 @@ def test_a_tool_of_the_recipe_names_what_is_wrong_in_one_line(tool: str, tmp_pat
         str(tmp_path / "none.npz"),
     ]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "data must be a whole npz file" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 

@@ -1,6 +1,7 @@
 """What the training and the measuring of face-lite refuse: one line that names the file and the way out."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -31,20 +32,23 @@ def test_boxes_are_found_below_the_folder(tmp_path: Path) -> None:
     np.testing.assert_array_equal(drawn_boxes(tmp_path)["streets/a.jpg"], [[1, 2, 3, 4]])
 
 
-def test_another_file_is_no_teacher(tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong.onnx"
-    wrong.write_bytes(b"no model")
-    for weights in (wrong, tmp_path / "nothing.onnx"):
-        with pytest.raises(ModelSpecError, match=r"\.onnx must be YuNet's ONNX file, .*`ferserve models pull yunet`"):
-            Teacher(weights)
-
-
-def test_another_file_holds_no_labels(tmp_path: Path) -> None:
-    wrong = tmp_path / "labels.npz"
-    wrong.write_bytes(b"no labels")
-    for labels in (wrong, tmp_path / "nothing.npz"):
-        with pytest.raises(DataError, match=r"\.npz: file must be labels\.npz of a run of face_lite"):
-            labelled_names(labels)
+@pytest.mark.parametrize(
+    ("read", "name", "error", "words"),
+    [
+        (Teacher, "yunet.onnx", ModelSpecError, "must be YuNet's ONNX file, .*`ferserve models pull yunet`"),
+        (labelled_names, "labels.npz", DataError, r"file must be labels\.npz of a run of face_lite"),
+    ],
+)
+def test_another_file_in_its_place_is_named(
+    read: Callable[[Path], object], name: str, error: type[Exception], words: str, tmp_path: Path
+) -> None:
+    for content in (b"something else", None):
+        path = tmp_path / name
+        path.unlink(missing_ok=True)
+        if content:
+            path.write_bytes(content)
+        with pytest.raises(error, match=rf"{name}:? {words}"):
+            read(path)
 
 
 def test_photographs_must_be_enough_for_both_parts() -> None:

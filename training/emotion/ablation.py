@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Sequence
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ferserve.errors import FerserveError
 from training.emotion.augment import NONE, STRENGTHS
 from training.emotion.fit import FitOptions, read_history
 from training.emotion.job import train_model
 from training.emotion.samples import TargetOptions, load_samples, make_targets
+from training.errors import in_one_line
 from training.models.emotion_lite import LITE, TEACHER, Stage
 from training.peers import use_one_thread
 
@@ -84,7 +84,7 @@ def table(found: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> None:
     """Run the command; finished variants in ``--out`` are not trained again."""
     parser = argparse.ArgumentParser("python -m training.emotion.ablation", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz")
@@ -92,18 +92,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=9000)
     parser.add_argument("--epochs", type=int, default=BASE.epochs)
     parser.add_argument("--processes", type=int, default=3)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
         jobs = {
             name: pool.submit(measure, name, options.data, options.out, options.rows, options.epochs)
             for name in VARIANTS
         }
         print(table({name: job.result() for name, job in jobs.items()}))
-    return 0
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except FerserveError as error:
-        raise SystemExit(f"error: {error}") from None
+    sys.exit(in_one_line(main))

@@ -7,6 +7,7 @@ Every figure in it is measured by this command.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.errors import FerserveError
 from training.emotion.calibrate import cross_fitted_error
 from training.emotion.plots import plot_confusion, plot_reliability
 from training.emotion.robustness import robustness
 from training.emotion.scores import ClassScore, Scores
 from training.emotion.served import ServedModel
+from training.errors import in_one_line
 from training.evaluate import Evaluation, evaluate, load_labelled
 
 ABOUT = Path(__file__).parent / "card.md"
@@ -166,18 +167,14 @@ def write_card(folder: Path, data: Path, rounds: int = 10, seeds: int = 3) -> Pa
     return path
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser("python -m training.emotion.card", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     print(write_card(options.folder, options.data))
-    return 0
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except FerserveError as error:
-        raise SystemExit(f"error: {error}") from None
+    sys.exit(in_one_line(main))
