@@ -38,7 +38,7 @@ class FeedTally:
     failed: int = 0
     """Messages answered by a fault or a drop."""
     fault: str = ""
-    """What the last fault said."""
+    """What the last fault said, before the measured time too: a server that refuses says so at once."""
     latencies: array[int] = field(default_factory=lambda: array("q"))
     """Send to answer of a message, ns."""
     seconds: float = 0.0
@@ -68,6 +68,7 @@ class _Feed:
         now_ns = time.monotonic_ns()
         sent_ns = self._sent_ns.popleft()  # answers come in the order of the frames
         self.queue()
+        self._tally.fault = result.fault.message or self._tally.fault
         if not self.counting:
             return
         if result.WhichOneof("outcome") == "faces":
@@ -75,7 +76,6 @@ class _Feed:
             self._tally.latencies.append(now_ns - sent_ns)
         else:
             self._tally.failed += 1
-            self._tally.fault = result.fault.message or self._tally.fault
 
 
 def feed(plan: FeedPlan, parent: Connection) -> None:
