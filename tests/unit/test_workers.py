@@ -145,6 +145,6 @@ def test_a_thread_that_has_rested_takes_up_its_work_at_once(monkeypatch: pytest.
         done = threading.Event()
         pool.schedule(_Counter("camera", 1, [], done))
         assert done.wait(10)
-        time.sleep(0.03)
+        time.sleep(0.1)
     pool.close()
     assert not yields
