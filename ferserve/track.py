@@ -3,7 +3,8 @@
 The detector confirms tracks now and then; between its looks each face is followed by :mod:`ferserve.follow`.
 Detections are matched to tracks by overlap, best pair first: where faces rarely overlap, greedy matching loses nothing
 against the Hungarian method. A track that the detector has missed twice is no longer shown, but remembered for a while,
-so that a face that turned away gets its id back.
+so that a face that turned away gets its id back. What it is not sure of must be found twice in a row before it becomes
+a face; from then on the same score is enough, as in ByteTrack (Zhang et al. 2022, arXiv:2110.06864, section 3).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from ferserve.types import Detections
 
 MIN_IOU = 0.2
 """Least overlap of a detection and a track's expected box for them to be one face."""
+CERTAIN = 0.65
+"""A new face of a lower score waits for a second look."""
 SURE = 0.6
 """Least correlation at which a followed face is believed to be where it was found."""
 MAX_MISSES = 2
@@ -45,7 +48,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 @dataclass(slots=True)
 class _Track:
-    track_id: int
+    track_id: int  # 0 for what may not be a face
     xyxy: Box
     score: float
     landmarks: NDArray[np.float32] | None
@@ -57,7 +60,7 @@ class _Track:
 
     @property
     def shown(self) -> bool:
-        return self.misses < MAX_MISSES
+        return self.track_id > 0 and self.misses < MAX_MISSES
 
     def expected(self, now_ns: int) -> Box:
         """The box, moved on with the last velocity."""
@@ -88,7 +91,8 @@ class _Track:
 class Tracked:
     """The faces of one frame: ``track_ids`` int64 (N,) for the rows of ``detections``.
 
-    ``unsure`` is True where a face was missed or not found again with confidence, so that the detector should look.
+    ``unsure`` is True where a face was missed, not found again with confidence, or not certain, so that the detector
+    should look.
     """
 
     detections: Detections
@@ -117,8 +121,9 @@ class Tracker:
     def confirm(self, detections: Detections, now_ns: int, luma: Pixels | None = None) -> Tracked:
         """Take what the detector, or the client, found in a frame.
 
-        With ``luma`` uint8 (H, W) given, missed faces are followed, and new looks are kept for following. The rows of
-        ``detections`` come first, in their order, then the missed faces that are still followed.
+        With ``luma`` uint8 (H, W) given, missed faces are followed, new looks are kept for following, and doubtful ones
+        wait for another look. The other rows of ``detections`` come first, in their order, then the missed faces that
+        are still followed.
         """
         if luma is not None:
             self._locate(luma, now_ns)
@@ -136,8 +141,8 @@ class Tracker:
         missed = [t for i, t in enumerate(candidates) if i not in matches.values()]
         for track in missed:
             track.misses += 1 if luma is not None and track.sure else MAX_MISSES
-        self._tracks = found + [t for t in missed if now_ns - t.seen_ns <= REMEMBER_NS]
-        return self._shown(luma, unsure=any(t.shown for t in missed))
+        self._tracks = found + [t for t in missed if t.track_id and now_ns - t.seen_ns <= REMEMBER_NS]
+        return self._shown(luma, unsure=any(t.shown for t in missed) or not all(t.track_id for t in found))
 
     def _confirmed(
         self, track: _Track | None, detections: Detections, row: int, now_ns: int, luma: Pixels | None
@@ -148,7 +153,9 @@ class Tracker:
         score = float(detections.score[row])
         landmarks = None if detections.landmarks is None else detections.landmarks[row]
         if track is None:
-            return _Track(next(self._ids), box, score, landmarks, None, now_ns)
+            certain = luma is None or score >= CERTAIN
+            return _Track(next(self._ids) if certain else 0, box, score, landmarks, None, now_ns)
+        track.track_id = track.track_id or next(self._ids)
         if luma is not None and track.shown and track.sure:
             box = _between(box, track.xyxy, STEADY)
         track.move_to(box, now_ns)

@@ -11,7 +11,7 @@ from skimage import data
 from ferserve.boxes import iou_matrix
 from ferserve.follow import TEMPLATE_PX, locate, templates_of
 from ferserve.pipeline import square_crops
-from ferserve.track import MAX_MISSES, REMEMBER_NS, Tracker
+from ferserve.track import CERTAIN, MAX_MISSES, REMEMBER_NS, Tracker
 from ferserve.types import Detections
 
 FRAME_NS = 33_000_000
@@ -157,3 +157,29 @@ def test_a_view_of_another_size_is_the_same_view(tracker: Tracker) -> None:
 def test_what_lies_outside_of_a_frame_is_not_shown(tracker: Tracker) -> None:
     tracker.confirm(_detections(_box(300)), 0)
     assert tracker.follow(GREY[:100, :100], FRAME_NS).track_ids.tolist() == []
+
+
+def _doubtful(*boxes: NDArray[np.float32]) -> Detections:
+    return Detections(np.array(boxes, np.float32), np.full(len(boxes), CERTAIN - 0.05, np.float32))
+
+
+def test_what_is_doubtful_must_be_found_twice_in_a_row(tracker: Tracker) -> None:
+    once = tracker.confirm(_doubtful(FACE), 0, GREY)
+    assert once.track_ids.tolist() == []
+    assert once.unsure  # so that the second look comes soon
+    assert tracker.follow(GREY, FRAME_NS).track_ids.tolist() == []
+    assert tracker.confirm(Detections.empty(), 2 * FRAME_NS, GREY).track_ids.tolist() == []
+    assert tracker.confirm(_doubtful(FACE), 3 * FRAME_NS, GREY).track_ids.tolist() == []
+    twice = tracker.confirm(_doubtful(FACE + np.float32(4)), 5 * FRAME_NS, GREY)
+    assert twice.track_ids.tolist() == [1]
+    assert not twice.unsure
+    assert tracker.follow(GREY, 6 * FRAME_NS).track_ids.tolist() == [1]
+
+
+def test_a_face_that_is_known_may_become_doubtful(tracker: Tracker) -> None:
+    tracker.confirm(Detections.from_boxes(FACE[None]), 0, GREY)
+    assert tracker.confirm(_doubtful(FACE), FRAME_NS, GREY).track_ids.tolist() == [1]
+
+
+def test_the_boxes_of_a_client_are_not_doubted(tracker: Tracker) -> None:
+    assert tracker.confirm(_doubtful(FACE), 0).track_ids.tolist() == [1]
