@@ -64,7 +64,7 @@ class Labelled:
     truth: NDArray[np.int64]
     agreed: NDArray[np.bool_]
     """Rows whose label holds more than half of the votes once single votes are dropped: the rows that FER+'s authors
-    keep for majority voting (Barsoum et al. 2016, section 3.1). All rows where there are no votes."""
+    keep for majority voting (Barsoum et al. 2016, section 3.1). None where there are no votes."""
     split: str
 
 
@@ -84,7 +84,7 @@ def load_labelled(path: Path, label_set: str, split: str = "test") -> Labelled:
         keep &= (truth < len(LABEL_SETS[label_set])) & (votes.max(axis=1) > 0)
     else:
         truth = whole_numbers(arrays, "labels", (len(images),), len(LABEL_SETS[label_set]) - 1, path)
-        agreed = np.ones(len(images), np.bool_)
+        agreed = np.zeros(len(images), np.bool_)
     if not keep.any():
         raise DataError(f"{path}: split {split!r} must hold at least one row labelled for {label_set}, got none")
     return Labelled(images[keep], truth[keep], agreed[keep], split)
@@ -164,7 +164,7 @@ def to_text(evaluation: Evaluation) -> str:
     lines = [
         f"{evaluation.model}, head {evaluation.head}, {scores.rows} images of {evaluation.data} ({evaluation.split})",
         f"accuracy          {scores.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})",
-        f"where agreed      {evaluation.agreed_accuracy:.2%}  ({evaluation.agreed_rows} images)",
+        *_agreed_line(evaluation),
         f"where sure        {evaluation.sure_accuracy:.2%}  ({evaluation.sure_share:.2%} of the images)",
         f"macro F1          {scores.macro_f1:.3f}",
         f"calibration error {scores.ece:.2%}",
@@ -175,6 +175,12 @@ def to_text(evaluation: Evaluation) -> str:
     for label, entry in scores.per_class.items():
         lines.append(f"{label:12} {entry.precision:9.3f} {entry.recall:9.3f} {entry.f1:9.3f} {entry.rows:6d}")
     return "\n".join(lines)
+
+
+def _agreed_line(evaluation: Evaluation) -> list[str]:
+    if not evaluation.agreed_rows:
+        return []
+    return [f"where agreed      {evaluation.agreed_accuracy:.2%}  ({evaluation.agreed_rows} images)"]
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -18,7 +18,7 @@ from ferserve.model_store import BUNDLED_DIR
 from tests.training.emotion_sets import Arrays, make_faces
 from training import __main__ as command
 from training.errors import DataError
-from training.evaluate import evaluate, load_labelled, to_json
+from training.evaluate import evaluate, load_labelled, to_json, to_text
 
 MODEL = BUNDLED_DIR / "emotion-lite.onnx"
 ROWS = 30
@@ -97,6 +97,11 @@ def test_a_file_in_which_no_taggers_agree_is_measured_and_printed_as_json(tmp_pa
     assert (found["rows"], found["agreed_rows"], found["agreed_accuracy"]) == (ROWS, 0, None)
     assert 0 <= found["sure_share"] <= 1
     assert "scores" not in found, "they stand beside the rest"
+
+
+def test_only_taggers_agree_or_not(data: Path) -> None:
+    assert "where agreed" in to_text(evaluate(MODEL, data, "ferplus", seconds=0.0))
+    assert "where agreed" not in to_text(evaluate(MODEL, data, "fer2013", seconds=0.0))
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,7 @@ def _accuracy_table(found: Found) -> Iterator[str]:
 
 def _accuracy_row(name: str, head: str, measured: _Measured) -> Sequence[str]:
     once, (low, high) = measured.once, measured.once.scores.accuracy_ci95
-    # Where there are no votes, nobody disagreed.
-    agreed = f"{_percent(once.agreed_accuracy)} ({once.agreed_rows})" if head == "ferplus" else "-"
+    agreed = f"{_percent(once.agreed_accuracy)} ({once.agreed_rows})" if once.agreed_rows else "-"
     return (
         name, HEADS[head], str(once.scores.rows),
         f"{_percent(once.scores.accuracy)} ({_percent(low)} to {_percent(high)})",
