@@ -118,12 +118,10 @@ def evaluate(
     head = served.head(label_set)
     rows = load_labelled(data, label_set, split)
     straight_rows = served.rows(rows.images)
-    straight = served.probabilities(straight_rows, head)
-    mirrored = served.probabilities(served.rows(np.ascontiguousarray(rows.images[:, :, ::-1])), head)
+    straight = served.in_order(straight_rows, label_set)
+    mirrored = served.in_order(served.rows(np.ascontiguousarray(rows.images[:, :, ::-1])), label_set)
     same = straight.argmax(axis=1) == mirrored.argmax(axis=1)
-    labels = tuple(label for label in head.labels if label not in head.reserved)
-    order = np.array([labels.index(label) for label in LABEL_SETS[label_set]])
-    probabilities = ((straight + mirrored) / 2 if flip else straight)[:, order]
+    probabilities = (straight + mirrored) / 2 if flip else straight
     correct = probabilities.argmax(axis=1) == rows.truth
     sure = probabilities.max(axis=1) * _clear(served, straight_rows) >= SURE
     return Evaluation(

@@ -56,7 +56,7 @@ Found: TypeAlias = dict[tuple[str, str], _Measured]
 
 def _measure(path: Path, head: str, data: Path) -> _Measured:
     model, rows = ServedModel(path), load_labelled(data, head, "public_test")
-    probabilities = model.probabilities(model.rows(rows.images), model.head(head))
+    probabilities = model.in_order(model.rows(rows.images), head)
     once, twice = (evaluate(path, data, head, flip, "public_test", 0.0) for flip in (False, True))
     # A probability that float32 rounds to nothing has no logarithm.
     logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.model_spec import HeadSpec
 from training.emotion.served import ServedModel
 from training.evaluate import Labelled
 
@@ -19,9 +18,9 @@ FRAME = 4
 """A 48 px crop stands for a face this many times as large in a frame, its surroundings the repeated edge."""
 
 
-def accuracy(model: ServedModel, head: HeadSpec, rows: NDArray[Any], truth: NDArray[np.int64]) -> float:
-    """Share of ``rows`` whose top label is ``truth``; the head's labels are in the order of its label set."""
-    return float((model.probabilities(rows, head).argmax(axis=1) == truth).mean())
+def accuracy(model: ServedModel, label_set: str, rows: NDArray[Any], truth: NDArray[np.int64]) -> float:
+    """Share of ``rows`` whose top label is ``truth``."""
+    return float((model.in_order(rows, label_set).argmax(axis=1) == truth).mean())
 
 
 def jittered_rows(model: ServedModel, images: Images, jitter: float, rng: np.random.Generator) -> NDArray[Any]:
@@ -72,14 +71,12 @@ CONDITIONS: dict[str, Callable[[Images], Images]] = {
 
 def robustness(model: ServedModel, label_set: str, data: Labelled, seeds: int = 3) -> dict[str, float]:
     """Accuracy by condition; jitter is the mean over ``seeds`` draws."""
-    head = model.head(label_set)
-    found = {"as it is": accuracy(model, head, model.rows(data.images), data.truth)}
+    found = {"as it is": accuracy(model, label_set, model.rows(data.images), data.truth)}
     for jitter in (0.05, 0.1, 0.15):
-        draws = [
-            accuracy(model, head, jittered_rows(model, data.images, jitter, np.random.default_rng(seed)), data.truth)
-            for seed in range(seeds)
-        ]
+        rngs = (np.random.default_rng(seed) for seed in range(seeds))
+        drawn = (jittered_rows(model, data.images, jitter, rng) for rng in rngs)
+        draws = [accuracy(model, label_set, rows, data.truth) for rows in drawn]
         found[f"boxes off by up to {jitter:.0%}"] = float(np.mean(draws))
     for name, change in CONDITIONS.items():
-        found[name] = accuracy(model, head, model.rows(change(data.images)), data.truth)
+        found[name] = accuracy(model, label_set, model.rows(change(data.images)), data.truth)
     return found

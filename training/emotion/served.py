@@ -68,6 +68,12 @@ class ServedModel:
         kept = answers[:, [k for k, label in enumerate(head.labels) if label not in head.reserved]]
         return np.asarray(kept / kept.sum(axis=1, keepdims=True), np.float32)
 
+    def in_order(self, rows: NDArray[Any], label_set: str) -> Floats:
+        """(N, K) probabilities of the head for ``label_set``, whose order of labels they have."""
+        head = self.head(label_set)
+        labels = [label for label in head.labels if label not in head.reserved]
+        return self.probabilities(rows, head)[:, [labels.index(label) for label in LABEL_SETS[label_set]]]
+
     def images_per_second(self, row: NDArray[Any], seconds: float = 2.0) -> float:
         """Speed at batch 1 on one thread: the fastest of many short bursts, which other work on the machine spares."""
         session, feed = self._classifier.session, {self.spec.input.name: row[:1]}
