@@ -13,6 +13,7 @@ from skimage import data
 from ferserve.detectors import open_detector
 from tests.training.emotion_sets import make_faces
 from training.emotion import boxes
+from training.errors import DataError
 
 LUMA: NDArray[np.uint8] = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
 CENTRE, SIDE = (224, 118), 110  # px: about the astronaut's face
@@ -62,3 +63,6 @@ def test_the_table_counts_the_images_with_a_face(
     said = capsys.readouterr().out
     assert "found on 75% of 20 images" in said
     assert all(f"| {name} |" in said for name in boxes.QUANTITIES)
+    monkeypatch.setattr("sys.argv", ["boxes", "--data", str(tmp_path / "faces.npz"), "--limit", "5"])
+    with pytest.raises(DataError, match="images must show faces that the detector finds, got none in 5"):
+        boxes.main()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ferserve.detect import FaceDetector, YuNetDetector
 from ferserve.detectors import open_detector
-from training.errors import in_one_line
+from training.errors import DataError, in_one_line
 from training.evaluate import load_labelled
 
 ENLARGED = 4
@@ -66,7 +66,9 @@ def main() -> None:
     detector = YuNetDetector(str(chosen.yunet)) if chosen.yunet else open_detector("face-lite")()
     assert detector
     images = load_labelled(chosen.data, "fer2013").images[: chosen.limit]
-    rows = np.array([row for row in (compare(detector, image) for image in images) if row is not None])
+    rows = [row for row in (compare(detector, image) for image in images) if row is not None]
+    if not rows:
+        raise DataError(f"{chosen.data}: images must show faces that the detector finds, got none in {len(images)}")
     table = np.percentile(rows, PERCENTILES, axis=0).round(2) + 0.0  # no minus before a zero
     print(f"found on {len(rows) / len(images):.0%} of {len(images)} images\n")
     print(f"| quantity | {' | '.join(f'{p} %' for p in PERCENTILES)} |\n|---{'|---' * len(PERCENTILES)}|")

@@ -17,7 +17,8 @@ from training.emotion.served import ServedModel
 from training.errors import in_one_line
 from training.evaluate import load_labelled
 
-LABEL_SETS = ("fer2013", "ferplus")
+JUDGED = ("fer2013", "ferplus")
+"""Label sets, a column each."""
 
 
 def accuracies(models: Sequence[Path], data: Path, label_set: str) -> dict[tuple[Path, ...], float]:
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz", help="FER2013, as training takes it")
     chosen = parser.parse_args()
     models = list(dict.fromkeys(chosen.models))
-    print("\n".join(table({name: accuracies(models, chosen.data, name) for name in LABEL_SETS})))
+    print("\n".join(table({name: accuracies(models, chosen.data, name) for name in JUDGED})))
 
 
 if __name__ == "__main__":
