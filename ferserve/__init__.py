@@ -11,12 +11,14 @@ from ferserve._version import __version__
 
 if TYPE_CHECKING:
     from ferserve.client import AsyncClient, Client, ModelDescription
+    from ferserve.config import Tls
     from ferserve.errors import FerserveError
     from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
     from ferserve.types import Crops, EncodedImage, Face, Frame, FrameResult, PixelFormat, RawImage
 
 _HOMES = {
     "ferserve.client": ("AsyncClient", "Client", "ModelDescription"),
+    "ferserve.config": ("Tls",),
     "ferserve.errors": ("FerserveError",),
     "ferserve.options": ("Delivery", "FrameOptions", "Priority", "StreamOptions"),
     "ferserve.types": ("Crops", "EncodedImage", "Face", "Frame", "FrameResult", "PixelFormat", "RawImage"),
@@ -39,6 +41,7 @@ __all__ = [
     "Priority",
     "RawImage",
     "StreamOptions",
+    "Tls",
     "__version__",
 ]
 

@@ -26,6 +26,11 @@ def _check(name: str, value: Any, ok: bool, expected: str) -> None:
         raise ConfigError(f"{name} must be {expected}, got {value!r}")
 
 
+def _check_pair(cert_name: str, cert: str, key_name: str, key: str) -> None:
+    if bool(cert) != bool(key):
+        raise ConfigError(f"{cert_name} and {key_name} must come together, got {cert!r} and {key!r}")
+
+
 @dataclass(frozen=True)
 class EngineConfig:
     """What runs, and on how much of the machine."""
@@ -124,6 +129,13 @@ class ServerConfig:
     """Answers that may wait for a client that does not read before its frames are no longer taken."""
     grace_s: float = 5.0
     """How long frames in flight may take to finish when the server stops."""
+    tls_cert: str = ""
+    """PEM file with the server's certificate and what links it to an authority; with ``tls_key``, clients must speak
+    TLS. Read at the start."""
+    tls_key: str = ""
+    """PEM file with the private key of ``tls_cert``, without a password."""
+    tls_client_ca: str = ""
+    """PEM file with authorities; clients must then show a certificate of one of them."""
 
     def __post_init__(self) -> None:
         _check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")
@@ -150,14 +162,45 @@ class ServerConfig:
             "at least 1",
         )
         _check("server.grace_s", self.grace_s, self.grace_s >= 0, "at least 0 s")
+        _check_pair("server.tls_cert", self.tls_cert, "server.tls_key", self.tls_key)
+        _check(
+            "server.tls_client_ca",
+            self.tls_client_ca,
+            not self.tls_client_ca or bool(self.tls_cert),
+            "left out where server.tls_cert is",
+        )
+
+
+SYSTEM_CA = "system"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """How a client makes sure of its server, and says who it is."""
+
+    ca: str = ""
+    """PEM file with the authorities that may vouch for the server; ``system`` for those that gRPC knows; empty: no
+    TLS."""
+    cert: str = ""
+    """PEM file with the client's own certificate, for a server that has a ``tls_client_ca``."""
+    key: str = ""
+    """PEM file with the private key of ``cert``, without a password."""
+
+    def __post_init__(self) -> None:
+        _check_pair("tls.cert", self.cert, "tls.key", self.key)
+        _check("tls.cert", self.cert, not self.cert or bool(self.ca), "left out where tls.ca is")
+
+
+NO_TLS = Tls()
 
 
 @dataclass(frozen=True)
 class Config:
-    """The whole configuration."""
+    """The whole configuration; ``tls`` is for commands that ask a server."""
 
     engine: EngineConfig = field(default_factory=EngineConfig)
     server: ServerConfig = field(default_factory=ServerConfig)
+    tls: Tls = field(default_factory=Tls)
 
 
 def load_config(
@@ -167,7 +210,7 @@ def load_config(
 ) -> Config:
     """Read the configuration from its four sources.
 
-    ``path`` is a TOML file with the tables ``[engine]`` and ``[server]``; ``env`` is searched for
+    ``path`` is a TOML file with the tables ``[engine]``, ``[server]`` and ``[tls]``; ``env`` is searched for
     ``FERSERVE_<SECTION>_<KEY>``, such as ``FERSERVE_SERVER_PORT``; ``flags`` maps section to key to value, None for
     flags that were not given. Raises :class:`ConfigError` that names the key, its source, and the nearest valid key.
     """

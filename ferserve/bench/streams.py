@@ -115,10 +115,12 @@ def bench_streams(plan: StreamsPlan, config: Config, say: Callable[[str], None])
 
 
 def with_room_for(config: Config, streams: int, faces: int = 1) -> Config:
-    """``config`` with as many streams a client as one generator opens, and so many faces a frame."""
+    """``config`` with as many streams a client as one generator opens, and so many faces a frame; without TLS, which
+    the generator does not speak."""
     engine = dataclasses.replace(config.engine, max_faces=max(config.engine.max_faces, faces))
     most = max(config.server.max_streams_per_client, streams)
-    return Config(engine, dataclasses.replace(config.server, port=0, max_streams_per_client=most))
+    plain = dataclasses.replace(config.server, tls_cert="", tls_key="", tls_client_ca="")
+    return Config(engine, dataclasses.replace(plain, port=0, max_streams_per_client=most))
 
 
 def _raw(plan: StreamsPlan, config: Config, clip: Clip, say: Callable[[str], None]) -> float:

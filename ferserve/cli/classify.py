@@ -19,6 +19,7 @@ def command(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="JPEG, PNG, WebP or BMP files.")],
     json: flags.Json = False,
     target: flags.Target = None,
+    tls_ca: flags.TlsCa = None,
     model: flags.Model = None,
     detector: flags.Detector = None,
     min_score: flags.MinScore = None,
@@ -32,7 +33,7 @@ def command(
 
     options = FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side)
     failed = False
-    with open_backend(target, model, detector, config) as backend:
+    with open_backend(target, model, detector, config, tls_ca) as backend:
         for file in files:
             result = _classify(backend, file, options)
             if result.fault is not None:

@@ -10,12 +10,16 @@ import typer
 from ferserve.config import Config
 
 ConfigFile: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with the tables engine and server.")
+    Path | None, typer.Option("--config", help="TOML file with the tables engine, server and tls.")
 ]
 ModelDir: TypeAlias = Annotated[str | None, typer.Option(help="Folder with further models.")]
 Target: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT|unix:PATH", help="Ask this server; without it an engine runs in this process."),
+]
+TlsCa: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|system", help="With --target: speak TLS, and trust the authorities of this PEM file."),
 ]
 Model: TypeAlias = Annotated[
     str | None,
@@ -39,7 +43,7 @@ def load(path: Path | None, **flags: Any) -> Config:
     """The configuration; ``flags`` are named ``<section>_<key>``, None where they were not given."""
     from ferserve.config import load_config
 
-    sections: dict[str, dict[str, Any]] = {"engine": {}, "server": {}}
+    sections: dict[str, dict[str, Any]] = {"engine": {}, "server": {}, "tls": {}}
     for name, value in flags.items():
         section, _, key = name.partition("_")
         sections[section][key] = value

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ferserve.cli import flags
+from ferserve.cli.backend import connect, require_no_tls
 
 if TYPE_CHECKING:
     from ferserve.client import ModelDescription
@@ -21,11 +22,12 @@ app = typer.Typer(help="The models at hand.", no_args_is_help=True)
 def list_command(
     json: flags.Json = False,
     target: flags.Target = None,
+    tls_ca: flags.TlsCa = None,
     model_dir: flags.ModelDir = None,
     config: flags.ConfigFile = None,
 ) -> None:
     """Every model, the default one marked."""
-    models = _models(target, model_dir, config)
+    models = _models(target, tls_ca, model_dir, config)
     if json:
         for model in models:
             _print_json(model)
@@ -49,11 +51,12 @@ def info_command(
     name: Annotated[str, typer.Argument(help="Name of a model; the default one if left out.")] = "",
     json: flags.Json = False,
     target: flags.Target = None,
+    tls_ca: flags.TlsCa = None,
     model_dir: flags.ModelDir = None,
     config: flags.ConfigFile = None,
 ) -> None:
     """Everything that a model says of itself."""
-    model = _model(name, target, model_dir, config)
+    model = _model(name, target, tls_ca, model_dir, config)
     if json:
         _print_json(model)
         return
@@ -78,21 +81,23 @@ def pull_command(
     typer.echo(f"{PULLABLE[name].summary}, licence {PULLABLE[name].license}", err=True)
 
 
-def _models(target: str | None, model_dir: str | None, config: Path | None) -> list[ModelDescription]:
+def _models(
+    target: str | None, tls_ca: str | None, model_dir: str | None, config: Path | None
+) -> list[ModelDescription]:
     if target is not None:
-        from ferserve.client import Client
-
-        with Client(target) as client:
+        with connect(target, config, tls_ca) as client:
             return client.models()
+    require_no_tls(tls_ca)
     return _local_models(model_dir, config)
 
 
-def _model(name: str, target: str | None, model_dir: str | None, config: Path | None) -> ModelDescription:
+def _model(
+    name: str, target: str | None, tls_ca: str | None, model_dir: str | None, config: Path | None
+) -> ModelDescription:
     if target is not None:
-        from ferserve.client import Client
-
-        with Client(target) as client:
+        with connect(target, config, tls_ca) as client:
             return client.model(name)
+    require_no_tls(tls_ca)
     models = {model.name: model for model in _local_models(model_dir, config)}
     if not name:
         return next(model for model in models.values() if model.is_default)

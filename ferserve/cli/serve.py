@@ -19,6 +19,8 @@ def command(
         str | None, typer.Option(metavar="split|shared", help="Whether each worker keeps to processors of its own.")
     ] = None,
     loop: Annotated[str | None, typer.Option(metavar="auto|asyncio|uvloop", help="Event loop.")] = None,
+    tls_cert: Annotated[str | None, typer.Option(metavar="FILE", help="Speak TLS with this certificate, PEM.")] = None,
+    tls_key: Annotated[str | None, typer.Option(metavar="FILE", help="The certificate's private key, PEM.")] = None,
     model: flags.Model = None,
     model_dir: flags.ModelDir = None,
     detector: flags.Detector = None,
@@ -41,6 +43,8 @@ def command(
         server_workers=workers,
         server_cpus=cpus,
         server_loop=loop,
+        server_tls_cert=tls_cert,
+        server_tls_key=tls_key,
         engine_model=model,
         engine_model_dir=model_dir,
         engine_detector=detector,

@@ -16,6 +16,7 @@ def command(
     json: flags.Json = False,
     show: Annotated[bool, typer.Option("--show", help="Show the frames in a window.")] = False,
     target: flags.Target = None,
+    tls_ca: flags.TlsCa = None,
     model: flags.Model = None,
     detector: flags.Detector = None,
     min_score: flags.MinScore = None,
@@ -43,7 +44,7 @@ def command(
     faults = 0
     with (
         open_outlet(source, json=json, show=show) as outlet,
-        open_backend(target, model, detector, config) as backend,
+        open_backend(target, model, detector, config, tls_ca) as backend,
         contextlib.closing(backend.stream(outlet.watch(opened.frames), options)) as results,
         contextlib.suppress(KeyboardInterrupt),
     ):

@@ -19,6 +19,7 @@ from ferserve.client.link import Link
 from ferserve.client.model_description import ModelDescription
 from ferserve.client.status import error_from_rpc
 from ferserve.client.stream import StreamRun, StreamSource, finish
+from ferserve.config import NO_TLS, Tls
 from ferserve.errors import InvalidFrameError
 from ferserve.options import FrameOptions, StreamOptions, require_range
 from ferserve.options_message import frame_options_to_proto
@@ -42,6 +43,7 @@ class AsyncClient:
         encoding: Encoding = "auto",
         jpeg_quality: int = 90,
         max_in_flight: int = 8,
+        tls: Tls = NO_TLS,
     ) -> None:
         """``target`` is HOST:PORT, or unix:PATH for a server on a Unix domain socket.
 
@@ -49,10 +51,12 @@ class AsyncClient:
         its connection broke; 0 for not at all. ``encoding``: how arrays travel, ``raw``, ``jpeg`` (of
         ``jpeg_quality``, 1 to 100) or ``auto``, which is raw to a server on this machine and JPEG to any other;
         images that come as bytes or payloads travel as they are. ``max_in_flight``: frames of a stream that are
-        pulled before the result of the first of them has been taken.
+        pulled before the result of the first of them has been taken. ``tls``: for a server with a certificate, such as
+        ``Tls(ca="ca.pem")``; it must be one for the host that ``target`` names.
 
-        Raises :class:`ConfigError` for a ``target`` that is no address, :class:`InvalidOptionsError` for an unknown
-        ``encoding`` or a number out of range. Nothing is connected yet.
+        Raises :class:`ConfigError` for a ``target`` that is no address and for files of ``tls`` that are not what they
+        should be, :class:`InvalidOptionsError` for an unknown ``encoding`` or a number out of range. Nothing is
+        connected yet.
         """
         require_range("timeout_s", timeout_s, 0, math.inf, " s")
         require_range("reconnect_s", reconnect_s, 0, math.inf, " s")
@@ -64,7 +68,8 @@ class AsyncClient:
         self._packer = ArrayPacker(jpeg=wants_jpeg(encoding, target), luma=False, quality=jpeg_quality)
         self._max_in_flight = max_in_flight
         self._models: dict[str, ModelDescription] = {}
-        self._channel = open_channel(target)
+        self._tls = tls
+        self._channel = open_channel(target, tls)
         self._stub = emotion_pb2_grpc.EmotionServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def __aenter__(self) -> AsyncClient:
@@ -136,7 +141,7 @@ class AsyncClient:
         self, frames: StreamSource, options: StreamOptions | None, emit: Callable[[FrameResult | None], None]
     ) -> StreamRun:
         """What :meth:`stream` is made of, for those who bring their own queue."""
-        link = Link(self._channel, self.target, self._reconnect_s)
+        link = Link(self._channel, self.target, self._reconnect_s, self._tls)
         return StreamRun(link, frames, options, self._packer, self._max_in_flight, emit)
 
     async def models(self, *, timeout_s: float | None = None) -> list[ModelDescription]:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from ferserve.client.asynchronous import DEFAULT_TARGET, AsyncClient
 from ferserve.client.encoding import Encoding
 from ferserve.client.model_description import ModelDescription
+from ferserve.config import NO_TLS, Tls
 from ferserve.errors import FerserveError
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.sources import ImageLike, VideoSource
@@ -36,6 +37,7 @@ class Client:
         encoding: Encoding = "auto",
         jpeg_quality: int = 90,
         max_in_flight: int = 8,
+        tls: Tls = NO_TLS,
     ) -> None:
         """As :class:`AsyncClient`."""
 
@@ -47,6 +49,7 @@ class Client:
                 encoding=encoding,
                 jpeg_quality=jpeg_quality,
                 max_in_flight=max_in_flight,
+                tls=tls,
             )
 
         self._loop = _LoopThread()

@@ -9,6 +9,8 @@ from typing import Any, Final
 import grpc
 
 from ferserve.client.encoding import is_local
+from ferserve.config import NO_TLS, Tls
+from ferserve.credentials import channel_credentials
 from ferserve.errors import ConfigError
 
 _SERVICE: Final = "ferserve.v1.EmotionService"
@@ -34,8 +36,11 @@ _TARGET: Final = re.compile(r"(unix|unix-abstract|dns|ipv4|ipv6|xds):.+|.+:[0-9]
 """HOST:PORT, or one of gRPC's schemes. Without a port gRPC would take 443."""
 
 
-def open_channel(target: str) -> grpc.aio.Channel:
-    """A channel that comes back soon after its server does; raises :class:`ConfigError` for what is no address."""
+def open_channel(target: str, tls: Tls = NO_TLS) -> grpc.aio.Channel:
+    """A channel that comes back soon after its server does.
+
+    Raises :class:`ConfigError` for what is no address, and for TLS files that are not what they should be.
+    """
     if not _TARGET.fullmatch(target):
         raise ConfigError(f"target must be HOST:PORT or unix:PATH, got {target!r}")
     options: list[tuple[str, Any]] = [
@@ -53,4 +58,7 @@ def open_channel(target: str) -> grpc.aio.Channel:
     ]
     if is_local(target):
         options.append(("grpc.enable_http_proxy", 0))  # no proxy of the environment knows this machine
+    credentials = channel_credentials(tls)
+    if credentials:
+        return grpc.aio.secure_channel(target, credentials, options=options)
     return grpc.aio.insecure_channel(target, options=options)

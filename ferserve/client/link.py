@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from ferserve.client.channel import open_channel
+from ferserve.config import NO_TLS, Tls
 from ferserve.metadata import MOVABLE_KEY, WORKER_KEY, as_dict
 from ferserve.v1 import emotion_pb2_grpc
 
@@ -19,9 +20,10 @@ class Link:
     on channels of its own, each of which is a new connection and may reach another worker.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, target: str, reconnect_s: float) -> None:
+    def __init__(self, channel: grpc.aio.Channel, target: str, reconnect_s: float, tls: Tls = NO_TLS) -> None:
         """``reconnect_s``: how long to try to come back after the connection broke; 0 for not at all."""
         self.target = target
+        self._tls = tls
         self.reconnect_s = reconnect_s
         self._shared = channel
         self._own: grpc.aio.Channel | None = None
@@ -49,7 +51,7 @@ class Link:
         """Let the next call have a connection of its own, another than before."""
         self._moves += 1
         await self.close()
-        self._own = open_channel(self.target)
+        self._own = open_channel(self.target, self._tls)
 
     async def close(self) -> None:
         """Close the stream's own channel, if it has one."""

@@ -20,6 +20,9 @@ _BROKEN: Final = {"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN"}
 """What a call ends with when its connection breaks, or a proxy's."""
 
 
+_AFTER_HANDSHAKE: Final = "see that it speaks TLS, and that tls.ca vouches for its certificate under this host name"
+
+
 def error_from_rpc(rpc: grpc.aio.AioRpcError, target: str, timeout_s: float = 0) -> FerserveError:
     """The error that the server raised where it says so, otherwise one that says what went wrong on the way."""
     code, details = rpc.code(), rpc.details() or ""
@@ -27,8 +30,9 @@ def error_from_rpc(rpc: grpc.aio.AioRpcError, target: str, timeout_s: float = 0)
     if kind in _CLASS_BY_KIND:
         return _CLASS_BY_KIND[kind](details)
     if code is grpc.StatusCode.UNAVAILABLE:
+        way_out = _AFTER_HANDSHAKE if "handshake failed" in details else "start one with `ferserve serve`"
         return errors.ServerUnavailableError(
-            f"target must be a server that can be reached, got {target}: {details}; start one with `ferserve serve`"
+            f"target must be a server that can be reached, got {target}: {details}; {way_out}"
         )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return errors.FrameDeadlineError(

@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ferserve.config import ServerConfig
+from ferserve.credentials import server_credentials
 from ferserve.errors import ConfigError
 from ferserve.server.bridge import LoopBridge
 from ferserve.server.interceptors import ErrorInterceptor
@@ -50,8 +51,10 @@ class Server:
         """Listen and serve; returns ``HOST:PORT`` with the port that the system chose if the configured one is 0, or
         ``unix:PATH``.
 
-        Raises :class:`ConfigError` where the address is taken or is none of this machine's.
+        Raises :class:`ConfigError` where the address is taken or is none of this machine's, and for TLS files that
+        are not what they should be.
         """
+        credentials = server_credentials(self._config)
         bridge = LoopBridge(asyncio.get_running_loop())
         self._emotion = EmotionServicer(self._engine, bridge, self._config, self._placement)
         self._health = health.aio.HealthServicer()
@@ -62,25 +65,27 @@ class Server:
             self._emotion, self._server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        address = self._listen()
-        if self._health_address:
-            self._bind(self._health_address)
+        address = self._listen(credentials)
+        if self._health_address:  # for the supervisor alone, in a folder of its own
+            self._bind(self._health_address, None)
         await self._health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
         if self._placement is not None:
             self._placement.serve()
         return address
 
-    def _listen(self) -> str:
+    def _listen(self, credentials: grpc.ServerCredentials | None) -> str:
         if self._config.uds:
             _require_unheard(self._config.uds)
-            self._bind(f"unix:{self._config.uds}")
+            self._bind(f"unix:{self._config.uds}", credentials)
             return f"unix:{self._config.uds}"
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
-        return f"{host}:{self._bind(f'{host}:{self._config.port}')}"
+        return f"{host}:{self._bind(f'{host}:{self._config.port}', credentials)}"
 
-    def _bind(self, address: str) -> int:
+    def _bind(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
         try:
+            if credentials:
+                return int(self._server.add_secure_port(address, credentials))
             return int(self._server.add_insecure_port(address))
         except RuntimeError:
             raise ConfigError(_taken(address)) from None

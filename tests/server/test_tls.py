@@ -1,0 +1,205 @@
+"""TLS on both ends: who may talk to whom, and files that are not what they should be."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives import serialization
+
+from ferserve import AsyncClient, Tls, errors
+from ferserve.config import ServerConfig
+from tests import builders
+from tests.server.conftest import StartServer
+from tests.server.process import ServerProcess, serve_command
+
+
+@dataclass(frozen=True)
+class Files:
+    """PEM files: an authority, and a certificate of its with the key."""
+
+    ca: str
+    cert: str
+    key: str
+
+    @property
+    def server(self) -> dict[str, str]:
+        return {"tls_cert": self.cert, "tls_key": self.key}
+
+
+def issue(folder: Path, name: str) -> Files:
+    """A new authority, and what it vouches for: this machine."""
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1", "localhost")
+    files = Files(*(str(folder / f"{name}-{part}.pem") for part in ("ca", "cert", "key")))
+    authority.cert_pem.write_to_path(files.ca)
+    leaf.private_key_pem.write_to_path(files.key)
+    for blob in leaf.cert_chain_pems:
+        blob.write_to_path(files.cert, append=True)
+    return files
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return issue(tmp_path_factory.mktemp("ours"), "ours")
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Of an authority that nobody here trusts."""
+    return issue(tmp_path_factory.mktemp("theirs"), "theirs")
+
+
+async def brightness_of(address: str, tls: Tls) -> str:
+    async with AsyncClient(address, tls=tls, reconnect_s=0) as client:
+        return (await client.classify(builders.astronaut())).model_name
+
+
+async def test_a_client_that_trusts_the_authority_is_served(start_server: StartServer, ours: Files) -> None:
+    address = await start_server(**ours.server)
+    assert await brightness_of(address, Tls(ours.ca)) == "brightness"
+    async with AsyncClient(address, tls=Tls(ours.ca)) as client:
+        frames = [builders.jpeg(builders.astronaut())] * 3
+        assert [result.frame_id async for result in client.stream(frames)] == [1, 2, 3]
+
+
+async def test_a_server_that_nobody_vouches_for_is_left(start_server: StartServer, ours: Files, theirs: Files) -> None:
+    address = await start_server(**ours.server)
+    with pytest.raises(errors.ServerUnavailableError, match="certificate"):
+        await brightness_of(address, Tls(theirs.ca))
+    with pytest.raises(errors.ServerUnavailableError, match="certificate"):
+        await brightness_of(address, Tls("system"))
+
+
+async def test_plain_text_is_not_answered_by_tls_nor_the_other_way_round(
+    start_server: StartServer, ours: Files
+) -> None:
+    secret, plain = await start_server(**ours.server), await start_server()
+    with pytest.raises(errors.ServerUnavailableError):
+        await brightness_of(secret, Tls())
+    with pytest.raises(errors.ServerUnavailableError):
+        await brightness_of(plain, Tls(ours.ca))
+    assert await brightness_of(plain, Tls()) == "brightness"
+
+
+async def test_a_server_may_ask_who_its_clients_are(start_server: StartServer, ours: Files, theirs: Files) -> None:
+    address = await start_server(**ours.server, tls_client_ca=ours.ca)
+    assert await brightness_of(address, Tls(ours.ca, ours.cert, ours.key)) == "brightness"
+    for stranger in (Tls(ours.ca), Tls(ours.ca, theirs.cert, theirs.key)):
+        with pytest.raises(errors.ServerUnavailableError):
+            await brightness_of(address, stranger)
+
+
+async def test_workers_share_a_port_and_a_certificate(model_dir: Path, ours: Files) -> None:
+    """Streams that move to another worker do so by TLS, and the supervisor sees its workers without."""
+    more = ["--workers", "2", "--tls-cert", ours.cert, "--tls-key", ours.key]
+    with ServerProcess([*serve_command(model_dir), *more]) as server:
+        frame = builders.jpeg(builders.astronaut())
+        async with AsyncClient(server.address, tls=Tls(ours.ca)) as client:
+
+            async def ids() -> list[int]:
+                return [result.frame_id async for result in client.stream([frame] * 5)]
+
+            assert await asyncio.gather(*(ids() for _ in range(6))) == [[1, 2, 3, 4, 5]] * 6
+
+
+def test_commands_take_an_authority(model_dir: Path, ours: Files, tmp_path: Path) -> None:
+    picture = tmp_path / "face.jpg"
+    picture.write_bytes(builders.jpeg(builders.astronaut()))
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ferserve", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    with ServerProcess([*serve_command(model_dir), "--tls-cert", ours.cert, "--tls-key", ours.key]) as server:
+        trust = ("--target", server.address, "--tls-ca", ours.ca)
+        assert '"faces": [{' in run("classify", str(picture), "--json", *trust).stdout
+        assert "brightness" in run("models", "list", *trust).stdout
+        refused = run("models", "info", *trust[:2])
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    alone = run("classify", str(picture), "--tls-ca", ours.ca)
+    assert alone.returncode == 2
+    assert "--tls-ca must be left out without --target" in alone.stderr
+
+
+async def test_the_generated_stub_is_refused_without_a_stack_trace(start_server: StartServer, ours: Files) -> None:
+    """A port that speaks TLS hears plain HTTP/2, and lives on."""
+    address = await start_server(**ours.server)
+    reader, writer = await asyncio.open_connection(*address.split(":"))
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(1000))
+    assert b"Traceback" not in await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert await brightness_of(address, Tls(ours.ca)) == "brightness"
+
+
+@pytest.fixture(scope="module")
+def paths(ours: Files, theirs: Files, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Files of all kinds, by names for the table below."""
+    folder = tmp_path_factory.mktemp("odd")
+    (folder / "rubbish.pem").write_bytes(bytes(range(256)))
+    locked = folder / "locked.pem"
+    private = serialization.load_pem_private_key(Path(ours.key).read_bytes(), None)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    locked.write_bytes(private.private_bytes(*form, serialization.BestAvailableEncryption(b"x")))
+    odd = {"folder": folder, "nowhere": folder / "nowhere.pem", "rubbish": folder / "rubbish.pem", "locked": locked}
+    whole = {"ca": ours.ca, "cert": ours.cert, "key": ours.key, "another key": theirs.key}
+    return whole | {name: str(path) for name, path in odd.items()}
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "ca", "message"),
+    [
+        ("nowhere", "key", None, "server.tls_cert must be a file that can be read"),
+        ("cert", "nowhere", None, "server.tls_key must be a file that can be read"),
+        ("folder", "key", None, "server.tls_cert must be a file that can be read"),
+        ("rubbish", "key", None, "must be a certificate and its private key"),
+        ("cert", "another key", None, "must be a certificate and its private key"),
+        ("cert", "locked", None, "without a password"),
+        ("cert", "key", "rubbish", "server.tls_client_ca must be PEM with certificates"),
+    ],
+)
+async def test_a_server_does_not_start_on_files_that_are_not_what_they_should_be(
+    cert: str, key: str, ca: str | None, message: str, paths: dict[str, str], start_server: StartServer
+) -> None:
+    with pytest.raises(errors.ConfigError, match=message):
+        await start_server(tls_cert=paths[cert], tls_key=paths[key], tls_client_ca=paths[ca] if ca else "")
+
+
+@pytest.mark.parametrize(
+    ("ca", "key", "message"),
+    [
+        ("rubbish", None, "tls.ca must be PEM with certificates"),
+        ("nowhere", None, "tls.ca must be a file that can be read"),
+        ("ca", "another key", "tls.cert and tls.key must be a certificate and its private key"),
+    ],
+)
+async def test_a_client_does_not_start_on_files_that_are_not_what_they_should_be(
+    ca: str, key: str | None, message: str, paths: dict[str, str]
+) -> None:
+    tls = Tls(paths[ca], paths["cert"], paths[key]) if key else Tls(paths[ca])
+    with pytest.raises(errors.ConfigError, match=message):
+        AsyncClient(tls=tls)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tls_cert": "a.pem"}, "server.tls_cert and server.tls_key must come together, got 'a.pem' and ''"),
+        ({"tls_key": "a.pem"}, "server.tls_cert and server.tls_key must come together, got '' and 'a.pem'"),
+        ({"tls_client_ca": "a.pem"}, "server.tls_client_ca must be left out where server.tls_cert is, got 'a.pem'"),
+    ],
+)
+def test_settings_that_lack_their_other_half(settings: dict[str, str], message: str) -> None:
+    with pytest.raises(errors.ConfigError) as caught:
+        ServerConfig(**settings)
+    assert str(caught.value) == message
+
+
+def test_a_clients_certificate_needs_an_authority() -> None:
+    with pytest.raises(errors.ConfigError, match=r"tls\.cert must be left out where tls\.ca is"):
+        Tls(cert="a.pem", key="b.pem")
