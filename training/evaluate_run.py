@@ -11,7 +11,7 @@ from ferserve.model_spec import ModelSpec
 from training.batches import Batches
 from training.choices import parts_of_run
 from training.data.samples import Samples
-from training.export import read_spec
+from training.export import exported_model, read_spec
 from training.judge import Judgement, judge
 
 BATCH = 64
@@ -20,8 +20,9 @@ BATCH = 64
 def evaluate_run(run: Path, data: Path) -> dict[str, dict[str, Judgement]]:
     """What ``run/model.onnx`` says of ``data``, by test part and head; ``data`` is divided as the run divided it."""
     _, parts = parts_of_run(run, data)
-    spec = read_spec(run / "model.onnx")
-    return {name: judge_file(run / "model.onnx", spec, part) for name, part in parts.tests.items()}
+    model = exported_model(run)
+    spec = read_spec(model)
+    return {name: judge_file(model, spec, part) for name, part in parts.tests.items()}
 
 
 def judge_file(path: Path, spec: ModelSpec, samples: Samples) -> dict[str, Judgement]:

@@ -56,7 +56,7 @@ def export_run(model: Path, out: Path | None = None) -> tuple[Path, float]:
     from training.checkpoint import load_model
 
     path = model / "model.keras" if model.is_dir() else model
-    spec = read_spec(path.with_name("model.onnx"))
+    spec = read_spec(exported_model(path.parent))
     rows = np.random.default_rng(1).random((16, *spec.input.row_shape), np.float32)
     target = out or path.with_suffix(".onnx")
     return target, export_onnx(load_model(path), target, spec, rows)
@@ -90,6 +90,18 @@ def embed_spec(model: Any, spec: ModelSpec) -> None:
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
     model.metadata_props.add(key=METADATA_KEY, value=spec.to_json())
+
+
+def exported_model(run: Path) -> Path:
+    """``run/model.onnx``; raises :class:`ExportError` for a folder of anything else than a classification run."""
+    path = run / "model.onnx"
+    if not path.is_file():
+        there = ", ".join(sorted(file.name for file in run.glob("*.onnx"))) or "no ONNX file"
+        raise ExportError(
+            f"{run} must be the folder of a finished run with model.onnx, got {there}; emotion_lite and face_lite "
+            "prune nothing, and write their ONNX files, INT8 too, by themselves"
+        )
+    return path
 
 
 def read_spec(path: Path) -> ModelSpec:

@@ -18,7 +18,6 @@ pytest.importorskip("onnx", reason="training needs the training extra")
 
 import onnx
 
-from ferserve.errors import ModelSpecError
 from ferserve.labels import FER2013, FERPLUS
 from ferserve.model_store import BUNDLED_DIR, ModelStore
 from tests.training.emotion_sets import make_faces
@@ -180,12 +179,16 @@ def test_teachers_answer_for_the_very_pixels_that_are_learnt(released: Path, dat
     assert not Teachers(())
 
 
-def test_a_teacher_that_is_none_is_named(data: Path, tmp_path: Path) -> None:
-    argv = ["run", "emotion_lite", "--data", str(data), "--out", str(tmp_path), "--weights"]
-    assert command.main([*argv, str(tmp_path / "nowhere.onnx")]) == 2
-    (tmp_path / "text.onnx").write_text("no graph")
-    with pytest.raises(ModelSpecError, match="must be an ONNX file"):
-        Teachers((tmp_path / "text.onnx",))
+def test_a_teacher_that_is_none_is_named_before_anything_is_trained(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, out = tmp_path / "text.onnx", tmp_path / "run"
+    text.write_text("no graph")
+    for weights, message in ((tmp_path / "nowhere.onnx", "nowhere.onnx"), (text, "must be an ONNX file")):
+        argv = ["run", "emotion_lite", "--data", str(data), "--out", str(out), "--weights", str(weights)]
+        assert command.main(argv) == 2
+        assert message in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_teacher_with_other_heads_or_pixels_is_named(released: Path, tmp_path: Path) -> None:

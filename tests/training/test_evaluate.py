@@ -158,6 +158,17 @@ def test_a_folder_that_says_nothing_of_its_run_names_its_files(data: Path, capsy
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("command_line", [("export", "{}"), ("compress", "{}", "--data", "{}")])
+def test_a_folder_of_another_kind_of_run_names_its_files(
+    command_line: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "emotion-lite.onnx").write_bytes(b"")
+    assert command.main([word.format(tmp_path) for word in command_line]) == 2
+    said = capsys.readouterr().err
+    assert "with model.onnx, got emotion-lite.onnx" in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("tool", ["card", "ablation"])
 def test_a_tool_of_the_recipe_names_what_is_wrong_in_one_line(tool: str, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from training.compress.post_training import to_fp16, to_int8
 from training.compress.timing import ratios, time_files
 from training.data.samples import Samples
 from training.evaluate_run import judge_file
-from training.export import export_onnx, read_spec
+from training.export import export_onnx, exported_model, read_spec
 from training.feed import fit
 from training.pixels import PixelRows
 
@@ -74,7 +74,7 @@ class Compressor:
 
     def __init__(self, options: CompressOptions) -> None:
         self.options = options
-        self.start = options.run / "model.onnx"
+        self.start = exported_model(options.run)
         self.spec: ModelSpec = read_spec(self.start)
         self.recipe, self.parts = parts_of_run(options.run, options.data, options.limit)
         self.test: Samples = next(iter(self.parts.tests.values()))

@@ -104,8 +104,8 @@ class EmotionLite:
         train, test = load_samples(options.data)
         train = train.take(slice(options.limit))
         faces = cut_faces(options.faces) if options.faces else None
-        _start(options.out, options.resume)
         files = _earlier_release(options.weights)
+        _start(options.out, options.resume)
         for number, generation in enumerate(self.generations):
             folder = options.out if generation is self.generations[-1] else options.out / f"generation{number}"
             teachers = [files[teacher] for teacher in generation.teachers if teacher in files]
@@ -161,8 +161,13 @@ def _start(out: Path, resume: bool) -> None:
 
 
 def _earlier_release(weights: str | None) -> dict[int, Path]:
-    """The file that ``--weights`` names, as the first of the teachers."""
-    return {EARLIER: Path(weights)} if weights and weights not in ("none", "imagenet") else {}
+    """The file that ``--weights`` names, as the first of the teachers; it is tried now, not after the first network."""
+    if not weights or weights in ("none", "imagenet"):
+        return {}
+    from training.emotion.teachers import Teachers
+
+    Teachers((Path(weights),))
+    return {EARLIER: Path(weights)}
 
 
 RECIPE = EmotionLite()
