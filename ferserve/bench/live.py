@@ -31,7 +31,7 @@ class LiveStream:
         if self._connections > MOST_CONNECTIONS:
             raise ServerUnavailableError(
                 f"server must take each stream, got one refused by {self._target}; "
-                "name a model that it has, or raise its server.max_streams_per_client"
+                "name a model that it has, a port without TLS, or raise its server.max_streams_per_client"
             )
         self.call = Call(self._target, METHOD, {MOVABLE_KEY: "1"})
         self.call.send(self._config)
