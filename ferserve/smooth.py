@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from ferserve.types import HeadResult
 
-LEAD = 0.2
+LEAD = 0.3
 """By how much another label's probability must lead before it becomes the top label.
 
 Wide enough that two labels which a face stands between do not take turns, and that a label changes where probabilities
-move fast: with 0.05 one clip of ``tests/quality`` had five turns in four seconds, with 0.2 three, and when they came
-depended less on how often the detector looked.
+move fast and not where they cross: docs/decisions/0043 has what narrower and wider ones do.
 """
 
 

@@ -10,6 +10,7 @@ a face; from then on the same score is enough, as in ByteTrack (Zhang et al. 202
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,6 +32,8 @@ MAX_MISSES = 2
 """A track that the detector has missed so often in a row is not shown any more."""
 STEADY = 0.3
 """How much of the followed box goes into a confirmed one: the detector's jitter would reach the classifier."""
+GROWTH_BELIEVED = 0.7
+"""How much of the growth between two looks is expected to go on: the rest is taken for jitter."""
 REMEMBER_NS = 1_000_000_000
 """How long a track that is not shown may still come back under its id."""
 _COAST_NS = 300_000_000
@@ -39,11 +42,21 @@ _COAST_NS = 300_000_000
 
 _EDGE_PX = 0.01
 """A face that shows less than this of itself at the edge of the frame is outside, also once it is rounded."""
+_FASTEST_GROWTH = 1.5e-9
+"""Sides that grow by a factor of e in two thirds of a second; faster is a mistake."""
 _SHORTEST_NS = 1_000_000
 """No camera is faster; a movement within less says nothing of a velocity."""
 
 Box: TypeAlias = tuple[float, float, float, float]
 # Boxes of single tracks are plain tuples: for the one or two faces of a frame, NumPy's calls cost more than the sums.
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How large the detector saw a face, and when."""
+
+    sides: float  # logarithm of their geometric mean, px
+    time_ns: int
 
 
 @dataclass(slots=True)
@@ -54,7 +67,9 @@ class _Track:
     landmarks: NDArray[np.float32] | None
     template: Pixels | None
     seen_ns: int  # when xyxy was last measured
+    looked: _Look  # the detector's last
     velocity: tuple[float, float] = (0.0, 0.0)  # of the centre, px a ns
+    growth: float = 0.0  # of the logarithm of the sides, a ns
     misses: int = 0
     sure: bool = True
 
@@ -63,19 +78,29 @@ class _Track:
         return self.track_id > 0 and self.misses < MAX_MISSES
 
     def expected(self, now_ns: int) -> Box:
-        """The box, moved on with the last velocity."""
+        """The box, moved on with the last velocity, and grown on as it grew between the detector's last looks."""
         elapsed = min(max(now_ns - self.seen_ns, 0), _COAST_NS)
-        return _shifted(self.xyxy, self.velocity[0] * elapsed, self.velocity[1] * elapsed)
+        moved = _shifted(self.xyxy, self.velocity[0] * elapsed, self.velocity[1] * elapsed)
+        return _grown(moved, math.exp(self.growth * elapsed)) if self.growth else moved
+
+    def look(self, xyxy: Box, now_ns: int) -> None:
+        """Foresee the growth until the next look; following by a template tells where a face is, not how large."""
+        look = _Look(_log_sides(xyxy), now_ns)
+        elapsed = now_ns - self.looked.time_ns
+        believed = _SHORTEST_NS <= elapsed <= _COAST_NS
+        growth = GROWTH_BELIEVED * (look.sides - self.looked.sides) / elapsed if believed else 0.0
+        self.growth = min(max(growth, -_FASTEST_GROWTH), _FASTEST_GROWTH)
+        self.looked = look
 
     def move_to(self, xyxy: Box, now_ns: int) -> None:
-        """Take a new measurement of the place; the landmarks move along."""
+        """Take a new measurement of the place; the landmarks move and grow along."""
         dx = (xyxy[0] + xyxy[2] - self.xyxy[0] - self.xyxy[2]) / 2
         dy = (xyxy[1] + xyxy[3] - self.xyxy[1] - self.xyxy[3]) / 2
         elapsed = now_ns - self.seen_ns
         if elapsed >= _SHORTEST_NS:  # half of the new velocity: jitter would otherwise be taken for movement
             self.velocity = (self.velocity[0] + dx / elapsed) / 2, (self.velocity[1] + dy / elapsed) / 2
         if self.landmarks is not None:
-            self.landmarks = self.landmarks + np.array([dx, dy], np.float32)
+            self.landmarks = _carried(self.landmarks, self.xyxy, xyxy)
         self.xyxy, self.seen_ns = xyxy, now_ns
 
     def scale(self, x: float, y: float) -> None:
@@ -83,6 +108,7 @@ class _Track:
         x0, y0, x1, y1 = self.xyxy
         self.xyxy = x0 * x, y0 * y, x1 * x, y1 * y
         self.velocity = self.velocity[0] * x, self.velocity[1] * y
+        self.looked = _Look(self.looked.sides + math.log(x * y) / 2, self.looked.time_ns)
         if self.landmarks is not None:
             self.landmarks = self.landmarks * np.array([x, y], np.float32)
 
@@ -154,8 +180,10 @@ class Tracker:
         landmarks = None if detections.landmarks is None else detections.landmarks[row]
         if track is None:
             certain = luma is None or score >= CERTAIN
-            return _Track(next(self._ids) if certain else 0, box, score, landmarks, None, now_ns)
+            look = _Look(_log_sides(box), now_ns)
+            return _Track(next(self._ids) if certain else 0, box, score, landmarks, None, now_ns, look)
         track.track_id = track.track_id or next(self._ids)
+        track.look(box, now_ns)
         if luma is not None and track.shown and track.sure:
             box = _between(box, track.xyxy, STEADY)
         track.move_to(box, now_ns)
@@ -209,6 +237,26 @@ def _between(a: Box, b: Box, part: float) -> Box:
 
 def _shifted(xyxy: Box, dx: float, dy: float) -> Box:
     return xyxy[0] + dx, xyxy[1] + dy, xyxy[2] + dx, xyxy[3] + dy
+
+
+def _grown(xyxy: Box, factor: float) -> Box:
+    """A box around the same centre with sides ``factor`` times as long."""
+    x0, y0, x1, y1 = xyxy
+    more = (factor - 1) / 2
+    dx, dy = (x1 - x0) * more, (y1 - y0) * more
+    return x0 - dx, y0 - dy, x1 + dx, y1 + dy
+
+
+def _log_sides(xyxy: Box) -> float:
+    """Logarithm of the geometric mean of the sides, px."""
+    return math.log(max((xyxy[2] - xyxy[0]) * (xyxy[3] - xyxy[1]), 1e-6)) / 2
+
+
+def _carried(points: NDArray[np.float32], before: Box, after: Box) -> NDArray[np.float32]:
+    """``points`` (5, 2) of the box ``before``, where they lie in the box ``after``."""
+    factor = math.exp(_log_sides(after) - _log_sides(before))
+    middles = [np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2], np.float32) for box in (before, after)]
+    return np.asarray((points - middles[0]) * np.float32(factor) + middles[1], np.float32)
 
 
 def _overlaps_frame(xyxy: Box, luma: Pixels) -> bool:

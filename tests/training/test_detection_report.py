@@ -109,7 +109,7 @@ def test_placed_photographs_take_their_faces_along(yunet_file: Path) -> None:
     assert (x, y) != (0, 0)
     np.testing.assert_array_equal(moved.luma[y : y + 512, x : x + 512], luma)
     np.testing.assert_allclose(moved.faces.landmarks - faces.landmarks, np.broadcast_to((x, y), (1, 5, 2)), atol=1e-3)
-    wanted = {name: next(placed_pictures([photograph], yunet_file, name, 320)) for name in ("fused", "same", "full")}
+    wanted = {name: next(placed_pictures([photograph], yunet_file, name, 1, 320)) for name in ("fused", "same", "full")}
     for image, found in wanted.values():
         np.testing.assert_array_equal(image, wanted["fused"][0])
         np.testing.assert_allclose(found.xyxy[0], wanted["fused"][1].xyxy[0], atol=6)

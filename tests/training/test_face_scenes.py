@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.training.face_sets import make_photographs
+from tests.training.face_sets import draw_face, make_photographs
 from training.detection.batches import SceneBatches
 from training.detection.disturb import disturb, hide_faces, ignore_lost
 from training.detection.faces import Faces
@@ -41,6 +41,16 @@ def test_boxes_and_landmarks_follow_the_pixels(seed: int) -> None:
     reach = 4 * view.scale
     if (moved.landmarks[0, 0] > reach).all() and (moved.landmarks[0, 0] < 96 - reach).all():
         np.testing.assert_allclose(centre, moved.landmarks[0, 0], atol=0.8 + 0.1 * view.scale)
+
+
+def test_a_face_as_large_as_its_tile_is_seen_and_not_only_its_edge() -> None:
+    luma = np.zeros((200, 200), np.uint8)
+    row = draw_face(luma, 20, 20, 160)
+    pyramid, tile = Pyramid(Photograph("close", luma, Faces.from_rows(row[None]))), 200
+    views = [random_view(np.random.default_rng(seed), pyramid, tile, tile) for seed in range(300)]
+    close = [move_faces(pyramid.faces, view, tile, tile) for view in views if view.scale * 160 > 0.8 * tile]
+    assert len(close) > 30
+    assert np.mean([len(faces) == 1 and not faces.ignore[0] for faces in close]) > 0.9
 
 
 def test_faces_are_cut_ignored_or_dropped_by_what_is_visible() -> None:

@@ -68,6 +68,27 @@ def test_a_followed_face_stays_on_the_face(tracker: Tracker) -> None:
         np.testing.assert_allclose(tracked.detections.xyxy[0], FACE + np.array([dx, dy] * 2), atol=1.5)
 
 
+@pytest.mark.parametrize("pace", [1.03, 0.97])
+def test_a_face_that_comes_nearer_is_seen_to_grow_between_two_looks(pace: float, tracker: Tracker) -> None:
+    middle = (FACE[:2] + FACE[2:]) / 2
+    marks = np.tile(FACE[:2], (1, 5, 1))
+
+    def at(frame: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        scale = pace**frame
+        dx, dy = middle * (1 - scale)
+        return _moved(dx, dy, scale), FACE * scale + np.tile([dx, dy], 2).astype(np.float32)
+
+    for frame in range(12):
+        picture, box = at(frame)
+        found = Detections(box[None], np.ones(1, np.float32), marks)
+        if frame % 4 == 0:
+            tracked = tracker.confirm(found, frame * FRAME_NS, picture)
+        else:
+            tracked = tracker.follow(picture, frame * FRAME_NS)
+        if frame > 4:  # from the second look on; a box that keeps its size is 15 % off by the end
+            assert np.diff(tracked.detections.xyxy[0, ::2]) == pytest.approx(np.diff(box[::2]), rel=0.075)
+
+
 def test_landmarks_move_with_the_followed_box(tracker: Tracker) -> None:
     marks = np.full((1, 5, 2), 200, np.float32)
     tracker.confirm(Detections(FACE[None], np.ones(1, np.float32), marks), 0, GREY)

@@ -160,7 +160,7 @@ def judge_weights(weights: Path, kept: Sequence[Photograph], side_px: int = 320)
     return evaluate(lambda image: detector.detect(image, side_px=side_px, min_score=0.02), at_side(kept, side_px))
 
 
-def operating_point(report: Report, precision: float = 0.985, low: float = 24) -> float:
+def operating_point(report: Report, precision: float = 0.9875, low: float = 24) -> float:
     """The least score at which so many of the detections with a side from ``low`` px are faces, at most 0.9."""
     scores = np.arange(0.2, 0.91, 0.01)
     enough = [report.precision(low, score)[0] >= precision for score in scores]

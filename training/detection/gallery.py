@@ -108,7 +108,7 @@ ROWS = (
     Row("tilted {:g} degrees", turned, (20, 45, 70, 110)),
     Row("mask, size x {:g}", masked, (1, 0.35, 0.2, 0.12), shrinks=True),
     Row("and glasses, size x {:g}", masked_with_glasses, (1, 0.35, 0.2, 0.12), shrinks=True),
-    Row("blurred, sigma {:g} px", blurred, (4, 8, 12, 16)),
+    Row("blurred, sigma {:g} px", blurred, (2, 4, 6, 8)),
 )
 
 

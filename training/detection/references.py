@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -71,10 +72,13 @@ def placed(kept: Iterable[Photograph], seed: int = 3) -> Iterator[tuple[Photogra
         yield Photograph(photograph.name, np.asarray(luma, np.uint8), Faces.from_rows(rows)), part
 
 
-def placed_pictures(kept: Iterable[Photograph], yunet: Path, reference: str, side_px: int) -> Iterator[Picture]:
-    """Photographs at random places and parts of ``side_px``; ``reference`` is ``fused``, ``same`` or ``full``."""
+def placed_pictures(
+    kept: Sequence[Photograph], yunet: Path, reference: str, throws: int, side_px: int
+) -> Iterator[Picture]:
+    """Photographs at random places and parts of ``side_px``, ``throws`` times each; ``reference`` is ``fused``,
+    ``same`` or ``full``."""
     teacher = Teacher(yunet)
-    for photograph, part in placed(kept):
+    for photograph, part in chain.from_iterable(placed(kept, seed=3 + throw) for throw in range(throws)):
         side = max(1, round(part * min(side_px, max(photograph.luma.shape))))
         if reference == "fused":
             yield from at_side([photograph], side)
@@ -82,8 +86,8 @@ def placed_pictures(kept: Iterable[Photograph], yunet: Path, reference: str, sid
             yield marked(teacher, photograph.luma, photograph.faces, side, reference == "full")
 
 
-def picture_sets(kept: Sequence[Photograph], colour: Path | None, yunet: Path) -> Iterator[PictureSet]:
-    """Every set that the figures of the model card are taken on."""
+def picture_sets(kept: Sequence[Photograph], colour: Path | None, yunet: Path, throws: int = 1) -> Iterator[PictureSet]:
+    """Every set that the figures of the model card are taken on; ``throws``: random places for each photograph."""
     for part in sorted({photograph.name.split("/")[0] for photograph in kept}):
         own = [photograph for photograph in kept if photograph.name.startswith(part)]
         yield f"{part}, kept out, fused labels", partial(at_side, own)
@@ -94,7 +98,7 @@ def picture_sets(kept: Sequence[Photograph], colour: Path | None, yunet: Path) -
             ("same", "marked by YuNet"),
             ("full", "marked in full size"),
         ):
-            yield f"{part}, kept out, placed at random, {says}", partial(placed_pictures, own, yunet, reference)
+            yield f"{part}, kept out, placed at random, {says}", partial(placed_pictures, own, yunet, reference, throws)
     if colour:
         yield f"{colour.name}, marked by YuNet in colour", partial(colour_pictures, colour, yunet, False)
         yield f"{colour.name}, marked by YuNet in colour and full size", partial(colour_pictures, colour, yunet, True)

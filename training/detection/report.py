@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--colour", type=Path, help="photographs in colour, marked by YuNet")
     parser.add_argument("--sides", type=int, nargs="+", default=[320, 160, 80], help="longest sides in pixels")
     parser.add_argument("--min-score", type=float, default=0.5)
+    parser.add_argument("--throws", type=int, default=1, help="how often each photograph is placed at random")
     chosen = parser.parse_args()
     known = detectors(chosen.model, chosen.yunet)
     kept: list[Photograph] = []
@@ -76,7 +77,7 @@ def main() -> None:
         kept = [p for p in load_photographs(chosen.data, chosen.labels) if p.is_validation]
     if not kept and not (chosen.colour and photograph_paths(chosen.colour)):
         parser.error("photographs must be given by --data with --labels, or by --colour, got none")
-    sets = list(picture_sets(kept, chosen.colour, chosen.yunet))
+    sets = list(picture_sets(kept, chosen.colour, chosen.yunet, chosen.throws))
     for side in chosen.sides:
         for name, pictures_at in sets:
             pictures = list(pictures_at(side))

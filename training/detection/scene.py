@@ -89,7 +89,9 @@ def random_view(rng: Rng, photograph: Pyramid, height: int, width: int) -> View:
     mirror = bool(rng.random() < 0.5)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
-    goal = rng.uniform(0.08, 0.92, 2) * (width, height)
+    # A face as large as its tile is to be seen, not only its edge: the larger, the nearer to the middle.
+    room = max(0.12, 0.42 - 0.3 * scale * side / tile)
+    goal = rng.uniform(0.5 - room, 0.5 + room, 2) * (width, height)
     return View(np.column_stack([linear, goal - linear @ centre]), scale, angle, mirror)
 
 

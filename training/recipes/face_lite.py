@@ -3,7 +3,7 @@
 Source: our own; YuNet (Wu, Peng, Yu 2023) teaches, see training/models/face_lite.py for what the network is made of.
 Command: python -m training run face_lite --data DIR (a folder of photographs; boxes.json files in it are used, YuNet
     labels the rest once: `ferserve models pull yunet` before, or --weights FILE)
-Expected time: 30 minutes on 2 CPU cores that it has for itself, labelling included.
+Expected time: two hours on 2 CPU cores that it has for itself, labelling included.
 Expected accuracy: see ferserve/models/face-lite.md.
 """
 
@@ -32,8 +32,10 @@ from training.models.face_lite import FaceLiteConfig
 from training.peers import together
 from training.recipe import RunOptions
 
-FOR_LANDMARKS = FitOptions(epochs=7, learning_rate=1.5e-3, decay_part=0.6, landmark_weight=40.0, look=0.75)
-"""A second round that brings landmarks nearer to one look of YuNet; what it costs: docs/decisions/0023. Not bundled."""
+LOOKING = FitOptions(average=0.9993, landmark_weight=30.0, look=0.75)
+"""What later rounds share: YuNet looks at each composed picture too, and landmarks come nearer to one look of it."""
+ROUNDS = (FitOptions(), replace(LOOKING, epochs=14, decay_part=0.5), replace(LOOKING, epochs=11, decay_part=0.7))
+"""Labels of several looks first; docs/decisions/0024 says what each later round brought."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,7 @@ class FaceLiteRecipe:
     name: str = "face_lite"
     summary: str = "the bundled face detector, anchor-free, in luma, taught by YuNet"
     config: FaceLiteConfig = field(default_factory=FaceLiteConfig)
-    rounds: tuple[FitOptions, ...] = (FitOptions(),)
-    """``(FitOptions(), FOR_LANDMARKS)`` for better landmarks and worse precision."""
+    rounds: tuple[FitOptions, ...] = ROUNDS
     processes: int = 2
     """How many train together, one thread each."""
 
