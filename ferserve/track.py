@@ -255,8 +255,9 @@ def _log_sides(xyxy: Box) -> float:
 def _carried(points: NDArray[np.float32], before: Box, after: Box) -> NDArray[np.float32]:
     """``points`` (5, 2) of the box ``before``, where they lie in the box ``after``."""
     factor = math.exp(_log_sides(after) - _log_sides(before))
-    middles = [np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2], np.float32) for box in (before, after)]
-    return np.asarray((points - middles[0]) * np.float32(factor) + middles[1], np.float32)
+    dx = (after[0] + after[2] - factor * (before[0] + before[2])) / 2
+    dy = (after[1] + after[3] - factor * (before[1] + before[3])) / 2
+    return points * np.float32(factor) + np.array([dx, dy], np.float32)
 
 
 def _overlaps_frame(xyxy: Box, luma: Pixels) -> bool:
