@@ -93,13 +93,13 @@ def embed_spec(model: Any, spec: ModelSpec) -> None:
 
 
 def exported_model(run: Path) -> Path:
-    """``run/model.onnx``; raises :class:`ExportError` for a folder of anything else than a classification run."""
+    """``run/model.onnx``; raises :class:`ExportError` for the folder of a run that makes other files."""
     path = run / "model.onnx"
-    if not path.is_file():
-        there = ", ".join(sorted(file.name for file in run.glob("*.onnx"))) or "no ONNX file"
+    others = sorted(file.name for file in run.glob("*.onnx"))
+    if others and not path.is_file():
         raise ExportError(
-            f"{run} must be the folder of a finished run with model.onnx, got {there}; emotion_lite and face_lite "
-            "prune nothing, and write their ONNX files, INT8 too, by themselves"
+            f"{run} must be the folder of a finished run with model.onnx, got {', '.join(others)}; emotion_lite and "
+            "face_lite prune nothing, and write their ONNX files, INT8 too, by themselves"
         )
     return path
 
