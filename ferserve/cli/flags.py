@@ -43,8 +43,8 @@ def load(path: Path | None, **flags: Any) -> Config:
     """The configuration; ``flags`` are named ``<section>_<key>``, None where they were not given."""
     from ferserve.config import load_config
 
-    sections: dict[str, dict[str, Any]] = {"engine": {}, "server": {}, "tls": {}}
+    sections: dict[str, dict[str, Any]] = {}
     for name, value in flags.items():
         section, _, key = name.partition("_")
-        sections[section][key] = value
+        sections.setdefault(section, {})[key] = value
     return load_config(path, flags=sections)

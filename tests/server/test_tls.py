@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -70,9 +71,9 @@ async def test_a_client_that_trusts_the_authority_is_served(start_server: StartS
 
 async def test_a_server_that_nobody_vouches_for_is_left(start_server: StartServer, ours: Files, theirs: Files) -> None:
     address = await start_server(**ours.server)
-    with pytest.raises(errors.ServerUnavailableError, match="certificate"):
+    with pytest.raises(errors.ServerUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
         await brightness_of(address, Tls(theirs.ca))
-    with pytest.raises(errors.ServerUnavailableError, match="certificate"):
+    with pytest.raises(errors.ServerUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
         await brightness_of(address, Tls("system"))
 
 
@@ -82,7 +83,7 @@ async def test_plain_text_is_not_answered_by_tls_nor_the_other_way_round(
     secret, plain = await start_server(**ours.server), await start_server()
     with pytest.raises(errors.ServerUnavailableError):
         await brightness_of(secret, Tls())
-    with pytest.raises(errors.ServerUnavailableError):
+    with pytest.raises(errors.ServerUnavailableError, match="see that it speaks TLS"):
         await brightness_of(plain, Tls(ours.ca))
     assert await brightness_of(plain, Tls()) == "brightness"
 
@@ -127,12 +128,14 @@ def test_commands_take_an_authority(model_dir: Path, ours: Files, tmp_path: Path
     assert "--tls-ca must be left out without --target" in alone.stderr
 
 
-async def test_the_generated_stub_is_refused_without_a_stack_trace(start_server: StartServer, ours: Files) -> None:
-    """A port that speaks TLS hears plain HTTP/2, and lives on."""
+async def test_whoever_speaks_plain_http2_is_hung_up_on_and_others_are_served(
+    start_server: StartServer, ours: Files
+) -> None:
     address = await start_server(**ours.server)
     reader, writer = await asyncio.open_connection(*address.split(":"))
     writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(1000))
-    assert b"Traceback" not in await asyncio.wait_for(reader.read(), 20)
+    with contextlib.suppress(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), 20)  # to its end, which comes in time
     writer.close()
     assert await brightness_of(address, Tls(ours.ca)) == "brightness"
 
