@@ -131,11 +131,13 @@ class ServerConfig:
     """How long frames in flight may take to finish when the server stops."""
     tls_cert: str = ""
     """PEM file with the server's certificate and what links it to an authority; with ``tls_key``, clients must speak
-    TLS. Read at the start."""
+    TLS. Read at the start, and again when it changes."""
     tls_key: str = ""
     """PEM file with the private key of ``tls_cert``, without a password."""
     tls_client_ca: str = ""
     """PEM file with authorities; clients must then show a certificate of one of them."""
+    health_port: int = 0
+    """TCP port where the health service alone answers, in plain text, for probes that cannot speak TLS; 0 for none."""
 
     def __post_init__(self) -> None:
         _check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")
@@ -169,6 +171,8 @@ class ServerConfig:
             not self.tls_client_ca or bool(self.tls_cert),
             "left out where server.tls_cert is",
         )
+        port, taken = self.health_port, self.health_port == self.port != 0
+        _check("server.health_port", port, 0 <= port <= 65535 and not taken, "from 0 to 65535, and not server.port")
 
 
 SYSTEM_CA = "system"

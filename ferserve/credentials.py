@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from pathlib import Path
 
@@ -10,17 +11,57 @@ import grpc
 from ferserve.config import SYSTEM_CA, ServerConfig, Tls
 from ferserve.errors import ConfigError
 
+logger = logging.getLogger(__name__)
+
 
 def server_credentials(config: ServerConfig) -> grpc.ServerCredentials | None:
     """What clients are shown and asked for; None where the configuration names no certificate.
 
-    Raises :class:`ConfigError` for a file that cannot be read, or is not what it should be.
+    Files that change are read again before the next client is let in. Raises :class:`ConfigError` for one that cannot
+    be read, or is not what it should be; of later ones a warning is logged, and what was there before still counts.
     """
     if not config.tls_cert:
         return None
-    identity = _identity("server.tls_cert", config.tls_cert, "server.tls_key", config.tls_key)
-    clients = _authorities("server.tls_client_ca", config.tls_client_ca) if config.tls_client_ca else None
-    return grpc.ssl_server_credentials([identity], clients, require_client_auth=clients is not None)
+    files = _CertificateFiles(config)
+    return grpc.dynamic_ssl_server_credentials(files.read(), files.read_if_changed, bool(config.tls_client_ca))
+
+
+class _CertificateFiles:
+    """The PEM files of a server. gRPC asks for changes at each handshake, from any of its threads."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._config = config
+        self._paths = [Path(path) for path in (config.tls_cert, config.tls_key, config.tls_client_ca) if path]
+        self._stamps = self._now()
+
+    def read(self) -> grpc.ServerCertificateConfiguration:
+        config = self._config
+        identity = _identity("server.tls_cert", config.tls_cert, "server.tls_key", config.tls_key)
+        clients = _authorities("server.tls_client_ca", config.tls_client_ca) if config.tls_client_ca else None
+        return grpc.ssl_server_certificate_configuration([identity], clients)
+
+    def read_if_changed(self) -> grpc.ServerCertificateConfiguration | None:
+        stamps = self._now()
+        if stamps == self._stamps:
+            return None
+        self._stamps = stamps
+        try:
+            return self.read()
+        except ConfigError as error:  # half a renewal looks like this too: the certificate is there, its key is not yet
+            logger.warning("the certificates of before still count: %s", error)
+            return None
+
+    def _now(self) -> list[tuple[int, int, int] | None]:
+        return [_stamp(path) for path in self._paths]
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What tells two versions of a file apart; None for one that is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def channel_credentials(tls: Tls) -> grpc.ChannelCredentials | None:

@@ -4,45 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import trustme
 from cryptography.hazmat.primitives import serialization
 
 from ferserve import AsyncClient, Tls, errors
 from ferserve.config import ServerConfig
 from tests import builders
+from tests.server.certificates import Files, issue
 from tests.server.conftest import StartServer
 from tests.server.process import ServerProcess, serve_command
-
-
-@dataclass(frozen=True)
-class Files:
-    """PEM files: an authority, and a certificate of its with the key."""
-
-    ca: str
-    cert: str
-    key: str
-
-    @property
-    def server(self) -> dict[str, str]:
-        return {"tls_cert": self.cert, "tls_key": self.key}
-
-
-def issue(folder: Path, name: str) -> Files:
-    """A new authority, and what it vouches for: this machine."""
-    authority = trustme.CA()
-    leaf = authority.issue_cert("127.0.0.1", "localhost")
-    files = Files(*(str(folder / f"{name}-{part}.pem") for part in ("ca", "cert", "key")))
-    authority.cert_pem.write_to_path(files.ca)
-    leaf.private_key_pem.write_to_path(files.key)
-    for blob in leaf.cert_chain_pems:
-        blob.write_to_path(files.cert, append=True)
-    return files
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +71,41 @@ async def test_a_server_may_ask_who_its_clients_are(start_server: StartServer, o
     for stranger in (Tls(ours.ca), Tls(ours.ca, theirs.cert, theirs.key)):
         with pytest.raises(errors.ServerUnavailableError):
             await brightness_of(address, stranger)
+
+
+async def test_a_renewed_certificate_counts_for_whoever_comes_next(
+    start_server: StartServer, ours: Files, theirs: Files, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Streams go on; a file that is no certificate, or not that of the key, changes nothing."""
+    used = Files(ours.ca, str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
+
+    def put(cert: str, key: str) -> None:
+        for source, path in ((cert, used.cert), (key, used.key)):
+            fresh = shutil.copy(source, tmp_path / "fresh")
+            os.replace(fresh, path)
+
+    renewed = asyncio.Event()
+
+    async def frames() -> AsyncIterator[bytes]:
+        yield builders.jpeg(builders.astronaut())
+        await renewed.wait()
+        yield builders.jpeg(builders.astronaut())
+
+    put(ours.cert, ours.key)
+    address = await start_server(**used.server)
+    async with AsyncClient(address, tls=Tls(ours.ca)) as early:
+        stream = early.stream(frames())
+        assert (await anext(stream)).frame_id == 1
+        for cert, key in ((__file__, __file__), (theirs.cert, ours.key)):
+            put(cert, key)
+            assert await brightness_of(address, Tls(ours.ca)) == "brightness"
+            assert caplog.messages.pop().startswith("the certificates of before still count: server.tls_cert and")
+        put(theirs.cert, theirs.key)
+        assert await brightness_of(address, Tls(theirs.ca)) == "brightness"
+        with pytest.raises(errors.ServerUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+            await brightness_of(address, Tls(ours.ca))
+        renewed.set()
+        assert [result.frame_id async for result in stream] == [2]
 
 
 async def test_workers_share_a_port_and_a_certificate(model_dir: Path, ours: Files) -> None:
