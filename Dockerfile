@@ -15,10 +15,11 @@ COPY --from=build /wheels /wheels
 RUN pip install --no-cache-dir /wheels/*.whl && rm -rf /wheels && useradd --create-home ferserve
 USER ferserve
 EXPOSE 50051
-# Plain text: a server with a certificate (FERSERVE_SERVER_TLS_CERT) needs --no-healthcheck, or one of its own.
+# Health has a port of its own, so that the probe works whether the server speaks TLS or not.
+ENV FERSERVE_SERVER_HEALTH_PORT=50052
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python", "-c", "\
 import grpc; from grpc_health.v1 import health_pb2 as h, health_pb2_grpc as s; \
-answer = s.HealthStub(grpc.insecure_channel('127.0.0.1:50051')).Check(h.HealthCheckRequest(), timeout=2); \
+answer = s.HealthStub(grpc.insecure_channel('127.0.0.1:50052')).Check(h.HealthCheckRequest(), timeout=2); \
 raise SystemExit(answer.status != h.HealthCheckResponse.SERVING)"]
 ENTRYPOINT ["ferserve", "serve"]
 CMD ["--host", "0.0.0.0"]

@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from ferserve.config import ServerConfig
 from ferserve.credentials import server_credentials
 from ferserve.errors import ConfigError
+from ferserve.server.address import address_taken, host_and_port
 from ferserve.server.bridge import LoopBridge
 from ferserve.server.interceptors import ErrorInterceptor
 from ferserve.server.placement import Placement
@@ -58,17 +59,18 @@ class Server:
         bridge = LoopBridge(asyncio.get_running_loop())
         self._emotion = EmotionServicer(self._engine, bridge, self._config, self._placement)
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(
-            interceptors=(ErrorInterceptor(),), options=_options(self._config, self._placement is not None)
-        )
+        options = _options(self._config, self._placement is not None)
+        self._server = grpc.aio.server(interceptors=(ErrorInterceptor(),), options=options)
+        self._probed = grpc.aio.server(options=options)
         emotion_pb2_grpc.add_EmotionServiceServicer_to_server(  # type: ignore[no-untyped-call]
             self._emotion, self._server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probed)
         address = self._listen(credentials)
-        if self._health_address:  # for the supervisor alone, in a folder of its own
-            self._bind(self._health_address, None)
+        self._listen_to_probes()
         await self._health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
+        await self._probed.start()
         await self._server.start()
         if self._placement is not None:
             self._placement.serve()
@@ -77,18 +79,18 @@ class Server:
     def _listen(self, credentials: grpc.ServerCredentials | None) -> str:
         if self._config.uds:
             _require_unheard(self._config.uds)
-            self._bind(f"unix:{self._config.uds}", credentials)
+            _bind(self._server, f"unix:{self._config.uds}", credentials)
             return f"unix:{self._config.uds}"
-        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
-        return f"{host}:{self._bind(f'{host}:{self._config.port}', credentials)}"
+        port = _bind(self._server, host_and_port(self._config.host, self._config.port), credentials)
+        return host_and_port(self._config.host, port)
 
-    def _bind(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
-        try:
-            if credentials:
-                return int(self._server.add_secure_port(address, credentials))
-            return int(self._server.add_insecure_port(address))
-        except RuntimeError:
-            raise ConfigError(_taken(address)) from None
+    def _listen_to_probes(self) -> None:
+        """Plain text, so nothing but health: to the supervisor, and to probes that cannot speak TLS."""
+        if self._health_address:
+            _bind(self._probed, self._health_address)
+        if self._config.health_port:
+            address = host_and_port(self._config.host, self._config.health_port)
+            _bind(self._probed, address, port_name="health_port")
 
     async def stop(self, grace_s: float | None = None) -> None:
         """Say NOT_SERVING, accept nothing new, answer what is in flight, and stop, after the grace at the latest.
@@ -102,18 +104,29 @@ class Server:
         refusing = asyncio.ensure_future(self._server.stop(grace or None))
         await self._emotion.drain(grace)
         # Nobody is left but watchers of the health service, who never end by themselves: they may hear the news.
-        await self._server.stop(min(grace, WATCHERS_GRACE_S) or None)
+        watched = (self._server, self._probed)
+        await asyncio.gather(*(server.stop(min(grace, WATCHERS_GRACE_S) or None) for server in watched))
         await refusing
 
 
-def _taken(address: str) -> str:
-    if address.startswith("unix:"):
-        path = address.removeprefix("unix:")
-        return f"server.uds must be a new path of at most 107 bytes in a folder that can be written to, got {path}"
-    return (
-        f"server.host and server.port must be a free address of this machine, got {address}; stop what listens there, "
-        "or choose another port (0 for any free one)"
-    )
+def _bind(
+    server: grpc.aio.Server,
+    address: str,
+    credentials: grpc.ServerCredentials | None = None,
+    port_name: str = "port",
+) -> int:
+    """The port. Raises :class:`ConfigError` that names the setting, where the address cannot be had."""
+    try:
+        if credentials:
+            return int(server.add_secure_port(address, credentials))
+        return int(server.add_insecure_port(address))
+    except RuntimeError:
+        if address.startswith("unix:"):
+            raise ConfigError(
+                "server.uds must be a new path of at most 107 bytes in a folder that can be written to, got "
+                f"{address.removeprefix('unix:')}"
+            ) from None
+        raise address_taken(address, port_name) from None
 
 
 def _require_unheard(path: str) -> None:

@@ -18,9 +18,10 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from ferserve.config import Config, ServerConfig
-from ferserve.errors import ConfigError, FerserveError
+from ferserve.config import Config
+from ferserve.errors import FerserveError
 from ferserve.interrupts import blocked_interrupts
+from ferserve.server.address import address_taken, host_and_port
 from ferserve.server.placement import GONE
 from ferserve.server.worker import WorkerOrder, work
 
@@ -40,30 +41,33 @@ STEADY_S = 60.0
 def supervise(config: Config) -> None:
     """Serve with ``config.server.workers`` processes until SIGINT or SIGTERM; a second signal stops at once.
 
-    Raises :class:`ConfigError` where the address is not free, and the engine's errors where no worker can start.
+    Raises :class:`ferserve.errors.ConfigError` where the address is not free, and the engine's errors where no worker
+    can start.
     """
-    with _reserved(config.server) as port, tempfile.TemporaryDirectory(prefix="ferserve-") as folder:
-        server = dataclasses.replace(config.server, port=port)
+    server = config.server
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(_reserved(server.host, server.port, "port"))
+        if server.health_port:
+            stack.enter_context(_reserved(server.host, server.health_port, "health_port"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ferserve-"))
+        server = dataclasses.replace(server, port=port)
         asyncio.run(_Supervisor(dataclasses.replace(config, server=server), folder).run())
 
 
 @contextlib.contextmanager
-def _reserved(config: ServerConfig) -> Iterator[int]:
-    """Hold the port without listening on it, so that it is ours even while no worker runs."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+def _reserved(host: str, port: int, port_name: str) -> Iterator[int]:
+    """Hold the port without listening on it, so that it is ours even while no worker runs; 0 for any free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe, socket.socket(family) as holder:
         try:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((config.host, config.port))  # fails where another listens, even one that shares its port
+            probe.bind((host, port))  # fails where another listens, even one that shares its port
             port = int(probe.getsockname()[1])
             probe.close()
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            holder.bind((config.host, port))
+            holder.bind((host, port))
         except OSError:
-            raise ConfigError(
-                "server.host and server.port must be a free address of this machine, got "
-                f"{config.host}:{config.port}; stop what listens there, or choose another port (0 for any free one)"
-            ) from None
+            raise address_taken(host_and_port(host, port), port_name) from None
         yield port
 
 
@@ -88,9 +92,8 @@ class _Supervisor:
             if self._stopping.is_set():  # it was the signal that ended them
                 return
             raise
-        host, port = self._config.server.host, self._config.server.port
-        shown = f"[{host}]" if ":" in host else host
-        print(f"ferserve ready on {shown}:{port} ({runs_on[0]} in each of {len(runs_on)} workers)", flush=True)
+        address = host_and_port(self._config.server.host, self._config.server.port)
+        print(f"ferserve ready on {address} ({runs_on[0]} in each of {len(runs_on)} workers)", flush=True)
         await asyncio.gather(*(worker.watch(self._stopping) for worker in self._workers))
         for number in STOP_SIGNALS:  # one more, now that all have stopped, shall not look like a crash
             loop.remove_signal_handler(number)

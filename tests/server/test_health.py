@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
+from pathlib import Path
 
 import grpc
 import pytest
@@ -10,11 +13,27 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ferserve.config import ServerConfig
 from ferserve.engine import Engine
+from ferserve.errors import ConfigError
 from ferserve.server import Server
-from tests.server.conftest import RawStream, stub_of
+from ferserve.v1 import emotion_pb2 as pb
+from tests.server.certificates import issue
+from tests.server.conftest import RawStream, StartServer, stub_of
+from tests.server.process import ServerProcess, serve_command
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def health_at(port: int) -> int:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        return int((await stub.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=20)).status)
 
 
 @pytest.mark.parametrize("service", ["", "ferserve.v1.EmotionService"])
@@ -32,10 +51,13 @@ async def test_an_unknown_service_is_not_found(address: str) -> None:
     assert failure.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_watchers_hear_of_a_drain_and_do_not_hold_it_up(engine: Engine) -> None:
-    server = Server(engine, ServerConfig(port=0, grace_s=30))
+@pytest.mark.parametrize("own_port", [True, False])
+async def test_watchers_hear_of_a_drain_and_do_not_hold_it_up(engine: Engine, own_port: bool) -> None:
+    health_port = free_port()
+    server = Server(engine, ServerConfig(port=0, health_port=health_port, grace_s=30))
     address = await server.start()
-    async with grpc.aio.insecure_channel(address) as channel, stub_of(address) as stub:
+    watched = f"127.0.0.1:{health_port}" if own_port else address
+    async with grpc.aio.insecure_channel(watched) as channel, stub_of(address) as stub:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert (await watch.read()).status == SERVING
         stream = RawStream(stub)
@@ -45,3 +67,39 @@ async def test_watchers_hear_of_a_drain_and_do_not_hold_it_up(engine: Engine) ->
         await asyncio.wait_for(stopping, 20)  # and not the 30 s of grace
         watch.cancel()
         stream.call.cancel()
+
+
+async def test_a_server_that_speaks_tls_tells_its_health_and_no_more_in_plain_text(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    port = free_port()
+    await start_server(**issue(tmp_path, "ours").server, health_port=port)
+    assert await health_at(port) == SERVING
+    async with stub_of(f"127.0.0.1:{port}") as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.ListModels(pb.ListModelsRequest())
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_workers_share_a_port_of_health(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setenv("FERSERVE_SERVER_HEALTH_PORT", str(port))
+    with ServerProcess([*serve_command(model_dir), "--workers", "2"]):
+        assert {await health_at(port) for _ in range(8)} == {SERVING}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_of_health_that_is_taken_is_said_in_one_line(
+    workers: int, model_dir: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FERSERVE_SERVER_HEALTH_PORT", address.rpartition(":")[2])
+    done = subprocess.run(
+        [*serve_command(model_dir), "--workers", str(workers)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"server.host and server.health_port must be a free address of this machine, got {address}" in done.stderr
+
+
+def test_the_port_of_health_is_none_of_the_servers_own() -> None:
+    with pytest.raises(ConfigError, match=r"server\.health_port must be .* not server\.port, got 50051"):
+        ServerConfig(health_port=50051)
