@@ -49,12 +49,28 @@ def decode(image: EncodedImage | RawImage, *, color: bool, max_pixels: int) -> P
     return _decode_other(image.data, header, color)
 
 
+LONGEST_SIDE_PX = 65_535
+"""No JPEG is longer, and detectors and kernels count in as many."""
+
+
 def _require_pixels(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise InvalidFrameError(f"frame must be at most {max_pixels} px, got {width}x{height}; scale it down")
+    if max(width, height) > LONGEST_SIDE_PX:
+        raise InvalidFrameError(
+            f"frame must be at most {LONGEST_SIDE_PX} px wide and high, got {width}x{height}; scale it down"
+        )
+
+
+_MOST_SCANS = 100
+"""Encoders write some ten; each scan may cost a pass over all pixels, and takes no more than 38 bytes."""
 
 
 def _decode_jpeg(data: bytes, header: ImageHeader, color: bool) -> Picture:
+    if header.progressive and (scans := data.count(b"\xff\xda")) > _MOST_SCANS:
+        raise InvalidFrameError(
+            f"encoded must have at most {_MOST_SCANS} scans, got a JPEG with {scans}; send it with one (baseline)"
+        )
     try:
         if not color:
             luma = simplejpeg.decode_jpeg(data, "GRAY", fastdct=True)[:, :, 0]

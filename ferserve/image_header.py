@@ -5,6 +5,7 @@ Reading a few header bytes keeps a kilobyte that claims 50,000 x 50,000 pixels f
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +20,15 @@ _WAY_OUT = "; send JPEG, PNG, WebP or BMP with 8 bits a channel"
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """Codec and size in pixels as stored, before any EXIF rotation; ``orientation`` is EXIF's 1 to 8."""
+    """Codec and size in pixels as stored, before any EXIF rotation; ``orientation`` is EXIF's 1 to 8, ``progressive``
+    a JPEG's whose pixels come in several scans.
+    """
 
     codec: Codec
     width: int
     height: int
     orientation: int = 1
+    progressive: bool = False
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -62,6 +66,10 @@ def _name(data: bytes) -> str:
 
 # Start-of-frame markers carry the size: C0-CF but for DHT (C4), JPG (C8) and DAC (CC); ITU-T T.81, table B.1.
 _JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_FILL_BYTES = re.compile(rb"\xff+")
+_MOST_SEGMENTS = 1000
+"""Of a JPEG before its size; cameras write some ten."""
 
 
 _known: tuple[tuple[bytes, ImageHeader], ...] = ()
@@ -89,13 +97,12 @@ def _remember(start: bytes, header: ImageHeader) -> None:
 
 def _jpeg(data: bytes) -> ImageHeader:
     at, orientation = 2, 1
-    while True:
-        if data[at] != 0xFF:
+    for _ in range(_MOST_SEGMENTS):
+        fill = _FILL_BYTES.match(data, at)
+        if not fill:
             raise InvalidFrameError(f"encoded must be a valid JPEG, got byte {data[at]:02x} where a marker belongs")
+        at = fill.end() - 1
         marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
         if marker in (0xD9, 0xDA):
             raise InvalidFrameError("encoded must be a valid JPEG, got image data before any size")
         (length,) = struct.unpack_from(">H", data, at + 2)
@@ -105,12 +112,13 @@ def _jpeg(data: bytes) -> ImageHeader:
                 raise InvalidFrameError(f"encoded must have 8 bits a channel, got a JPEG with {bits}{_WAY_OUT}")
             if components not in (1, 3):
                 raise InvalidFrameError(f"encoded must be grey or colour, got a JPEG with {components} channels (CMYK)")
-            header = ImageHeader("jpeg", width, height, orientation)
+            header = ImageHeader("jpeg", width, height, orientation, marker in _JPEG_PROGRESSIVE)
             _remember(data[: at + 10], header)
             return header
         if marker == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
             orientation = _exif_orientation(data[at + 10 : at + 2 + length])
         at += 2 + length
+    raise InvalidFrameError(f"encoded must be a valid JPEG, got {_MOST_SEGMENTS} segments before any size")
 
 
 def _exif_orientation(tiff: bytes) -> int:

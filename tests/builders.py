@@ -95,6 +95,18 @@ def animated(image_format: str) -> bytes:
     return encoded(first, image_format, save_all=True, append_images=[second], duration=100, loop=0)
 
 
+def tall_png(height: int) -> bytes:
+    """One pixel wide."""
+    return encoded(Image.new("L", (1, height)), "PNG")
+
+
+def jpeg_of_scans(repeats: int) -> bytes:
+    """A progressive JPEG whose last scan comes so many times."""
+    whole = encoded(rgb_picture(), "JPEG", progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    return whole[:last] + whole[last:-2] * repeats + whole[-2:]
+
+
 def png_bomb(side: int = 50_000) -> bytes:
     """A PNG of about 1 KB that says it has ``side`` x ``side`` pixels."""
 

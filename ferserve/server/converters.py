@@ -34,9 +34,14 @@ _PRIORITIES = {pb.PRIORITY_UNSPECIFIED: Priority.NORMAL, **{number: p for p, num
 _DROP_REASONS: dict[DropReason, Any] = {r: pb.Dropped.Reason.Value(f"REASON_{r.name}") for r in DropReason}
 
 
-def frame_from_proto(message: pb.Frame) -> Frame:
-    """Raises :class:`InvalidFrameError` where the message says something that a frame cannot be."""
+def frame_from_proto(message: pb.Frame, most_faces: int) -> Frame:
+    """Raises :class:`InvalidFrameError` where the message says something that a frame cannot be.
+
+    So many boxes or crops at most are looked at: this runs on the event loop, where millions would hold up everybody.
+    """
     kind = message.WhichOneof("payload")
+    _require_few("frame.boxes", len(message.boxes.boxes), most_faces)
+    _require_few("frame.crops", len(message.crops.images), most_faces)
     boxes: NDArray[np.float32] | None = None
     payload: EncodedImage | RawImage | Crops
     if message.HasField("boxes"):
@@ -56,6 +61,11 @@ def frame_from_proto(message: pb.Frame) -> Frame:
     else:
         raise InvalidFrameError("frame.payload must be encoded, raw or crops, got none")
     return Frame(message.frame_id, payload, message.capture_time_ns, boxes, message.neutral)
+
+
+def _require_few(where: str, count: int, most: int) -> None:
+    if count > most:
+        raise InvalidFrameError(f"{where} must be at most {most}, got {count}; send them in parts")
 
 
 def _crops_from_proto(message: pb.Crops) -> Crops:

@@ -57,6 +57,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "planar": ({"image": BGR.reshape(3, 20, 30).transpose(1, 2, 0), "color": "rgb"}, r"image must have .*got strides"),
     "broadcast": ({"image": np.broadcast_to(LUMA[:, :1], (20, 30))}, r"image must have .*, got strides \(30, 0\)"),
     "color": ({"color": "grey"}, r"color must be one of 'luma', 'bgr', 'rgb', got 'grey'"),
+    "rows all the same": (
+        {"image": np.broadcast_to(LUMA[0], LUMA.shape)},
+        r"image must have rows and pixels in rising order .*, got strides \(0, 1\)",
+    ),
     "boxes dtype": ({"xyxy": BOXES.astype(float)}, r"xyxy must be float32 \(N, 4\), got float64 \(2, 4\)"),
     "boxes rank": ({"xyxy": BOXES[0]}, r"xyxy must be float32 \(N, 4\), got float32 \(4,\)"),
     "boxes width": ({"xyxy": BOXES[:, :3]}, r"xyxy must be float32 \(N, 4\), got float32 \(2, 3\)"),

@@ -96,7 +96,7 @@ async def test_what_no_server_answers_is_said_in_its_words(address: str) -> None
     command += ["--seconds", "1", "--raw-seconds", "0"]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == "ferserve: crops.images must be at most 64, got 65; send them in parts\n"
+    assert done.stderr == "ferserve: frame.crops must be at most 64, got 65; send them in parts\n"
 
 
 def test_a_server_that_is_not_there_is_said_in_one_line() -> None:

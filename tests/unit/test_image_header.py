@@ -22,6 +22,7 @@ def _encoded(codec: str, size: tuple[int, int] = (37, 23), mode: str = "RGB", **
         ("jpeg", _encoded("JPEG")),
         ("jpeg", _encoded("JPEG", mode="L", progressive=True)),
         ("jpeg", _encoded("JPEG", comment=b"x" * 60_000)),
+        ("jpeg", _encoded("JPEG").replace(b"\xff\xdb", b"\xff" * 1_000_000 + b"\xdb", 1)),
         ("png", _encoded("PNG")),
         ("png", _encoded("PNG", mode="P")),
         ("webp", _encoded("WEBP")),
@@ -104,3 +105,9 @@ def test_what_cannot_be_read_is_named(data: bytes, message: str) -> None:
     with pytest.raises(InvalidFrameError) as caught:
         read_header(data)
     assert message in str(caught.value)
+
+
+def test_a_jpeg_that_says_nothing_for_long_is_not_read_to_its_end() -> None:
+    whole = _encoded("JPEG")
+    with pytest.raises(InvalidFrameError, match="1000 segments before any size"):
+        read_header(whole[:2] + b"\xff\xfe\0\2" * 1000 + whole[2:])
