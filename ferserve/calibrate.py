@@ -9,6 +9,7 @@ bounded, so that no reference can forbid an emotion.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,6 @@ LIMIT = 4.0
 @dataclass(slots=True)
 class _Reference:
     since_ns: int
-    seen_ns: int
     total: NDArray[np.float64]
     count: int = 0
     weights: NDArray[np.float32] | None = None
@@ -49,9 +49,8 @@ class NeutralCalibration:
         if reference is None:
             if not neutral and self._first_ns <= 0:
                 return raw
-            reference = _Reference(now_ns, now_ns, np.zeros(len(raw.labels)))
+            reference = _Reference(now_ns, np.zeros(len(raw.labels)))
             self._references[key] = reference
-        reference.seen_ns = now_ns
         if neutral or now_ns - reference.since_ns < self._first_ns:
             reference.total += raw.probabilities
             reference.count += 1
@@ -61,9 +60,9 @@ class NeutralCalibration:
         weighted = raw.probabilities * reference.weights
         return raw.with_probabilities(np.asarray(weighted / weighted.sum(), np.float32))
 
-    def forget_older(self, time_ns: int) -> None:
-        """Drop the tracks that were last seen before ``time_ns``."""
-        for key in [key for key, reference in self._references.items() if reference.seen_ns < time_ns]:
+    def forget_others(self, known_ids: Collection[int]) -> None:
+        """Drop all tracks but these, so that memory does not grow."""
+        for key in [key for key in self._references if key[0] not in known_ids]:
             del self._references[key]
 
 

@@ -87,6 +87,9 @@ class Pipeline:
         picture = decode(frame.payload, color=needs_color, max_pixels=settings.max_pixels)
         watch.lap("decode")
         detections, track_ids = self._find(frame, picture, settings, state, now_ns)
+        if frame.boxes is None:
+            wanted = _wanted(detections, classifier.spec.input, settings)
+            detections, track_ids = detections.select(wanted), track_ids[wanted]
         watch.lap("detect")
         batch = classifier.empty_batch(len(detections))
         _fill(batch, picture, detections, classifier)
@@ -160,13 +163,9 @@ class Pipeline:
             )
         image = picture.bgr if self._detector.wants_color else picture.luma
         assert image is not None
-        detections = self._detector.detect(
+        return self._detector.detect(
             image, side_px=settings.options.detection_side_px, min_score=settings.options.min_score or 0.0
         )
-        if len(detections) > settings.options.max_faces:
-            size = np.prod(detections.xyxy[:, 2:] - detections.xyxy[:, :2], axis=1)
-            detections = detections.select(np.sort(np.argsort(-size, kind="stable")[: settings.options.max_faces]))
-        return detections
 
 
 def square_crops(luma: NDArray[np.uint8], xyxy: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
@@ -179,6 +178,18 @@ def square_crops(luma: NDArray[np.uint8], xyxy: NDArray[np.float32], side: int) 
 @lru_cache
 def _square_spec(side: int) -> InputSpec:
     return InputSpec(side, side, dtype="uint8", scale=1.0, square=False)
+
+
+def _wanted(detections: Detections, spec: InputSpec, settings: Settings) -> NDArray[np.intp] | slice:
+    """Rows, rising, of the largest faces of which the model's margin leaves something, as many as may be answered.
+
+    Chosen of what is tracked, not of what is detected: a face that is not asked for now would otherwise be missed.
+    """
+    if len(detections) <= settings.options.max_faces and not _cuts(spec):
+        return slice(None)
+    rows = np.flatnonzero(_left(detections.xyxy, spec) > 0)
+    size = np.prod(detections.xyxy[rows, 2:] - detections.xyxy[rows, :2], axis=1)
+    return np.sort(rows[np.argsort(-size, kind="stable")[: settings.options.max_faces]])
 
 
 def _require_few(count: int, field_name: str, settings: Settings) -> None:
@@ -224,13 +235,12 @@ def _fill(batch: Tensor, picture: Picture, detections: Detections, classifier: C
 
 
 def _require_room(xyxy: NDArray[np.float32], spec: InputSpec, field_name: str) -> None:
-    """A model that cuts a margin off, and not off a square, may leave nothing of something thin."""
-    if spec.square or spec.margin >= 0:
+    if not _cuts(spec):
         return
-    sides = (xyxy[:, 2:] - xyxy[:, :2]).astype(np.float64)
-    left = sides.min(axis=1) + 2 * spec.margin * sides.max(axis=1)
+    left = _left(xyxy, spec)
     if (left <= 0).any():
-        width, height = sides[int(left.argmin())]
+        x0, y0, x1, y1 = xyxy[int(left.argmin())].tolist()
+        width, height = x1 - x0, y1 - y0
         raise InvalidFrameError(
             f"{field_name} must keep a width and a height after the model's margin of {spec.margin:g}, "
             f"got {width:g}x{height:g} px; send a less narrow one"
@@ -240,6 +250,17 @@ def _require_room(xyxy: NDArray[np.float32], spec: InputSpec, field_name: str) -
 def _bgr(picture: Picture) -> NDArray[np.uint8]:
     assert picture.bgr is not None
     return picture.bgr
+
+
+def _cuts(spec: InputSpec) -> bool:
+    """Whether the model cuts a margin off, and not off a square, so that nothing may be left of something thin."""
+    return spec.margin < 0 and not spec.square
+
+
+def _left(xyxy: NDArray[np.float32], spec: InputSpec) -> NDArray[np.float64]:
+    """The shorter side of each crop, px; the margin is a part of the longer one."""
+    sides = (xyxy[:, 2:] - xyxy[:, :2]).astype(np.float64)
+    return np.asarray(sides.min(axis=1) + 2 * min(spec.margin, 0.0) * sides.max(axis=1) * (not spec.square))
 
 
 @lru_cache

@@ -8,6 +8,7 @@ hysteresis: another label takes over only when it leads by a margin.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,8 +55,7 @@ class Smoother:
         self._states[key] = _State(smoothed, top, now_ns)
         return HeadResult(raw.name, raw.labels, smoothed, top, raw.reserved, raw_probabilities=raw.probabilities)
 
-    def forget_older(self, time_ns: int) -> None:
-        """Drop the tracks that were last smoothed before ``time_ns``, so that memory does not grow."""
-        old = [key for key, state in self._states.items() if state.time_ns < time_ns]
-        for key in old:
+    def forget_others(self, known_ids: Collection[int]) -> None:
+        """Drop all tracks but these, so that memory does not grow."""
+        for key in [key for key in self._states if key[0] not in known_ids]:
             del self._states[key]

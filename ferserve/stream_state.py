@@ -12,11 +12,13 @@ from ferserve.cadence import Cadence
 from ferserve.calibrate import NeutralCalibration
 from ferserve.follow import Sampler
 from ferserve.smooth import Smoother
-from ferserve.track import REMEMBER_NS, Tracker
+from ferserve.track import Tracker
 from ferserve.types import HeadResult
 
 _LEAP_NS = 5_000_000_000
-"""A camera clock that moves further than this between two frames is not believed."""
+_LEAST_STEP_NS = 1_000_000
+"""A camera clock that moves by more than the first or less than the second between two frames is not believed: it
+leaps, stands still, or does not count nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,19 @@ class StreamState:
 
     def adopt(self, memory: Memory) -> None:
         """Go on under the settings of a stream that was reopened: tracks stay; where settings are new, what rested on
-        the old ones starts afresh.
+        the old ones starts afresh. For whoever holds ``lock``.
         """
-        with self.lock:
-            if memory != self._memory:
-                self._remember(memory)
+        if memory is not self._memory and memory != self._memory:
+            self._remember(memory)
 
     def advance(self, capture_ns: int, arrival_ns: int) -> int:
         """The stream's own clock at this frame, in ns, which never falls.
 
-        It follows the camera's clock, and the server's where the camera gives none, jumps back, or leaps ahead.
+        It follows the camera's clock, and the server's where the camera gives none, stands still, jumps back, or leaps
+        ahead.
         """
         step = capture_ns - self._capture_ns if capture_ns and self._capture_ns else -1
-        if not 0 <= step <= _LEAP_NS:
+        if not _LEAST_STEP_NS <= step <= _LEAP_NS:
             step = max(arrival_ns - self._arrival_ns, 0) if self._arrival_ns else 0
         self._capture_ns, self._arrival_ns = capture_ns, arrival_ns
         self._now_ns += step
@@ -79,6 +81,7 @@ class StreamState:
         for track_id, heads in zip(track_ids.tolist(), faces, strict=True):
             corrected = (self._calibration.correct(track_id, head, now_ns, neutral=neutral) for head in heads)
             refined.append(tuple(self._smoother.smooth(track_id, head, now_ns) for head in corrected))
-        self._smoother.forget_older(now_ns - REMEMBER_NS)
-        self._calibration.forget_older(now_ns - REMEMBER_NS)
+        known = self.tracker.known_ids
+        self._smoother.forget_others(known)
+        self._calibration.forget_others(known)
         return refined

@@ -36,6 +36,8 @@ GROWTH_BELIEVED = 0.7
 """How much of the growth between two looks is expected to go on: the rest is taken for jitter."""
 REMEMBER_NS = 1_000_000_000
 """How long a track that is not shown may still come back under its id."""
+MOST_REMEMBERED = 64
+"""Tracks that are not found at most remembered, those seen last; matching takes time for each."""
 _COAST_NS = 300_000_000
 """A velocity is believed for this long at most."""
 
@@ -135,6 +137,11 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._size = (0, 0)
 
+    @property
+    def known_ids(self) -> set[int]:
+        """Of all tracks that are shown or may come back."""
+        return {track.track_id for track in self._tracks}
+
     def fit(self, width: int, height: int) -> None:
         """Frames are of this size, px, from now on: where it is a new one, the same view is taken to be scaled."""
         if (width, height) == self._size:
@@ -167,7 +174,9 @@ class Tracker:
         missed = [t for i, t in enumerate(candidates) if i not in matches.values()]
         for track in missed:
             track.misses += 1 if luma is not None and track.sure else MAX_MISSES
-        self._tracks = found + [t for t in missed if t.track_id and now_ns - t.seen_ns <= REMEMBER_NS]
+        remembered = [t for t in missed if t.track_id and now_ns - t.seen_ns <= REMEMBER_NS]
+        remembered.sort(key=lambda track: -track.seen_ns)
+        self._tracks = found + remembered[:MOST_REMEMBERED]
         return self._shown(luma, unsure=any(t.shown for t in missed) or not all(t.track_id for t in found))
 
     def _confirmed(

@@ -54,5 +54,5 @@ def test_heads_without_neutral_pass_and_old_tracks_are_forgotten() -> None:
     age = _head(0.2, 0.3, 0.5, labels=("young", "middle", "old"))
     assert calibration.correct(1, age, 0, neutral=True) is age
     calibration.correct(1, RESTS_SAD, 0, neutral=True)
-    calibration.forget_older(1)
+    calibration.forget_others({2})
     assert calibration.correct(1, RESTS_SAD, 2, neutral=False) is RESTS_SAD

@@ -118,6 +118,18 @@ def test_what_is_too_thin_for_the_model_is_the_fault_of_the_frame(tmp_path: Path
             engine.classify(Frame(0, Crops((_shade(0), strip))))
 
 
+def test_what_is_too_thin_for_the_model_and_was_found_by_the_server_is_left_out(tmp_path: Path) -> None:
+    """Someone who leaves the frame shows a strip of a face; the others are answered."""
+    spec = brightness_spec()
+    thin = dataclasses.replace(spec, input=dataclasses.replace(spec.input, margin=-0.35))
+    model = write_brightness_model(tmp_path / "thin.onnx", thin)
+    with Engine(EngineConfig(model=str(model), threads=1)) as engine:
+        views = [np.hstack([GREY[:, cut:], GREY]) for cut in range(177, 240, 4)]
+        found = [len(engine.classify(Frame(i, _raw(view))).faces) for i, view in enumerate(views)]
+    assert (found[0], found[-1]) == (2, 1)
+    assert set(found) == {1, 2}
+
+
 def test_boxes_with_crops_and_no_boxes_without_a_detector(engine: Engine, model: Path) -> None:
     with pytest.raises(InvalidFrameError, match="boxes must be left out"):
         engine.classify(Frame(0, Crops((_shade(0),)), boxes=np.zeros((0, 4), np.float32)))

@@ -65,5 +65,5 @@ def test_zero_turns_it_off_and_old_tracks_are_forgotten() -> None:
     assert Smoother(0).smooth(1, LOW, 0) is LOW
     smoother = Smoother(tau_ms=1000)
     smoother.smooth(1, LOW, 0)
-    smoother.forget_older(1)
+    smoother.forget_others({2})
     assert smoother.smooth(1, HIGH, 2).probabilities.tolist() == [0, 1, 0]

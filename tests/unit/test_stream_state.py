@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import cv2
@@ -91,3 +92,36 @@ def test_a_camera_that_changes_its_resolution_keeps_its_faces(engine: Engine) ->
             frame = Frame(i, raw_image(image), capture_time_ns=1 + i * 33_000_000, boxes=boxes)
             faces = stream.submit(frame).result(10).faces
             assert 1 in [face.track_id for face in faces] or 6 < i < 10
+
+
+@pytest.mark.parametrize("step_ns", [0, 33, 33_000, -1])
+def test_a_camera_clock_that_counts_no_nanoseconds_is_not_believed(engine: Engine, step_ns: int) -> None:
+    """It stands still, or counts ms or µs: faces would never be smoothed on, and never forgotten."""
+    state = engine.open_stream().state
+    arrivals = [10**9 + i * 33_000_000 for i in range(4)]
+    times = [state.advance(10**12 + i * step_ns, arrival) for i, arrival in enumerate(arrivals)]
+    assert np.diff(times).tolist() == [33_000_000] * 3
+
+
+def test_a_stream_is_reopened_while_a_frame_of_its_former_connection_is_at_work(engine: Engine) -> None:
+    options = StreamOptions(stream_id="slow")
+    former = engine.open_stream(options)
+    with former.state.lock:  # as the worker holds it
+        opening = threading.Thread(target=engine.open_stream, args=(options,), daemon=True)
+        opening.start()
+        opening.join(20)
+        assert not opening.is_alive()
+
+
+def test_no_more_faces_are_answered_than_were_asked_for(engine: Engine) -> None:
+    """Of two that take turns in being the larger one, the other is not missed, and not shown either."""
+    face = GREY[40:190, 140:310]
+    options = StreamOptions(FrameOptions(max_faces=1), Delivery.EVERY, detection_interval=2, min_detection_interval=2)
+    with engine.open_stream(options) as stream:
+        for i in range(12):
+            canvas = np.full((240, 640), 90, np.uint8)
+            for x, larger in ((20, i // 2 % 2 == 0), (340, i // 2 % 2 == 1)):
+                size = (200, 180) if larger else (188, 168)
+                canvas[20 : 20 + size[1], x : x + size[0]] = cv2.resize(face, size, interpolation=cv2.INTER_AREA)
+            frame = Frame(i, raw_image(canvas), capture_time_ns=1 + i * 33_000_000)
+            assert len(stream.submit(frame).result(10).faces) == 1

@@ -11,7 +11,7 @@ from skimage import data
 from ferserve.boxes import iou_matrix
 from ferserve.follow import TEMPLATE_PX, locate, templates_of
 from ferserve.pipeline import square_crops
-from ferserve.track import CERTAIN, MAX_MISSES, REMEMBER_NS, Tracker
+from ferserve.track import CERTAIN, MAX_MISSES, MOST_REMEMBERED, REMEMBER_NS, Tracker
 from ferserve.types import Detections
 
 FRAME_NS = 33_000_000
@@ -204,3 +204,10 @@ def test_a_face_that_is_known_may_become_doubtful(tracker: Tracker) -> None:
 
 def test_the_boxes_of_a_client_are_not_doubted(tracker: Tracker) -> None:
     assert tracker.confirm(_doubtful(FACE), 0).track_ids.tolist() == [1]
+
+
+def test_what_is_remembered_is_bounded_whatever_comes(tracker: Tracker) -> None:
+    for frame in range(40):
+        tracker.confirm(_detections(*(_box(100 * i, y=50 + 41 * frame) for i in range(20))), frame)
+    assert len(tracker.known_ids) == 20 + MOST_REMEMBERED
+    assert min(tracker.known_ids) > 700
