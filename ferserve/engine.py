@@ -99,8 +99,6 @@ class Engine:
         effective = self._effective_stream(options)
         memory = _memory(effective, firm=options.min_detection_interval > 0)
         parked = self._unpark(effective.stream_id)
-        if parked:
-            parked.state.adopt(memory)
         stream = EngineStream(
             effective,
             self.model(effective.frame.model),
@@ -108,6 +106,7 @@ class Engine:
             self._pool,
             self._backlog,
             state=parked.state if parked else StreamState(memory, square_crops),
+            memory=memory,
             last_frame_id=parked.last_frame_id if parked else None,
             on_close=self._park,
         )

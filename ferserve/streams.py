@@ -14,7 +14,7 @@ from ferserve.job import Job, Tell, Walk, promised
 from ferserve.model_store import ModelInfo
 from ferserve.options import Delivery, StreamOptions
 from ferserve.pipeline import Pipeline
-from ferserve.stream_state import StreamState
+from ferserve.stream_state import Memory, StreamState
 from ferserve.types import DropReason, Frame, FrameResult
 from ferserve.workers import WorkerPool
 
@@ -73,6 +73,7 @@ class EngineStream:
         backlog: Backlog,
         *,
         state: StreamState,
+        memory: Memory,
         last_frame_id: int | None,
         on_close: Callable[[EngineStream], None],
     ) -> None:
@@ -80,9 +81,10 @@ class EngineStream:
         self.options = options
         self.model = model
         self.state = state
+        self._memory = memory
         self.resumed = last_frame_id is not None
         self.last_frame_id = last_frame_id or 0
-        """The newest frame that was answered, of this connection or of the one that it resumes."""
+        """The newest frame that a worker took up, of this connection or of the one that it resumes."""
         self._walk, self._pool, self._backlog, self._on_close = walk, pool, backlog, on_close
         self._newest_id = -1  # a resumed stream may send again what its client saw no answer to
         self._waiting: deque[Job] = deque()
@@ -99,6 +101,11 @@ class EngineStream:
         job, future = promised(frame)
         self._enqueue(job)
         return future
+
+    def pass_over(self, frame_id: int) -> None:
+        """A frame that is answered before it gets here counts in the order of ids; raises as :meth:`submit` does."""
+        with self._lock:
+            self._require_next(frame_id)
 
     def send(self, frame: Frame, tell: Tell) -> None:
         """:meth:`submit` for those who would rather be told: a future costs more than all else that is done here."""
@@ -152,7 +159,8 @@ class EngineStream:
         if limit_ms and time.monotonic_ns() - job.arrival_ns > limit_ms * 1_000_000:
             job.drop(DropReason.DEADLINE)
         else:
-            with self.state.lock:
+            with self.state.lock:  # a stream that was resumed may still be at work on a frame of its former connection
+                self.state.adopt(self._memory)
                 job.run(self._walk, pipeline, self.state, faults=True)
 
     def close(self) -> None:

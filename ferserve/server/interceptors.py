@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from ferserve.errors import KIND_KEY, FerserveError
-from ferserve.server.status import MAX_DETAILS_CHARS, status_of
+from ferserve.errors import KIND_KEY, FerserveError, StreamProtocolError
+from ferserve.server.status import details_of, status_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ def guarded(behavior: Behavior, method: str) -> Behavior:
             raise asyncio.CancelledError from error
         except FerserveError as error:
             await _abort(context, status_of(error), str(error), error.kind)
+        except DecodeError:
+            garbled = StreamProtocolError(f"messages of {method} must be protobuf of its type, got other bytes")
+            await _abort(context, status_of(garbled), str(garbled), garbled.kind)
         except Exception:
             error_id = uuid.uuid4().hex[:12]
             logger.exception("internal error %s in %s", error_id, method)
@@ -58,7 +62,7 @@ def guarded(behavior: Behavior, method: str) -> Behavior:
 
 
 async def _abort(context: Any, code: grpc.StatusCode, details: str, kind: str) -> NoReturn:
-    await context.abort(code, details[:MAX_DETAILS_CHARS], trailing_metadata=((KIND_KEY, kind),))
+    await context.abort(code, details_of(details), trailing_metadata=((KIND_KEY, kind),))
     raise AssertionError("abort always raises")
 
 

@@ -52,7 +52,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         """One image, all its faces."""
         self._track_call()
         options = converters.frame_options_from_proto(request.options)
-        frame = converters.frame_from_proto(request.frame)
+        frame = converters.frame_from_proto(request.frame, self._engine.config.max_faces)
         result = await self._bridge.wrap(self._engine.submit(frame, options))
         return pb.ClassifyResponse(result=converters.result_to_proto(result))
 
@@ -94,11 +94,12 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
         """Every model."""
-        return pb.ListModelsResponse(models=[converters.model_to_proto(m) for m in self._engine.models()])
+        models = await asyncio.to_thread(self._engine.models)  # reads whole files, once
+        return pb.ListModelsResponse(models=[converters.model_to_proto(model) for model in models])
 
     async def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.Model:
         """One model by name."""
-        return converters.model_to_proto(self._engine.model(request.name))
+        return converters.model_to_proto(await asyncio.to_thread(self._engine.model, request.name))
 
     def _track_call(self) -> None:
         task = asyncio.current_task()

@@ -8,8 +8,8 @@ import grpc
 
 from ferserve.errors import FerserveError
 
-MAX_DETAILS_CHARS: Final = 2000
-"""Longer messages would not fit into the headers that carry them."""
+MAX_DETAILS_BYTES: Final = 2000
+"""Longer messages would not fit into the headers that carry them, where a byte that is not ASCII takes three."""
 
 STATUS_BY_KIND: Final[dict[str, grpc.StatusCode]] = {
     "invalid_frame": grpc.StatusCode.INVALID_ARGUMENT,
@@ -32,3 +32,8 @@ STATUS_BY_KIND: Final[dict[str, grpc.StatusCode]] = {
 def status_of(error: FerserveError) -> grpc.StatusCode:
     """The status that tells a client of ``error``."""
     return STATUS_BY_KIND[error.kind]
+
+
+def details_of(message: str) -> str:
+    """As much of ``message`` as a status can carry."""
+    return message.encode()[:MAX_DETAILS_BYTES].decode(errors="ignore")

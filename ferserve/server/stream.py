@@ -51,6 +51,7 @@ class StreamSession:
     async def run(self) -> None:
         """Serve until the client half-closes and every frame is answered; raises what ends the stream."""
         options = converters.stream_options_from_proto(await self._read_config())
+        await asyncio.to_thread(self._engine.model, options.frame.model)  # reads the whole file, once
         with self._engine.open_stream(options) as stream:
             await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
             every = stream.options.delivery is Delivery.EVERY
@@ -106,8 +107,9 @@ class StreamSession:
         if message.WhichOneof("message") != "frame":
             raise StreamProtocolError(f"messages after the config must be frames, got {_name(message)}")
         try:
-            frame = converters.frame_from_proto(message.frame)
+            frame = converters.frame_from_proto(message.frame, self._engine.config.max_faces)
         except InvalidFrameError as error:
+            stream.pass_over(message.frame.frame_id)
             self._answers.put(_fault(message.frame, error))
         else:
             self._answers.expect(partial(stream.send, frame))

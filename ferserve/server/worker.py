@@ -84,5 +84,11 @@ async def _serve(engine: Engine, order: WorkerOrder, supervisor: Connection) -> 
 
     placement = Placement(order.index, order.open_streams)
     server = Server(engine, order.config.server, placement, health_address=order.health_address)
-    asyncio.get_running_loop().add_reader(supervisor.fileno(), os.kill, os.getpid(), signal.SIGTERM)
+    loop = asyncio.get_running_loop()
+
+    def on_orphaned() -> None:
+        loop.remove_reader(supervisor.fileno())  # what has ended stays readable, and a second signal means at once
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    loop.add_reader(supervisor.fileno(), on_orphaned)
     await serve_until_told(server, (signal.SIGTERM,), on_ready)

@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import Future
 from typing import Any
 
-from ferserve.config import ServerConfig
+from ferserve.config import EngineConfig, ServerConfig
 from ferserve.server.run import serve
 from ferserve.types import FrameResult
 
@@ -15,6 +15,7 @@ class SilentEngine:
     """Takes frames and keeps them."""
 
     runs_on = "nothing"
+    config = EngineConfig()
 
     def submit(self, frame: Any, options: Any) -> Future[FrameResult]:
         return Future()

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from ferserve import errors
+from ferserve.config import EngineConfig
 from ferserve.errors import KIND_KEY, FerserveError
 from ferserve.metadata import as_dict
 from ferserve.server.status import STATUS_BY_KIND
@@ -37,6 +38,8 @@ def test_the_table_says_what_clients_rely_on() -> None:
 
 class _FailingEngine:
     """Stands in for an engine with a defect, which a real one cannot be made to have."""
+
+    config = EngineConfig()
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -79,9 +82,21 @@ async def test_an_unknown_error_tells_the_client_an_id_and_the_log_everything(
     assert "swordfish" in str(record.exc_info[1])
 
 
-async def test_a_very_long_message_still_arrives(start_server: StartServer) -> None:
-    async with stub_of(await start_server(_FailingEngine(errors.InvalidFrameError("x" * 100_000)))) as stub:
+@pytest.mark.parametrize("letter", ["x", "語"])  # of one byte, and of nine in a header
+async def test_a_very_long_message_still_arrives(start_server: StartServer, letter: str) -> None:
+    async with stub_of(await start_server(_FailingEngine(errors.InvalidFrameError(letter * 100_000)))) as stub:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=b"x")))
     assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert failure.value.details().startswith("xxx")
+    assert failure.value.details().startswith(3 * letter)
+
+
+async def test_bytes_that_are_no_message_are_the_clients_fault(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.stream_stream("/ferserve.v1.EmotionService/ClassifyStream")()
+        await call.write(b"\xff\xff\xff")
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await call.read()
+    assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "must be protobuf of its type" in failure.value.details()
+    assert not [record for record in caplog.records if record.name.startswith("ferserve")]

@@ -112,6 +112,19 @@ async def test_ids_that_do_not_rise_end_the_stream_after_the_answers_that_are_du
     assert f"frame_id must rise within a stream, got {second} after 5" in details
 
 
+@pytest.mark.parametrize("bad", [0, 1], ids=["bad first", "good first"])
+async def test_the_id_of_a_frame_that_is_none_counts_too(raw_stream: RawStream, bad: int) -> None:
+    frames: list[dict[str, Any]] = [{}, {}]
+    frames[bad] = {"capture_time_ns": 1}  # and no payload
+    await raw_stream.open(delivery=pb.DELIVERY_EVERY)
+    for frame in frames:
+        await raw_stream.send(5, **frame)
+    assert (await raw_stream.receive()).WhichOneof("outcome") == ("faces" if bad else "fault")
+    code, details, _ = await _fails(raw_stream.call)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "frame_id must rise within a stream, got 5 after 5" in details
+
+
 @pytest.mark.parametrize(
     ("config", "code", "words"),
     [

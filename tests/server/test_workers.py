@@ -22,6 +22,7 @@ from ferserve.bench.messages import config_request
 from ferserve.bench.poller import Poller
 from ferserve.client.channel import open_channel
 from ferserve.client.link import Link
+from ferserve.errors import KIND_KEY
 from ferserve.metadata import WORKER_KEY, as_dict
 from ferserve.v1 import emotion_pb2 as pb
 from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
@@ -101,6 +102,16 @@ def test_without_their_supervisor_workers_end(server: ServerProcess) -> None:
     family = workers_of(server)
     server.process.send_signal(signal.SIGKILL)
     assert all(gone(worker, 10) for worker in family)
+
+
+async def test_without_their_supervisor_workers_say_goodbye(server: ServerProcess) -> None:
+    async with stub_of(server.address) as stub:
+        stream = RawStream(stub)
+        await stream.open()
+        server.process.send_signal(signal.SIGKILL)
+        with pytest.raises(grpc.aio.AioRpcError) as goodbye:
+            await stream.call.read()
+    assert as_dict(goodbye.value.trailing_metadata())[KIND_KEY] == "model_not_ready"
 
 
 def test_a_taken_port_is_said_in_one_line(server: ServerProcess, model_dir: Path) -> None:
