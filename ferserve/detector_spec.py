@@ -9,9 +9,9 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ferserve.errors import ModelSpecError
+from ferserve.spec_fields import build, check, check_types, is_whole, read_object
 
 DETECTOR_METADATA_KEY = "ferserve.detector_spec"
 DETECTOR_SCHEMA_VERSION = 1
@@ -52,19 +52,12 @@ class DetectorSpec:
         return max(self.strides)
 
     def __post_init__(self) -> None:
-        for name in ("name", "version", "input", "output"):
-            text = getattr(self, name)
-            _check(name, text, isinstance(text, str) and text != "", "a non-empty string")
-        for name in ("description", "license", "recipe_sha256"):
-            _check(name, getattr(self, name), isinstance(getattr(self, name), str), "a string")
-        _check("strides", self.strides, _are_strides(self.strides), "whole numbers from 1 to 256")
-        _check("strides", self.strides, all(max(self.strides) % s == 0 for s in self.strides), "parts of the largest")
-        named = isinstance(self.trained_on, tuple) and all(isinstance(name, str) for name in self.trained_on)
-        _check("trained_on", self.trained_on, named, "strings")
-        counted = isinstance(self.metrics, Mapping) and all(isinstance(v, (int, float)) for v in self.metrics.values())
-        _check("metrics", self.metrics, counted, "numbers by their names")
+        check_types(self, "detector")
+        strides = self.strides
+        check("detector", "strides", strides, _are_strides(strides), "whole numbers from 1 to 256")
+        check("detector", "strides", strides, all(max(strides) % s == 0 for s in strides), "parts of the largest")
         known = self.schema_version == DETECTOR_SCHEMA_VERSION
-        _check("schema_version", self.schema_version, known, str(DETECTOR_SCHEMA_VERSION))
+        check("detector", "schema_version", self.schema_version, known, str(DETECTOR_SCHEMA_VERSION))
 
     def to_json(self, indent: int | None = None) -> str:
         """The JSON that :meth:`from_json` reads."""
@@ -73,19 +66,9 @@ class DetectorSpec:
     @classmethod
     def from_json(cls, text: str | bytes, source: str = "detector spec") -> DetectorSpec:
         """Read a spec; raises :class:`ModelSpecError` that names the field at fault and ``source``."""
+        value = read_object(text, source)
         try:
-            value: Any = json.loads(text)
-        except ValueError as error:
-            raise ModelSpecError(f"{source} must be valid JSON, got {error}") from None
-        if not isinstance(value, dict):
-            raise ModelSpecError(f"{source} must be a JSON object, got {type(value).__name__}")
-        known = [f.name for f in dataclasses.fields(cls)]
-        for key in value:
-            if key not in known:
-                raise ModelSpecError(f"{source}: {key} must be one of {', '.join(known)}, got an unknown key")
-        made: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
-        try:
-            return cls(**{"name": None, "version": None, **made})
+            return build(cls, value, "detector")
         except ModelSpecError as error:
             raise ModelSpecError(f"{source}: {error}") from None
 
@@ -93,9 +76,4 @@ class DetectorSpec:
 def _are_strides(value: object) -> bool:
     if not isinstance(value, tuple) or not value:
         return False
-    return all(isinstance(stride, int) and not isinstance(stride, bool) and 1 <= stride <= 256 for stride in value)
-
-
-def _check(name: str, value: object, ok: bool, expected: str) -> None:
-    if not ok:
-        raise ModelSpecError(f"detector.{name} must be {expected}, got {value!r}")
+    return all(is_whole(stride) and 1 <= stride <= 256 for stride in value)

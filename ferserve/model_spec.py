@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from ferserve.errors import ModelSpecError
 from ferserve.labels import FERPLUS
+from ferserve.spec_fields import build, check, check_types, read_object
 
 METADATA_KEY = "ferserve.model_spec"
 SCHEMA_VERSION = 1
@@ -26,11 +26,6 @@ Color = Literal["luma", "bgr", "rgb"]
 Resize = Literal["area", "bilinear", "antialias"]
 Outputs = Literal["logits", "probabilities"]
 Align = Literal["none", "eyes", "landmarks"]
-
-
-def _check(owner: str, name: str, value: object, ok: bool, expected: str) -> None:
-    if not ok:
-        raise ModelSpecError(f"{owner}.{name} must be {expected}, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -57,19 +52,11 @@ class HeadSpec:
 
     def __post_init__(self) -> None:
         owner = f"heads[{self.name}]"
-        _check("head", "name", self.name, bool(self.name), "a non-empty string")
-        _check(owner, "labels", self.labels, len(self.labels) > 0, "at least one label")
-        _check(owner, "labels", self.labels, len(set(self.labels)) == len(self.labels), "distinct labels")
-        _check(owner, "output", self.output, bool(self.output), "the name of a graph output")
-        _check(owner, "outputs", self.outputs, self.outputs in get_args(Outputs), f"one of {get_args(Outputs)}")
-        _check(owner, "temperature", self.temperature, self.temperature > 0, "above 0")
-        _check(
-            owner,
-            "reserved",
-            self.reserved,
-            set(self.reserved) < set(self.labels),
-            "a proper subset of labels",
-        )
+        check_types(self, owner)
+        check(owner, "labels", self.labels, len(self.labels) > 0, "at least one label")
+        check(owner, "labels", self.labels, len(set(self.labels)) == len(self.labels), "distinct labels")
+        check(owner, "temperature", self.temperature, self.temperature > 0, "above 0")
+        check(owner, "reserved", self.reserved, set(self.reserved) < set(self.labels), "a proper subset of labels")
 
 
 @dataclass(frozen=True)
@@ -120,19 +107,13 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         owner = "input"
-        _check(owner, "height", self.height, 1 <= self.height <= 4096, "from 1 to 4096 px")
-        _check(owner, "width", self.width, 1 <= self.width <= 4096, "from 1 to 4096 px")
-        for name, allowed in (("color", Color), ("layout", Layout), ("resize", Resize), ("align", Align)):
-            value = getattr(self, name)
-            _check(owner, name, value, value in get_args(allowed), f"one of {get_args(allowed)}")
-        dtypes = ("float32", "float16", "uint8")
-        _check(owner, "dtype", self.dtype, self.dtype in dtypes, f"one of {dtypes}")
-        _check(owner, "scale", self.scale, math.isfinite(self.scale), "finite")
-        _check(owner, "mean", self.mean, all(map(math.isfinite, self.mean)), "finite")
-        _check(owner, "mean", self.mean, len(self.mean) == self.channels, f"{self.channels} number(s)")
-        _check(owner, "std", self.std, len(self.std) == self.channels, f"{self.channels} number(s)")
-        _check(owner, "std", self.std, all(s > 0 for s in self.std), "above 0")
-        _check(owner, "margin", self.margin, -0.45 <= self.margin <= 4, "from -0.45 to 4")
+        check_types(self, owner)
+        check(owner, "height", self.height, 1 <= self.height <= 4096, "from 1 to 4096 px")
+        check(owner, "width", self.width, 1 <= self.width <= 4096, "from 1 to 4096 px")
+        check(owner, "mean", self.mean, len(self.mean) == self.channels, f"{self.channels} number(s)")
+        check(owner, "std", self.std, len(self.std) == self.channels, f"{self.channels} number(s)")
+        check(owner, "std", self.std, all(s > 0 for s in self.std), "above 0")
+        check(owner, "margin", self.margin, -0.45 <= self.margin <= 4, "from -0.45 to 4")
 
 
 @dataclass(frozen=True)
@@ -155,24 +136,14 @@ class ModelSpec:
     recipe_sha256: str = ""
 
     def __post_init__(self) -> None:
-        _check(
-            "spec",
-            "name",
-            self.name,
-            bool(self.name) and "/" not in self.name,
-            "a non-empty name without '/'",
-        )
-        _check("spec", "version", self.version, bool(self.version), "a non-empty string")
-        _check("spec", "heads", self.heads, len(self.heads) > 0, "at least one head")
-        _check(
-            "spec",
-            "schema_version",
-            self.schema_version,
-            self.schema_version == SCHEMA_VERSION,
-            str(SCHEMA_VERSION),
-        )
+        named = isinstance(self.name, str) and self.name != "" and "/" not in self.name
+        check("spec", "name", self.name, named, "a non-empty name without '/'")
+        check_types(self, "spec")
+        check("spec", "heads", self.heads, len(self.heads) > 0, "at least one head")
+        known = self.schema_version == SCHEMA_VERSION
+        check("spec", "schema_version", self.schema_version, known, str(SCHEMA_VERSION))
         names = [head.name for head in self.heads]
-        _check("spec", "heads", names, len(set(names)) == len(names), "heads with distinct names")
+        check("spec", "heads", names, len(set(names)) == len(names), "heads with distinct names")
 
     def to_json(self, indent: int | None = None) -> str:
         """The JSON that :meth:`from_json` reads."""
@@ -181,47 +152,26 @@ class ModelSpec:
     @classmethod
     def from_json(cls, text: str | bytes, source: str = "model spec") -> ModelSpec:
         """Read a spec; raises :class:`ModelSpecError` that names the field at fault and ``source``."""
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            raise ModelSpecError(f"{source} must be valid JSON, got {error}") from None
-        if not isinstance(value, dict):
-            raise ModelSpecError(f"{source} must be a JSON object, got {type(value).__name__}")
+        value = read_object(text, source)
         try:
             heads = value.get("heads", [])
             if not isinstance(heads, list):
                 raise ModelSpecError(f"heads must be a list of objects, got {heads!r}")
             fields: dict[str, Any] = dict(value)
-            fields["input"] = _build(InputSpec, value.get("input", {}), "input")
-            fields["heads"] = tuple(_build(HeadSpec, head, f"heads[{i}]") for i, head in enumerate(heads))
-            spec: ModelSpec = _build(cls, fields, "spec")
-            return spec
+            fields["input"] = build(InputSpec, value.get("input", {}), "input")
+            fields["heads"] = tuple(build(HeadSpec, head, f"heads[{i}]") for i, head in enumerate(heads))
+            return build(cls, fields, "spec")
         except ModelSpecError as error:
             raise ModelSpecError(f"{source}: {error}") from None
 
     @classmethod
     def from_sidecar(cls, path: Path) -> ModelSpec:
-        """Read ``path``, a JSON file that stands beside a foreign model."""
-        return cls.from_json(path.read_bytes(), str(path))
-
-
-def _build(kind: type[Any], value: object, where: str) -> Any:
-    """Make a dataclass from JSON's types, with tuples for lists; unknown and missing keys are errors."""
-    if not isinstance(value, Mapping):
-        raise ModelSpecError(f"{where} must be an object, got {value!r}")
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    for key in value:
-        if key not in known:
-            raise ModelSpecError(f"{where}.{key} must be one of {', '.join(known)}, got an unknown key")
-    for name, f in known.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if required and name not in value:
-            raise ModelSpecError(f"{where}.{name} must be given, got nothing")
-    made = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
-    try:
-        return kind(**made)
-    except TypeError as error:
-        raise ModelSpecError(f"{where} must hold values of the right types, got {error}") from None
+        """Read ``path``, a JSON file that stands beside a foreign model; raises as :meth:`from_json` does."""
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise ModelSpecError(f"{path} must be a file that can be read, got {error.strerror}") from None
+        return cls.from_json(text, str(path))
 
 
 def example_spec(name: str = "my-model") -> ModelSpec:

@@ -127,7 +127,10 @@ def test_a_spec_survives_its_json() -> None:
     [
         ("{", "must be valid JSON"),
         ("[]", "must be a JSON object, got list"),
-        ('{"name": "d"}', "detector.version must be a non-empty string, got None"),
+        ('{"name": "d"}', "detector.version must be given, got nothing"),
+        ('{"name": "d", "version": null}', "detector.version must be a non-empty string, got None"),
+        ('{"name": "d", "version": "1", "metrics": {"a": true}}', "detector.metrics must be numbers by their names"),
+        ('{"name": "d", "version": "1", "metrics": {"a": NaN}}', "detector.metrics must be .*, all finite, got"),
         ('{"name": 5, "version": "1"}', "detector.name must be a non-empty string, got 5"),
         ('{"name": "d", "version": "1", "input": 3}', "detector.input must be a non-empty string, got 3"),
         ('{"name": "d", "version": "1", "license": 7}', "detector.license must be a string, got 7"),
