@@ -7,7 +7,7 @@ PROTOS := proto/ferserve/v1/emotion.proto
 .PHONY: help setup build build-debug proto lint test bench soak fuzz sanitize aarch64 demo docs clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(BIN)/.serve: pyproject.toml setup.py $(wildcard ext/*)
 	$(PYTHON) -m venv $(VENV)

@@ -25,7 +25,9 @@ def test_a_container_can_be_reached_whatever_its_arguments(name: str, arguments:
 
 
 def test_make_help_lists_every_target() -> None:
-    done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
     declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
     assert declared
     assert {line.split()[0] for line in done.stdout.splitlines()} == set(declared[1].split())
