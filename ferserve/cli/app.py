@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -57,6 +58,8 @@ def main() -> None:
     """Run the command of ``sys.argv`` and leave with its exit code."""
     for name, silence in (("GRPC_VERBOSITY", "NONE"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
         os.environ.setdefault(name, silence)  # what goes wrong is said by our errors, in one line
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text that stdout can encode
     try:
         app(prog_name="ferserve")
     except errors.FerserveError as error:

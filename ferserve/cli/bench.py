@@ -142,13 +142,14 @@ def _show(name: str, report: Any, as_json: bool) -> None:
     if as_json:
         print(json.dumps(values))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from ferserve.cli.table import plain_console
 
     grid = Table(title=f"ferserve bench {name}", title_justify="left", show_header=False)
     for key, value in values.items():
         grid.add_row(key, _cell(value))
-    Console().print(grid)
+    plain_console().print(grid)
 
 
 def _cell(value: Any) -> str:

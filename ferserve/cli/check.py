@@ -23,10 +23,8 @@ def command(
     config: flags.ConfigFile = None,
 ) -> None:
     """Load a model, run it, and say what it is, what runs it, and how fast."""
-    from rich.console import Console
-
     from ferserve.cli.local import describe
-    from ferserve.cli.table import model_table
+    from ferserve.cli.table import model_table, plain_console
     from ferserve.default_model import bundled_model
     from ferserve.engine import Engine
     from ferserve.preprocess import features
@@ -38,7 +36,7 @@ def command(
     table.add_row("auto takes", bundled_model(loaded.device))
     for name, value in features().items():
         table.add_row(f"kernels: {name}", str(value))
-    Console().print(table)
+    plain_console().print(table)
 
 
 def _speed(engine: Engine) -> str:

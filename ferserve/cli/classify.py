@@ -63,13 +63,14 @@ def _classify(backend: Client | LocalClient, file: str, options: FrameOptions) -
 
 
 def _print_table(file: str, result: FrameResult) -> None:
-    from rich.console import Console
+    from rich.text import Text
 
-    from ferserve.cli.table import faces_table
+    from ferserve.cli.table import bar_cells, faces_table, plain_console
 
-    console = Console()
-    console.print(f"[bold]{file}[/bold] {result.width}x{result.height}, {result.timings.total_ms:.1f} ms")
+    console = plain_console()
+    size_and_time = f" {result.width}x{result.height}, {result.timings.total_ms:.1f} ms"
+    console.print(Text.assemble((file, "bold"), size_and_time), soft_wrap=True)
     if result.faces:
-        console.print(faces_table(result.faces, tracked=False))
+        console.print(faces_table(result.faces, tracked=False, bar_cells=bar_cells(console)))
     else:
         console.print("no face")

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ferserve.cli.summary import Summary, stages
-from ferserve.cli.table import faces_table
+from ferserve.cli.table import bar_cells, faces_table, plain_console
 from ferserve.types import FrameResult
 
 _REFRESH_S = 0.1
@@ -22,7 +22,7 @@ class LiveView:
     def __init__(self, title: str, console: Console | None = None) -> None:
         self.summary = Summary()
         self._title = title
-        self._console = console or Console()
+        self._console = console or plain_console()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._drawn = 0.0
 
@@ -50,5 +50,8 @@ class LiveView:
             f"  frame {result.frame_id}, {self.summary.recent_fps:.1f} FPS, "
             f"{sum(self.summary.dropped.values())} dropped",
         )
-        body = faces_table(result.faces, tracked=True) if result.faces else Text("no face", style="dim")
+        cells = bar_cells(self._console)
+        body = (
+            faces_table(result.faces, tracked=True, bar_cells=cells) if result.faces else Text("no face", style="dim")
+        )
         return Group(head, body, Text(f"ms: {stages(result.timings)}", style="dim"))

@@ -32,18 +32,20 @@ def list_command(
         for model in models:
             _print_json(model)
         return
-    from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("model", "version", "labels", "input", "license", "description"):
-        table.add_column(column)
+    from ferserve.cli.table import plain_console
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    for column in ("version", "labels", "input", "license", "description"):
+        table.add_column(column, overflow="fold")
     for model in models:
         labels = len(next(iter(model.heads.values())))
         size = f"{model.input_width}x{model.input_height} {model.input_color}"
         mark = "*" if model.is_default else ""
         table.add_row(model.name + mark, model.version, str(labels), size, model.license, model.description)
-    Console().print(table)
+    plain_console().print(table)
 
 
 @app.command("info")
@@ -60,11 +62,9 @@ def info_command(
     if json:
         _print_json(model)
         return
-    from rich.console import Console
+    from ferserve.cli.table import model_table, plain_console
 
-    from ferserve.cli.table import model_table
-
-    Console().print(model_table(model))
+    plain_console().print(model_table(model))
 
 
 @app.command("pull")
@@ -119,4 +119,4 @@ def _local_models(model_dir: str | None, config: Path | None) -> list[ModelDescr
 
 
 def _print_json(model: ModelDescription) -> None:
-    print(json_lib.dumps(dataclasses.asdict(model), ensure_ascii=False), flush=True)
+    print(json_lib.dumps(dataclasses.asdict(model)), flush=True)

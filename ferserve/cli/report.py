@@ -21,7 +21,7 @@ def json_line(key: str, name: str | int, result: FrameResult) -> str:
         line["dropped"] = result.dropped.value
     timings = dataclasses.asdict(result.timings)
     line["timings_ms"] = {stage.removesuffix("_ms"): round(value, 3) for stage, value in timings.items()}
-    return json.dumps(line, ensure_ascii=False)
+    return json.dumps(line)  # in ASCII: no encoding of stdout, and no file name, can break it
 
 
 def _face(face: Face) -> dict[str, Any]:

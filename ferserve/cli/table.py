@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -12,18 +13,26 @@ from ferserve.client import ModelDescription
 from ferserve.types import Face
 
 BAR_CELLS = 12
+SHORT_BAR_CELLS = 5
+ROOMY = 90
+"""Columns of a terminal in which every usual row has room for the longer bar."""
 SHOWN_LABELS = 2
 
 
-def faces_table(faces: Sequence[Face], tracked: bool) -> Table:
+def plain_console() -> Console:
+    """Shows names, labels and descriptions as they are, also where rich would take them for markup."""
+    return Console(markup=False, emoji=False)
+
+
+def faces_table(faces: Sequence[Face], tracked: bool, bar_cells: int = 0) -> Table:
     """One row a face; ``tracked`` numbers them by their tracks, which stay the same from frame to frame."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("face", justify="right", no_wrap=True)
-    table.add_column("box (px)", no_wrap=True)
+    table.add_column("box (px)", overflow="fold")
     table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("emotion", style="bold", no_wrap=True)
+    table.add_column("emotion", style="bold", overflow="fold")
     table.add_column("confidence", no_wrap=True)
-    table.add_column("then", no_wrap=True)
+    table.add_column("then", overflow="fold")
     for number, face in enumerate(faces, 1):
         x0, y0, x1, y1 = face.box
         table.add_row(
@@ -31,16 +40,24 @@ def faces_table(faces: Sequence[Face], tracked: bool) -> Table:
             f"{x0:.0f},{y0:.0f} {x1:.0f},{y1:.0f}",
             f"{face.score:.2f}",
             said(face),
-            bar(face.confidence),
+            bar(face.confidence, bar_cells),
             _runners_up(face),
         )
     return table
 
 
-def bar(share: float) -> Text:
-    """``share`` in [0, 1] as a bar with its value."""
-    full = round(share * BAR_CELLS)
-    return Text.assemble(("█" * full, "green"), ("░" * (BAR_CELLS - full), "dim"), f" {share:.2f}")
+def bar_cells(console: Console) -> int:
+    """How long a bar may be: none in a file or a pipe, nor where it cannot be drawn."""
+    if not console.is_terminal or console.options.ascii_only:
+        return 0
+    return BAR_CELLS if console.width >= ROOMY else SHORT_BAR_CELLS
+
+
+def bar(share: float, cells: int) -> Text:
+    """``share`` in [0, 1] as its value, behind a bar of so many ``cells``."""
+    full = round(share * cells)
+    value = f" {share:.2f}" if cells else f"{share:.2f}"
+    return Text.assemble(("█" * full, "green"), ("░" * (cells - full), "dim"), value)
 
 
 def _runners_up(face: Face) -> str:

@@ -47,10 +47,11 @@ def command(
 
 
 def _show(runs_on: str, table: list[Measurement], chosen: Measurement) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from ferserve.cli.table import plain_console
+
+    console = plain_console()
     console.print(runs_on, soft_wrap=True)
     grid = Table("batch", "faces/s", "ms a run", "chosen")
     for row in table:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from ferserve import __version__
 from ferserve.model_spec import METADATA_KEY
 from tests import builders
 from tests.server.process import ServerProcess, serve_command
-from tests.tiny_models import write_brightness_model
+from tests.tiny_models import brightness_spec, write_brightness_model
 
 FERSERVE = [sys.executable, "-W", "error", "-m", "ferserve"]
 
@@ -109,6 +111,54 @@ def test_classify_as_a_table(folder: Path, where: list[str]) -> None:
     assert "512x512" in done.stdout
     assert "bright" in done.stdout
     assert "no face" in done.stdout
+
+
+NAMES = {b"IMG [edited].jpg": "IMG [edited].jpg", b"x[/b].jpg": "x[/b].jpg", b"caf\xe9.jpg": "caf\\udce9.jpg"}
+"""Names of files, and how they are told where stdout takes no bytes that are no text."""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "latin-1:strict", "ascii:surrogateescape"])
+def test_names_of_files_are_told_as_they_are(folder: Path, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "x[").mkdir()
+    for name in NAMES:
+        shutil.copy(folder / "face.jpg", os.fsencode(tmp_path) + b"/" + name)
+    command = [*FERSERVE, "classify", *NAMES, "--model", str(folder / "brightness.onnx")]
+    how: Any = {
+        "cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": os.getcwd(), "PYTHONIOENCODING": encoding},
+        "capture_output": True, "timeout": 50,
+    }  # fmt: skip
+    table = subprocess.run(command, **how)
+    assert (table.returncode, table.stderr) == (0, b"")
+    for told in NAMES.values():
+        assert f"{told} 512x512, " in table.stdout.decode("ascii")
+    lines = subprocess.run([*command, "--json"], **how)
+    assert (lines.returncode, lines.stderr) == (0, b"")
+    assert [json.loads(line)["file"] for line in lines.stdout.splitlines()] == list(map(os.fsdecode, NAMES))
+
+
+def test_descriptions_and_labels_are_told_as_they_are(tmp_path: Path) -> None:
+    """A model may come from anybody; what it says of itself is no markup."""
+    spec = brightness_spec("odd")
+    head = dataclasses.replace(spec.heads[0], labels=("[/b]", ":smile:"))
+    odd = dataclasses.replace(spec, description="[bold]odd[/bold] [/i]", heads=(head,))
+    path = write_brightness_model(tmp_path / "odd.onnx", odd)
+    for command in (["models", "list", "--model-dir", tmp_path], ["check", path]):
+        done = _run(*command, env={**os.environ, "COLUMNS": "200"})
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "[bold]odd[/bold] [/i]" in done.stdout
+    assert "[/b], :smile:" in done.stdout
+    (tmp_path / "face.jpg").write_bytes(builders.jpeg(builders.astronaut()))
+    faces = _run("classify", tmp_path / "face.jpg", "--model", path)
+    assert (faces.returncode, faces.stderr) == (0, "")
+    assert ":smile:  0." in faces.stdout
+    assert "[/b] 0." in faces.stdout
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_names_of_models_are_never_cut(columns: str) -> None:
+    done = _run("models", "list", env={**os.environ, "COLUMNS": columns})
+    assert "emotion-lite-int8" in done.stdout
+    assert "…" not in done.stdout
 
 
 def test_stream_as_json(folder: Path, where: list[str]) -> None:
