@@ -59,11 +59,12 @@ class EngineConfig:
     """Largest frame, width x height, checked before anything is decoded."""
     detection_side_px: int = 0
     """Longest side of the image that the detector sees unless the caller says otherwise; 0 lets the frame's size
-    choose: half of its longer side, from 320 to 640 px. Frames are never enlarged, so a large number is full size."""
+    choose: half of its longer side, from 320 to 640 px. Frames are never enlarged, so a large number, up to
+    ``max_detection_side_px``, is full size."""
     max_detection_side_px: int = 2048
-    """Largest ``detection_side_px`` that a caller may ask for."""
+    """Largest ``detection_side_px``, here and of callers; 65535 at most."""
     detection_interval: int = 4
-    """In streams the detector looks at every n-th frame at least; in between, faces are followed."""
+    """In streams the detector looks at every n-th frame at least; in between, faces are followed. 1000 at most."""
     min_detection_interval: int = 2
     """In streams the detector looks at every n-th frame at most; the load decides between the two. Below six frames a
     second it looks at every frame, unless the client asks for other bounds."""
@@ -87,14 +88,17 @@ class EngineConfig:
         _check("engine.max_faces", self.max_faces, 1 <= self.max_faces <= 1000, "from 1 to 1000")
         _check("engine.max_pixels", self.max_pixels, self.max_pixels >= 1, "at least 1")
         side, most = self.detection_side_px, self.max_detection_side_px
+        _check("engine.max_detection_side_px", most, 0 <= most <= 65535, "from 0 to 65535")
         expected = f"0 or from 32 to max_detection_side_px {most}"
         _check("engine.detection_side_px", side, side == 0 or 32 <= side <= most, expected)
         least, most = self.min_detection_interval, self.detection_interval
         _check("engine.min_detection_interval", least, least >= 1, "at least 1")
-        _check("engine.detection_interval", most, most >= least, f"at least min_detection_interval {least}")
+        expected = f"from min_detection_interval {least} to 1000"
+        _check("engine.detection_interval", most, least <= most <= 1000, expected)
         _check("engine.smoothing_ms", self.smoothing_ms, 0 <= self.smoothing_ms <= 60_000, "from 0 to 60000 ms")
         _check("engine.max_batch_size", self.max_batch_size, 0 <= self.max_batch_size <= 1024, "from 0 to 1024")
-        _check("engine.max_queue_delay_us", self.max_queue_delay_us, self.max_queue_delay_us >= 0, "at least 0 us")
+        delay_us = self.max_queue_delay_us
+        _check("engine.max_queue_delay_us", delay_us, 0 <= delay_us <= 1_000_000, "from 0 to 1000000 us")
         _check("engine.max_queue", self.max_queue, self.max_queue >= 1, "at least 1")
         _check("engine.max_queue_bytes", self.max_queue_bytes, self.max_queue_bytes >= 1, "at least 1")
         _check("engine.resume_s", self.resume_s, self.resume_s >= 0, "at least 0 s")
@@ -148,8 +152,8 @@ class ServerConfig:
         _check(
             "server.max_message_bytes",
             self.max_message_bytes,
-            self.max_message_bytes >= 1024,
-            "at least 1024",
+            1024 <= self.max_message_bytes < 2**31,  # gRPC counts in 32 bits
+            f"from 1024 to {2**31 - 1}",
         )
         _check(
             "server.max_streams_per_client",
@@ -284,13 +288,11 @@ def _typed(kind: type[Any], section: str, key: str, value: Any, source: str) -> 
     _require_known(key, fields, f"{source}: {section} setting")
     wanted = fields[key]
     wanted = str if get_origin(wanted) is Literal else wanted  # which one is checked by the dataclass itself
-    if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
-        return value
-    if wanted is float and isinstance(value, int):
-        return float(value)
     try:
-        if isinstance(value, str):
+        if isinstance(value, wanted) and not isinstance(value, bool):  # no setting is true or false
+            return value
+        if isinstance(value, str) or (wanted is float and isinstance(value, int) and not isinstance(value, bool)):
             return wanted(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise ConfigError(f"{source}: {section}.{key} must be {wanted.__name__}, got {value!r}")

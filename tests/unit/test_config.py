@@ -6,6 +6,7 @@ import pytest
 
 from ferserve.config import Config, EngineConfig, ServerConfig, load_config
 from ferserve.errors import ConfigError
+from ferserve.options import FrameOptions, StreamOptions
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
@@ -46,6 +47,8 @@ def test_mistakes_in_the_environment_are_named(env: dict[str, str], message: str
         ("server = 1", "server must be a table of settings, got 1"),
         ("[server]\nport = true", "server.port must be int, got True"),
         ("[server\n", "must be TOML"),
+        ("[engine]\nsmoothing_ms = true", "engine.smoothing_ms must be float, got True"),
+        (f"[engine]\nresume_s = {10**400}", f"engine.resume_s must be float, got {10**400}"),
     ],
 )
 def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -66,3 +69,38 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 def test_limits_are_checked_together() -> None:
     with pytest.raises(ConfigError, match="must be 0 or from 32 to max_detection_side_px 64, got 320"):
         EngineConfig(detection_side_px=320, max_detection_side_px=64)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        (
+            "detection_interval",
+            1001,
+            "engine.detection_interval must be from min_detection_interval 2 to 1000, got 1001",
+        ),
+        ("detection_interval", 1, "engine.detection_interval must be from min_detection_interval 2 to 1000, got 1"),
+        ("max_detection_side_px", 65536, "engine.max_detection_side_px must be from 0 to 65535, got 65536"),
+        ("max_detection_side_px", -1, "engine.max_detection_side_px must be from 0 to 65535, got -1"),
+        ("max_queue_delay_us", 10**16, "engine.max_queue_delay_us must be from 0 to 1000000 us, got 1"),
+        ("smoothing_ms", True, "engine.smoothing_ms must be float, got True"),
+        ("threads", True, "engine.threads must be int, got True"),
+        ("resume_s", 10**400, "engine.resume_s must be float, got 1"),
+    ],
+)
+def test_what_would_fail_later_is_refused_at_the_start(setting: str, value: object, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(env={}, flags={"engine": {setting: value}})
+    assert message in str(caught.value)
+
+
+def test_a_message_may_be_as_large_as_grpc_can_count() -> None:
+    assert ServerConfig(max_message_bytes=2**31 - 1).max_message_bytes == 2**31 - 1
+    with pytest.raises(ConfigError, match=r"server\.max_message_bytes must be from 1024 to 2147483647, got 2147483648"):
+        ServerConfig(max_message_bytes=2**31)
+
+
+def test_the_engine_may_be_set_to_what_callers_may_ask_for_and_to_no_more() -> None:
+    engine = EngineConfig(detection_side_px=65535, max_detection_side_px=65535, detection_interval=1000)
+    frame = FrameOptions(detection_side_px=engine.detection_side_px)
+    assert StreamOptions(frame, detection_interval=engine.detection_interval).frame is frame
