@@ -46,12 +46,12 @@ def make_clip(source: str, width: int, height: int, faces: int, fps: float) -> C
     """
     count = max(2, round(LENGTH_S * fps))
     if source and (film := _read_video(source, width, height, count)) is not None:
-        pictures = film + film[-2:0:-1]
-        return Clip(tuple(_jpeg(p) for p in pictures), ((),) * len(pictures), width, height)
+        frames = (*film, *film[-2:0:-1])
+        return Clip(frames, ((),) * len(frames), width, height)
     portrait, face = (_read_image(source), None) if source else (_astronaut(), _ASTRONAUT_FACE)
     scene = _Scene(portrait, face, width, height, faces)
-    made = [scene.at(i / count) for i in range(count)]
-    return Clip(tuple(_jpeg(p) for p, _ in made), tuple(b for _, b in made), width, height)
+    made = [scene.jpeg_at(i / count) for i in range(count)]
+    return Clip(tuple(jpeg for jpeg, _ in made), tuple(boxes for _, boxes in made), width, height)
 
 
 class _Scene:
@@ -66,15 +66,15 @@ class _Scene:
         random = np.random.default_rng(0)
         self._noise = random.normal(0, _NOISE_SIGMA, (2 * height, 2 * width, 1)).astype(np.float32)
 
-    def at(self, time: float) -> tuple[Pixels, tuple[BoxTuple, ...]]:
-        """The picture, BGR uint8 (H, W, 3), and where its faces are."""
+    def jpeg_at(self, time: float) -> tuple[bytes, tuple[BoxTuple, ...]]:
+        """The picture and where its faces are."""
         picture = self._wall.copy()
         boxes = [self._put(picture, i, 2 * math.pi * time) for i in range(self._faces)]
         light = 1 + 0.12 * math.sin(2 * math.pi * time)
         width, height = self._size
         x, y = int(width * (0.5 + 0.5 * math.sin(7919 * time))), int(height * (0.5 + 0.5 * math.sin(7907 * time)))
         noisy = picture * np.float32(light) + self._noise[y : y + height, x : x + width]
-        return np.clip(noisy, 0, 255).astype(np.uint8), tuple(b for b in boxes if b is not None)
+        return _jpeg(np.clip(noisy, 0, 255).astype(np.uint8)), tuple(b for b in boxes if b is not None)
 
     def _put(self, picture: Pixels, index: int, angle: float) -> BoxTuple | None:
         """Draw portrait ``index`` into its part of ``picture``; sways and breathes whole turns, so that it loops."""
@@ -123,16 +123,16 @@ def _read_image(path: str) -> Pixels:
     return np.asarray(image, np.uint8)
 
 
-def _read_video(path: str, width: int, height: int, most: int) -> list[Pixels] | None:
-    """At most ``most`` frames scaled to the size; None where ``path`` is no video of several frames."""
+def _read_video(path: str, width: int, height: int, most: int) -> list[bytes] | None:
+    """At most ``most`` frames scaled to the size, as JPEG; None where ``path`` is no video of several frames."""
     if not Path(path).is_file():
         raise ConfigError(f"--source must be an existing file, got {path!r}")
     capture = cv2.VideoCapture(path)
-    film: list[Pixels] = []
+    film: list[bytes] = []
     while len(film) < most:
         more, picture = capture.read()
         if not more:
             break
-        film.append(np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
+        film.append(_jpeg(np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)))
     capture.release()
     return film if len(film) > 2 else None

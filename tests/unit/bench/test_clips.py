@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from ferserve.bench.clips import make_clip
 from ferserve.errors import ConfigError
+from tests import builders
 
 
 def pixels(jpeg: bytes) -> np.ndarray:
@@ -80,3 +82,17 @@ def test_a_source_that_cannot_be_read_is_an_error_that_names_it(tmp_path, name: 
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(ConfigError, match=f"--source must be .*{name}"):
         make_clip(str(tmp_path / name), 32, 32, 1, 1)
+
+
+@pytest.mark.parametrize("from_video", [False, True])
+def test_never_more_than_a_few_pictures_are_held_raw(tmp_path, from_video: bool) -> None:
+    path = builders.video_file(tmp_path / "me.avi", frames=40) if from_video else ""
+    picture_bytes = 640 * 480 * 3
+    tracemalloc.start()
+    try:
+        clip = make_clip(str(path), 640, 480, 1, 5)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(clip.frames) >= 40
+    assert most < sum(map(len, set(clip.frames))) + 24 * picture_bytes
