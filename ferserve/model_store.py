@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,8 +51,8 @@ def open_model_file(path: Path) -> ModelFile:
     Raises :class:`ModelNotFoundError` for a missing file, and :class:`ModelSpecError`, with the JSON that is wanted,
     for one that says nothing of itself; for a face detector too.
     """
-    if not path.is_file():
-        raise ModelNotFoundError(f"model must be a file that exists, got {path}")
+    if not os.path.isfile(path):  # unlike Path's, no error for a name too long or a folder that may not be entered
+        raise ModelNotFoundError(f"model must be a file that exists and can be reached, got {path}")
     metadata = metadata_of(path)
     if METADATA_KEY in metadata:
         return ModelFile(path, ModelSpec.from_json(metadata[METADATA_KEY], str(path)))
@@ -60,7 +61,7 @@ def open_model_file(path: Path) -> ModelFile:
             f"{path} must be a model that classifies faces, got a face detector; engine.detector chooses detectors"
         )
     sidecar = path.with_suffix(".json")
-    if sidecar.is_file():
+    if os.path.isfile(sidecar):
         return ModelFile(path, ModelSpec.from_sidecar(sidecar))
     raise ModelSpecError(
         f"{path} must say what it is (labels, input, outputs), got neither metadata {METADATA_KEY!r} "
@@ -84,8 +85,8 @@ class ModelStore:
         for path in _emotion_models(BUNDLED_DIR):
             self._add_distinct(path)
         if model_dir is not None:
-            if not model_dir.is_dir():
-                raise ModelNotFoundError(f"model_dir must be a folder that exists, got {model_dir}")
+            if not os.path.isdir(model_dir):
+                raise ModelNotFoundError(f"model_dir must be a folder that exists and can be reached, got {model_dir}")
             for path in sorted(model_dir.glob("*.onnx")):
                 self._add_distinct(path)
 
@@ -103,7 +104,7 @@ class ModelStore:
         A folder may hold other forms of its model too (``NAME.onnx``, ``NAME-int8.onnx``): all of them become known,
         and the plain one is returned. A model takes the place of another of its name: whoever names a file means it.
         """
-        files = _forms_of_one(path) if path.is_dir() else [path]
+        files = _forms_of_one(path) if os.path.isdir(path) else [path]
         models = [open_model_file(file) for file in files]
         for model in models:
             self._models[model.spec.name] = model

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import cv2
@@ -125,7 +125,7 @@ def _read_image(path: str) -> Pixels:
 
 def _read_video(path: str, width: int, height: int, most: int) -> list[bytes] | None:
     """At most ``most`` frames scaled to the size, as JPEG; None where ``path`` is no video of several frames."""
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise ConfigError(f"--source must be an existing file, got {path!r}")
     capture = cv2.VideoCapture(path)
     film: list[bytes] = []

@@ -206,12 +206,12 @@ def _connect(target: str) -> socket.socket:
             connection.connect(target.removeprefix("unix:").removeprefix("//"))
             return connection
         host, _, port = target.rpartition(":")
-        if not port.isdigit():
+        if not port.isdecimal():
             raise ConfigError(f"--target must be HOST:PORT or unix:PATH, got {target!r}")
         connection = socket.create_connection((host.strip("[]"), int(port)), timeout=10)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for what can be no host's name
         raise ServerUnavailableError(f"target must be a running server, got {target}: {error}") from None
 
 

@@ -61,7 +61,7 @@ def _open_files(folder: Path) -> set[str]:
 
 def _listening_tcp(target: str) -> set[str]:
     port = target.rpartition(":")[2]
-    if not port.isdigit():
+    if not port.isdecimal():
         raise ConfigError(f"--target must be HOST:PORT or unix:PATH, got {target!r}")
     rows = [line.split() for name in ("tcp", "tcp6") for line in _read(_PROC / "net" / name).splitlines()[1:]]
     return {row[9] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == int(port)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -126,10 +127,10 @@ def _load(
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit()):
+    found = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
+    if found is None:
         raise ConfigError(f"--size must be WxH in px, such as 640x480, got {text!r}")
-    return int(width), int(height)
+    return int(found[1]), int(found[2])
 
 
 def _say(what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -33,7 +34,7 @@ def command(
         raise typer.BadParameter("must come with --config FILE, got no file", param_hint="--write")
     from ferserve.engine import Engine
 
-    read = None if write and config and not config.exists() else config
+    read = None if write and config and not os.path.exists(config) else config
     loaded = flags.load(read, engine_model=model, engine_model_dir=model_dir, engine_detector="none")
     with Engine(loaded.engine) as engine:
         table, chosen = engine.tune(seconds)

@@ -241,6 +241,10 @@ def test_models_list_and_info(folder: Path, target: str) -> None:
     assert "default" in _run("models", "info").stdout
 
 
+LONG = "x" * 300
+"""More than a file's name may have, and a host's."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -263,6 +267,15 @@ def test_models_list_and_info(folder: Path, target: str) -> None:
         (["bench", "streams", "--cameras", "1", "--size", "16x480"], "--size must be from 32 to 8192, got 16"),
         (["bench", "streams", "--cameras", "1", "--source", "/nowhere.jpg"], "--source must be an existing file"),
         (["bench", "crops", "--seconds", "0"], "--seconds must be from 0.1 to 86400, got 0"),
+        (["bench", "streams", "--cameras", "1", "--size", "²x3"], "--size must be WxH in px"),
+        (["bench", "streams", "--cameras", "1", "--size", "9" * 5000 + "x480"], "--size must be WxH in px"),
+        (["bench", "streams", "--cameras", "1", "--source", LONG + ".jpg"], "--source must be an existing file"),
+        (["bench", "streams", "--cameras", "1", "--target", "127.0.0.1:²", "--raw-seconds", "0"], "must be HOST:PORT"),
+        (["bench", "streams", "--cameras", "1", "--target", LONG + ":1", "--raw-seconds", "0"], "must be a running"),
+        (["check", LONG + ".onnx"], "model must be a file that exists and can be reached"),
+        (["check", LONG], "model must be one of"),
+        (["check", "--model-dir", LONG], "model_dir must be a folder that exists"),
+        (["tune", "--write", "--config", LONG], "config file must be"),
         (["tune", "--write"], "must come with --config FILE"),
         (["tune", "--config", "/nowhere.toml"], "config file must be readable"),
         (["nonsense"], "nonsense"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,32 @@ def test_a_folder_may_hold_several_forms_of_one_model(tmp_path: Path) -> None:
     write_brightness_model(tmp_path / "other.onnx", brightness_spec("other"))
     with pytest.raises(ModelNotFoundError, match=r"got mine\.onnx, other\.onnx, mine-int8\.onnx in"):
         store.add(tmp_path)
+
+
+def test_names_too_long_for_a_file_are_no_stack_trace(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="must be a file that exists and can be reached"):
+        ModelStore().add(tmp_path / f"{'x' * 300}.onnx")
+    with pytest.raises(ModelNotFoundError, match="must be a folder that exists and can be reached"):
+        ModelStore(tmp_path / ("x" * 300))
+    mute = write_brightness_model(tmp_path / ("x" * 255), embed=False)  # no file NAME.json can stand beside it
+    with pytest.raises(ModelSpecError, match="must say what it is"):
+        ModelStore().add(mute)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_that_may_not_be_entered_is_no_stack_trace(tmp_path: Path) -> None:
+    path = write_brightness_model(tmp_path / "x.onnx")
+    tmp_path.chmod(0)
+    try:
+        with pytest.raises(ModelNotFoundError, match="must be a file that exists and can be reached"):
+            ModelStore().add(path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_sidecar_that_cannot_be_read_is_no_stack_trace(tmp_path: Path) -> None:
+    with pytest.raises(ModelSpecError, match="must be a file that can be read, got Is a directory"):
+        ModelSpec.from_sidecar(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model at all"])
