@@ -36,9 +36,9 @@ class EngineConfig:
     """What runs, and on how much of the machine."""
 
     model: str = "auto"
-    """Default model: the name of a bundled model or of one in ``model_dir``, or the path of an ONNX file. ``auto``
-    takes ``emotion-lite-int8`` on a CPU with VNNI, which runs it more than twice as fast, and ``emotion-lite``
-    elsewhere."""
+    """Default model: the name of a bundled model or of one in ``model_dir``, or the path of an ONNX file or of a run's
+    folder; a folder that is called like one of these models needs a separator, as in ``./auto``. ``auto`` takes
+    ``emotion-lite-int8`` on a CPU with VNNI, which runs it more than twice as fast, and ``emotion-lite`` elsewhere."""
     model_dir: str = ""
     """A folder with further models; each ``*.onnx`` file in it is served under the name in its spec."""
     detector: str = "face-lite"

@@ -20,13 +20,18 @@ CPU_INFO = Path("/proc/cpuinfo")
 def open_store(config: EngineConfig) -> tuple[ModelStore, ModelFile]:
     """The models at hand under ``config``, and the default one among them.
 
-    Raises :class:`ModelNotFoundError` or :class:`ModelSpecError`.
+    A name that is known is that model, whatever lies in the working directory; anything else may be a path. Raises
+    :class:`ModelNotFoundError` or :class:`ModelSpecError`.
     """
     store = ModelStore(Path(config.model_dir) if config.model_dir else None)
-    path = Path(config.model)
-    if path.suffix == ".onnx" or os.sep in config.model or path.is_dir():
-        return store, store.add(path)
-    return store, store.get(bundled_model(config.device) if config.model == AUTO else config.model)
+    name = bundled_model(config.device) if config.model == AUTO else config.model
+    if name not in store and _is_path(name):
+        return store, store.add(Path(name))
+    return store, store.get(name)
+
+
+def _is_path(text: str) -> bool:
+    return os.sep in text or text.endswith(".onnx") or os.path.isdir(text)
 
 
 def bundled_model(device: Device, cpu_info: Path = CPU_INFO) -> str:

@@ -110,6 +110,10 @@ class ModelStore:
             self._models[model.spec.name] = model
         return models[0]
 
+    def __contains__(self, name: str) -> bool:
+        """True where :meth:`get` finds a model of that name."""
+        return name in self._models
+
     def models(self) -> list[ModelFile]:
         """Every model, by name."""
         return [self._models[name] for name in sorted(self._models)]

@@ -8,6 +8,7 @@ from ferserve.config import EngineConfig
 from ferserve.default_model import bundled_model, has_vnni, open_store
 from ferserve.engine import Engine
 from ferserve.errors import ModelNotFoundError
+from ferserve.model_store import BUNDLED_DIR
 from tests.tiny_models import write_brightness_model
 
 # One line of what Linux says of each kind of processor.
@@ -64,5 +65,26 @@ def test_a_path_or_a_folder_with_one_file_will_do(tmp_path: Path) -> None:
         store, default = open_store(EngineConfig(model=str(model)))
         assert default.spec.name == "brightness"
         assert store.get("brightness") is default
-    with pytest.raises(ModelNotFoundError, match="model must be one of"):
-        open_store(EngineConfig(model="nobody"))
+    for model in ("nobody", ""):
+        with pytest.raises(ModelNotFoundError, match="model must be one of"):
+            open_store(EngineConfig(model=model))
+
+
+@pytest.mark.parametrize("name", ["auto", "emotion-lite"])
+def test_a_folder_does_not_take_the_name_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in (name, "run"):
+        Path(folder).mkdir()
+        write_brightness_model(Path(folder) / "mine.onnx")
+    _, default = open_store(EngineConfig(model=name))
+    assert default.path.parent == BUNDLED_DIR
+    for path in (f"./{name}", f"{name}/", "run", f"{name}/mine.onnx"):
+        assert open_store(EngineConfig(model=path))[1].spec.name == "mine"
+
+
+def test_models_of_a_folder_have_their_names_to_themselves_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    known = write_brightness_model(tmp_path / "brightness.onnx")
+    Path("brightness").mkdir()
+    _, default = open_store(EngineConfig(model="brightness", model_dir=str(tmp_path)))
+    assert default.path == known
