@@ -27,6 +27,7 @@ _USAGE_ERRORS = (
 app = typer.Typer(
     name="ferserve",
     help="Live facial-expression recognition: serve it, or ask a server, or do without one.",
+    epilog="Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -51,7 +52,7 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
-    """Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration."""
+    """What may stand before a command."""
 
 
 def main() -> None:

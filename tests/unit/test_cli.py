@@ -66,6 +66,7 @@ def test_help_names_every_command() -> None:
     assert done.returncode == 0
     for command in ("serve", "classify", "stream", "check", "models"):
         assert command in done.stdout
+    assert "Exit codes: 0 done, 1 some inputs failed, 2 wrong usage" in " ".join(done.stdout.split())
 
 
 def test_json_tells_every_head(folder: Path) -> None:
