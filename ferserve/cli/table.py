@@ -16,7 +16,6 @@ BAR_CELLS = 12
 SHORT_BAR_CELLS = 5
 ROOMY = 90
 """Columns of a terminal in which every usual row has room for the longer bar."""
-SHOWN_LABELS = 2
 
 
 def plain_console() -> Console:
@@ -41,7 +40,7 @@ def faces_table(faces: Sequence[Face], tracked: bool, bar_cells: int = 0) -> Tab
             f"{face.score:.2f}",
             said(face),
             bar(face.confidence, bar_cells),
-            _runners_up(face),
+            _runner_up(face),
         )
     return table
 
@@ -60,9 +59,13 @@ def bar(share: float, cells: int) -> Text:
     return Text.assemble(("█" * full, "green"), ("░" * (cells - full), "dim"), value)
 
 
-def _runners_up(face: Face) -> str:
-    ranked = sorted(face.probabilities.items(), key=lambda item: -item[1])
-    return ", ".join(f"{label} {value:.2f}" for label, value in ranked[1:SHOWN_LABELS])
+def _runner_up(face: Face) -> str:
+    """The most probable of the other labels; in a stream it may lead for a while before it is told."""
+    others = {label: share for label, share in face.probabilities.items() if label != face.emotion}
+    if not others:
+        return ""
+    label = max(others, key=others.__getitem__)
+    return f"{label} {others[label]:.2f}"
 
 
 def model_table(model: ModelDescription) -> Table:
