@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,13 @@ ImageLike: TypeAlias = "NDArray[np.uint8] | bytes | bytearray | memoryview | str
 VideoSource: TypeAlias = "int | str | os.PathLike[str]"
 """A camera's index, the path of a video or an image, or a URL."""
 
-_IMAGE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"RIFF")
+_LARGEST_CAMERA = 2**31 - 1
+"""OpenCV holds a camera's index in a C int, with the number of a driver in its hundreds."""
+
+_IMAGE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
+
+_MOTION_JPEG = (".mjpeg", ".mjpg")
+"""Names of videos that are JPEG after JPEG. Looking for a second one would not tell: photos carry previews."""
 
 
 def raw_image(array: NDArray[Any]) -> RawImage:
@@ -72,8 +79,8 @@ def open_source(source: VideoSource | Iterable[ImageLike | Frame]) -> FrameSourc
     Raises :class:`ConfigError` where nothing can be opened.
     """
     if isinstance(source, int):
-        if source < 0:  # OpenCV takes -1 for any camera, and crashes where there is none
-            raise ConfigError(f"source must be a camera index from 0 up, got {source}")
+        if not 0 <= source <= _LARGEST_CAMERA:  # OpenCV takes -1 for any camera, and crashes where there is none
+            raise ConfigError(f"source must be a camera index from 0 to {_LARGEST_CAMERA}, got {source}")
         return _open_video(source, f"camera {source}")
     if isinstance(source, str | os.PathLike):
         text = os.fspath(source)
@@ -96,18 +103,32 @@ def frame_of(item: ImageLike | Frame, frame_id: int) -> Frame:
 
 def _open_file(path: str) -> FrameSource:
     try:
-        with open(path, "rb") as file:
-            head = file.read(16)
+        recorded = not _is_pipe_or_device(path)
+        head = _head_of(path) if recorded else b""
     except OSError as error:
         raise ConfigError(
             f"source must be a readable file, a camera index or a URL, got {path!r}: {error.strerror}"
         ) from None
-    if head.startswith(_IMAGE_MAGIC[:3]) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP"):
+    if _is_image(head) and not path.lower().endswith(_MOTION_JPEG):
         return FrameSource(iter([frame_of(Path(path), 1)]), live=False)
-    return _open_video(path, path)
+    return _open_video(path, path, recorded=recorded)
 
 
-def _open_video(source: int | str, name: str) -> FrameSource:
+def _is_pipe_or_device(path: str) -> bool:
+    mode = os.stat(path).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _head_of(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(16)
+
+
+def _is_image(head: bytes) -> bool:
+    return head.startswith(_IMAGE_MAGIC) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
+
+
+def _open_video(source: int | str, name: str, *, recorded: bool = False) -> FrameSource:
     import cv2
 
     level = cv2.utils.logging.getLogLevel()
@@ -118,7 +139,8 @@ def _open_video(source: int | str, name: str) -> FrameSource:
         cv2.utils.logging.setLogLevel(level)
     if not capture.isOpened():
         raise ConfigError(f"source must be a video, an image, a camera index or a URL, got {name}: cannot be opened")
-    recorded = isinstance(source, str) and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+    if isinstance(source, str) and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+        recorded = True  # a file behind a URL
     return FrameSource(_video_frames(capture, recorded), live=not recorded)
 
 

@@ -67,6 +67,17 @@ def video_file(path: Path, frames: int = 30, fps: float = 30.0) -> Path:
     return path
 
 
+def webm_without_duration(path: Path, frames: int, fps: float) -> None:
+    """The moving astronaut as a WebM at ``path`` that was written as it was recorded."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), fps, (320, 240))
+    for i in range(frames):
+        writer.write(scene(i / fps, 320, 240))
+    writer.release()
+    head, tag, tail = path.read_bytes().partition(b"\x44\x89\x88")  # Duration, an element of 8 bytes
+    assert tag
+    path.write_bytes(head + b"\xec\x89\0" + tail)  # Void, of 9
+
+
 def encoded(image: Image.Image, image_format: str, **save: Any) -> bytes:
     """``image`` as a file of ``image_format``, a name of Pillow's."""
     buffer = io.BytesIO()

@@ -26,6 +26,24 @@ def test_a_recording_has_ids_from_one_its_own_clock_and_is_not_live(tmp_path: Pa
     assert (payload.pixel_format, payload.width, payload.height) == (PixelFormat.BGR24, 640, 480)
 
 
+def test_a_file_is_a_recording_though_nothing_says_how_long_it_is(tmp_path: Path) -> None:
+    """As browsers write them."""
+    path = tmp_path / "clip.webm"
+    builders.webm_without_duration(path, frames=5, fps=20)
+    opened = open_source(path)
+    assert not opened.live
+    assert np.diff([frame.capture_time_ns for frame in opened.frames]) / 1e6 == pytest.approx([50] * 4, abs=2)
+
+
+@pytest.mark.parametrize("name", ["clip.mjpeg", "CLIP.MJPG"])
+def test_motion_jpeg_is_a_video(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"".join(builders.jpeg_clip(7)))
+    opened = open_source(path)
+    assert not opened.live
+    assert [frame.frame_id for frame in opened.frames] == [1, 2, 3, 4, 5, 6, 7]
+
+
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "BMP"])
 def test_an_image_file_is_a_stream_of_one_frame(tmp_path: Path, image_format: str) -> None:
     path = tmp_path / "picture"
@@ -53,7 +71,7 @@ def test_arrays_are_not_copied_needlessly() -> None:
     assert np.shares_memory(payload.data, bgr)
 
 
-@pytest.mark.parametrize("source", ["/nowhere.mp4", 987, -1, None, "rtsp://127.0.0.1:9/nothing"])
+@pytest.mark.parametrize("source", ["/nowhere.mp4", 987, -1, 10**20, None, "rtsp://127.0.0.1:9/nothing"])
 def test_what_cannot_be_opened_is_one_of_our_errors(source: Any, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match="source must be"):
         open_source(source)
