@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ferserve.client.model_description import ModelDescription
 from ferserve.errors import InvalidFrameError
+from ferserve.sources import Payload
 from ferserve.types import (
     Crops,
     DropReason,
@@ -27,11 +28,17 @@ from ferserve.v1 import emotion_pb2 as pb
 _PIXEL_FORMATS: dict[PixelFormat, Any] = {f: pb.PixelFormat.Value(f"PIXEL_FORMAT_{f.name}") for f in PixelFormat}
 _DROP_REASONS = {pb.Dropped.Reason.Value(f"REASON_{r.name}"): r for r in DropReason}
 
+_MOST_BYTES = 2**31 - 2**20
+"""Of pixels in one message: protobuf holds less than 2 GiB, and other fields need some of it."""
+
 HeadLabels = dict[str, tuple[str, ...]]
 
 
 def frame_to_proto(frame: Frame) -> pb.Frame:
-    """The message of one frame; arrays are copied into it. Raises :class:`InvalidFrameError` for wild numbers."""
+    """The message of one frame; arrays are copied into it.
+
+    Raises :class:`InvalidFrameError` for wild numbers and for more than a message holds.
+    """
     try:
         message = pb.Frame(frame_id=frame.frame_id, capture_time_ns=frame.capture_time_ns, neutral=frame.neutral)
     except ValueError:
@@ -40,6 +47,9 @@ def frame_to_proto(frame: Frame) -> pb.Frame:
             f"got {frame.frame_id} and {frame.capture_time_ns}"
         ) from None
     payload = frame.payload
+    size = _bytes_of(payload)
+    if size > _MOST_BYTES:
+        raise InvalidFrameError(f"frame must have at most {_MOST_BYTES} bytes, got {size}; scale or compress it")
     if isinstance(payload, EncodedImage):
         message.encoded = payload.data
     elif isinstance(payload, RawImage):
@@ -50,6 +60,12 @@ def frame_to_proto(frame: Frame) -> pb.Frame:
         message.boxes.SetInParent()  # present even if empty: detection is skipped
         message.boxes.boxes.extend([pb.Box(x0=x0, y0=y0, x1=x1, y1=y1) for x0, y0, x1, y1 in frame.boxes.tolist()])
     return message
+
+
+def _bytes_of(payload: Payload) -> int:
+    if isinstance(payload, Crops):
+        return sum(_bytes_of(image) for image in payload.images)
+    return payload.data.nbytes if isinstance(payload.data, np.ndarray) else len(payload.data)
 
 
 def _fill_raw(message: pb.RawImage, image: RawImage) -> None:

@@ -36,6 +36,16 @@ FAILURES: dict[str, tuple[Callable[[ferserve.Client], Any], type[Exception], str
         errors.InvalidFrameError,
         "must be smaller than the server's max_message_bytes",
     ),
+    "more than a message holds": (
+        lambda c: c.classify(bytes(2**31)),
+        errors.InvalidFrameError,
+        "frame must have at most 2146435072 bytes, got 2147483648",
+    ),
+    "more than a message of a stream holds": (
+        lambda c: list(c.stream([ferserve.Crops((ferserve.EncodedImage(bytes(2**30)),) * 2)])),
+        errors.InvalidFrameError,
+        "frame must have at most 2146435072 bytes, got 2147483648",
+    ),
     "no time": (
         lambda c: c.classify(builders.scene(width=3840, height=2160), timeout_s=1e-3),
         errors.FrameDeadlineError,
