@@ -53,6 +53,8 @@ def open_channel(target: str, tls: Tls = NO_TLS) -> grpc.aio.Channel:
         # A peer that vanished without a word is noticed within half a minute.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
+        # A call that was sent can be sent again while gRPC still holds all of it.
+        ("grpc.per_rpc_retry_buffer_size", 64 * 1024 * 1024),
         # Clients do not share connections: closing one must not slow down another.
         ("grpc.use_local_subchannel_pool", 1),
     ]

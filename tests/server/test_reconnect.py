@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
@@ -15,9 +17,12 @@ import ferserve
 from ferserve.errors import ServerUnavailableError
 from ferserve.sources import raw_image
 from ferserve.types import Frame
+from ferserve.v1 import emotion_pb2 as pb
+from ferserve.v1 import emotion_pb2_grpc
 from tests import builders
 from tests.server.process import ServerProcess, serve_command
 from tests.server.relay import relay_to
+from tests.server.scripted import scripted_server
 
 FRAMES = 60
 
@@ -116,3 +121,21 @@ def test_single_calls_are_tried_again_while_the_server_restarts(model_dir: Path)
         server.process.wait()
         with ServerProcess(serve_command(model_dir, server.port)):
             assert len(client.classify(builders.astronaut()).faces) == 1
+
+
+async def test_single_calls_of_any_size_are_tried_again() -> None:
+    class Busy(emotion_pb2_grpc.EmotionServiceServicer):
+        calls = 0
+
+        async def Classify(self, request: pb.ClassifyRequest, context: Any) -> pb.ClassifyResponse:
+            self.calls += 1
+            if self.calls < 3:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
+            return pb.ClassifyResponse(result=pb.FrameResult(width=request.frame.raw.width))
+
+        async def GetModel(self, request: Any, context: Any) -> pb.Model:
+            return pb.Model()
+
+    for side in (500, 520, 2000):  # gRPC itself would hold 256 KiB, which is 512 x 512
+        async with scripted_server(Busy()) as address, ferserve.AsyncClient(address) as client:
+            assert (await client.classify(np.zeros((side, side), np.uint8))).width == side
