@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,13 +14,11 @@ import grpc
 from ferserve.client import converters
 from ferserve.client.feed import Feed
 from ferserve.client.link import Link
+from ferserve.client.outage import LONGEST_DELAY_S, Outage
 from ferserve.client.status import error_from_rpc, is_broken_connection, is_wrong_worker
 from ferserve.errors import FerserveError, ServerUnavailableError, StreamProtocolError
 from ferserve.types import DropReason, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
-
-FIRST_DELAY_S = 0.05
-LONGEST_DELAY_S = 2.0
 
 
 class StreamSession:
@@ -53,14 +50,13 @@ class StreamSession:
         self._exhausted = False
         self._feed_error: BaseException | None = None
         self._connected_before = False
-        self._alive_at = time.monotonic()
+        self._outage = Outage(link.reconnect_s)
+        self._started_at: float | None = None
 
     async def run(self) -> None:
         """Until every frame is answered; raises what the feed raised, or what ended the stream for good."""
-        attempt = 0
         try:
             while True:
-                before = self._alive_at
                 try:
                     if await self._run_connection():
                         break
@@ -72,25 +68,36 @@ class StreamSession:
                     error = error_from_rpc(rpc, self._link.target)
                     if not (self._connected_before and is_broken_connection(rpc)):
                         raise error from None
-                attempt = 0 if self._alive_at > before else attempt + 1
-                await self._back_off(attempt, error)
+                await self._back_off(error)
         finally:
             self._feed.close()
             await self._link.close()
         if self._feed_error is not None:
             raise self._feed_error
 
-    async def _back_off(self, attempt: int, error: FerserveError) -> None:
-        delay = min(FIRST_DELAY_S * 2**attempt, LONGEST_DELAY_S) * random.uniform(0.5, 1.0)
-        if time.monotonic() + delay - self._alive_at > self._link.reconnect_s:
+    async def _back_off(self, error: FerserveError) -> None:
+        if self._was_good():
+            self._outage.end()
+        delay_s = self._outage.next_delay_s()
+        if delay_s is None:
             raise ServerUnavailableError(
                 f"target must be a server that comes back within {self._link.reconnect_s:g} s, "
                 f"got {self._link.target}: {error}"
             )
-        await asyncio.sleep(delay)
+        await asyncio.sleep(delay_s)
+
+    def _was_good(self) -> bool:
+        """True of a connection that lasted, though nothing may have been answered on it: a camera may be idle.
+
+        One that leaves frames without an answer has to last longer, for they may be what breaks the server.
+        """
+        patience_s = self._link.reconnect_s
+        enough_s = patience_s if self._unanswered else min(patience_s, LONGEST_DELAY_S)
+        return self._started_at is not None and time.monotonic() - self._started_at > enough_s
 
     async def _run_connection(self) -> bool:
         """One connection from its config to its end; True where every frame was answered."""
+        self._started_at = None
         call = self._link.open_call()
         sender: asyncio.Task[None] | None = None
         try:
@@ -118,7 +125,7 @@ class StreamSession:
         self._labels = {head.name: tuple(head.labels) for head in started.model.heads}
         self._outbox = deque(self._unanswered.values())
         self._more.set()
-        self._alive_at = time.monotonic()
+        self._started_at = time.monotonic()
         if not self._connected_before:
             self._connected_before = True
             self._on_model(started.model)
@@ -160,11 +167,11 @@ class StreamSession:
                 await self._more.wait()
 
     def _on_result(self, message: pb.FrameResult) -> None:
-        self._alive_at = time.monotonic()
         result = converters.result_from_proto(message, self._labels)
         if result.dropped is DropReason.SHUTDOWN and self._link.reconnect_s:
             return
         if self._unanswered.pop(result.frame_id, None) is not None:
+            self._outage.end()
             self._emit(result)
 
 

@@ -101,6 +101,48 @@ async def test_faces_keep_their_ids_where_only_the_connection_breaks(address: st
     assert all(len(r.faces) == 1 for r in results)
 
 
+async def test_a_stream_that_was_idle_comes_back(address: str) -> None:
+    """For longer than it would try to come back: the connection was well all the time."""
+    answered = asyncio.Event()
+    async with relay_to(address) as (relay, relayed), ferserve.AsyncClient(relayed, reconnect_s=2) as client:
+
+        async def frames() -> AsyncIterator[np.ndarray]:
+            yield builders.astronaut()
+            await answered.wait()
+            await asyncio.sleep(2.5)
+            relay.cut()
+            yield builders.astronaut()
+
+        ids = []
+        async for result in client.stream(frames()):
+            ids.append(result.frame_id)
+            answered.set()
+        assert relay.cuts == 1
+    assert ids == [1, 2]
+
+
+class _Fragile(emotion_pb2_grpc.EmotionServiceServicer):
+    """Starts every stream and goes away at its first frame."""
+
+    def __init__(self) -> None:
+        self.streams = 0
+
+    async def ClassifyStream(self, requests: Any, context: Any) -> None:
+        self.streams += 1
+        await context.read()
+        await context.write(pb.ClassifyStreamResponse(started=pb.StreamStarted()))
+        await context.read()
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+
+
+async def test_a_frame_that_breaks_every_connection_is_given_up() -> None:
+    server = _Fragile()
+    async with scripted_server(server) as address, ferserve.AsyncClient(address, reconnect_s=1) as client:
+        with pytest.raises(ServerUnavailableError, match=r"comes back within 1 s, got .*gone"):
+            await asyncio.wait_for(anext(client.stream([builders.astronaut()])), 30)
+    assert 2 <= server.streams <= 10, "with longer and longer delays"
+
+
 def test_a_server_that_stays_away_is_given_up(model_dir: Path) -> None:
     server = ServerProcess(serve_command(model_dir))
     with server, ferserve.Client(server.address, reconnect_s=1) as client:
