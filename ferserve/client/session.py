@@ -118,7 +118,7 @@ class StreamSession:
             if sender is not None:
                 sender.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await sender
+                    await sender  # raises what else kept it from sending
             call.cancel()
 
     def _on_started(self, started: pb.StreamStarted) -> None:
@@ -155,8 +155,7 @@ class StreamSession:
             self._more.set()
 
     async def _send(self, call: Any) -> None:
-        # A failing write means a failing call: the reader gets to know why.
-        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        try:
             while True:
                 while self._outbox:
                     await call.write(self._outbox.popleft())
@@ -165,6 +164,11 @@ class StreamSession:
                     return
                 self._more.clear()
                 await self._more.wait()
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            pass  # a failing write means a failing call: the reader gets to know why
+        except Exception:
+            call.cancel()  # the reader would wait for ever
+            raise
 
     def _on_result(self, message: pb.FrameResult) -> None:
         result = converters.result_from_proto(message, self._labels)

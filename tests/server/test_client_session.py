@@ -1,0 +1,44 @@
+"""A stream of a client whose sending fails for a reason that no server knows of."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ferserve.client.channel import open_channel
+from ferserve.client.feed import open_feed
+from ferserve.client.link import Link
+from ferserve.client.session import StreamSession
+from ferserve.types import Frame
+from ferserve.v1 import emotion_pb2 as pb
+
+
+class _ShortOfMemory(Link):
+    """Its calls carry a config and no frame."""
+
+    def open_call(self) -> Any:
+        call = super().open_call()
+        write = call.write
+
+        async def write_config(message: pb.ClassifyStreamRequest) -> None:
+            if message.HasField("frame"):
+                raise MemoryError("for the message")
+            await write(message)
+
+        call.write = write_config
+        return call
+
+
+def _message(frame: Frame) -> pb.ClassifyStreamRequest:
+    return pb.ClassifyStreamRequest(frame=pb.Frame(frame_id=frame.frame_id))
+
+
+async def test_a_stream_that_cannot_send_says_why(address: str) -> None:
+    async with open_channel(address) as channel:
+        feed, _ = await open_feed([b"one", b"two"], _message, 8)
+        link = _ShortOfMemory(channel, address, 30)
+        session = StreamSession(link, feed, pb.StreamConfig(), lambda model: None, lambda result: None)
+        with pytest.raises(MemoryError, match="for the message"):
+            await asyncio.wait_for(session.run(), 30)
