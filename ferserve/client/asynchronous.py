@@ -47,12 +47,12 @@ class AsyncClient:
     ) -> None:
         """``target`` is HOST:PORT, or unix:PATH for a server on a Unix domain socket.
 
-        ``timeout_s``: how long a single call may take. ``reconnect_s``: how long a stream tries to come back after
-        its connection broke; 0 for not at all. ``encoding``: how arrays travel, ``raw``, ``jpeg`` (of
-        ``jpeg_quality``, 1 to 100) or ``auto``, which is raw to a server on this machine and JPEG to any other;
-        images that come as bytes or payloads travel as they are. ``max_in_flight``: frames of a stream that are
-        pulled before the result of the first of them has been taken. ``tls``: for a server with a certificate, such as
-        ``Tls(ca="ca.pem")``; it must be one for the host that ``target`` names.
+        ``timeout_s``: how long a single call may take, ``math.inf`` for as long as it takes. ``reconnect_s``: how long
+        a stream tries to come back after its connection broke; 0 for not at all. ``encoding``: how arrays travel,
+        ``raw``, ``jpeg`` (of ``jpeg_quality``, 1 to 100) or ``auto``, which is raw to a server on this machine and JPEG
+        to any other; images that come as bytes or payloads travel as they are. ``max_in_flight``: frames of a stream
+        that are pulled before the result of the first of them has been taken. ``tls``: for a server with a certificate,
+        such as ``Tls(ca="ca.pem")``; it must be one for the host that ``target`` names.
 
         Raises :class:`ConfigError` for a ``target`` that is no address and for files of ``tls`` that are not what they
         should be, :class:`InvalidOptionsError` for an unknown ``encoding`` or a number out of range. Nothing is
@@ -106,7 +106,7 @@ class AsyncClient:
             options=frame_options_to_proto(options or FrameOptions()),
         )
         response = await self._call(self._stub.Classify, request, timeout_s)
-        model = await self._described(response.result.model_name, response.result.model_version)
+        model = await self._described(response.result.model_name, response.result.model_version, timeout_s)
         return converters.result_from_proto(response.result, dict(model.heads))
 
     async def stream(
@@ -157,15 +157,15 @@ class AsyncClient:
     async def _call(self, method: Any, request: Any, timeout_s: float | None) -> Any:
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         try:
-            return await method(request, timeout=timeout_s)
+            return await method(request, timeout=None if timeout_s == math.inf else timeout_s)
         except grpc.aio.AioRpcError as rpc:
             raise error_from_rpc(rpc, self.target, timeout_s) from None
 
-    async def _described(self, name: str, version: str) -> ModelDescription:
+    async def _described(self, name: str, version: str, timeout_s: float | None) -> ModelDescription:
         """The model of a result; asked for once."""
         known = self._models.get(name)
         if known is None or known.version != version:
-            known = self._models[name] = await self.model(name)
+            known = self._models[name] = await self.model(name, timeout_s=timeout_s)
         return known
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,11 @@ import numpy as np
 import pytest
 
 import ferserve
+from ferserve.errors import FrameDeadlineError
+from ferserve.v1 import emotion_pb2 as pb
+from ferserve.v1 import emotion_pb2_grpc
 from tests import builders
+from tests.server.scripted import scripted_server
 
 
 def _images(tmp_path: Path) -> dict[str, Any]:
@@ -66,6 +72,25 @@ def test_options_reach_the_engine(client: ferserve.Client) -> None:
     bgr = builders.astronaut()
     assert client.classify(bgr, options=ferserve.FrameOptions(min_score=1.0)).faces == ()
     assert client.classify(bgr, options=ferserve.FrameOptions(model="other")).model_name == "other"
+
+
+def test_a_call_may_take_for_ever(served: str) -> None:
+    with ferserve.Client(served, timeout_s=math.inf) as client:
+        assert len(client.classify(builders.astronaut()).faces) == 1
+        assert client.models(timeout_s=math.inf)
+
+
+async def test_a_timeout_counts_for_all_that_a_call_asks() -> None:
+    class NoModel(emotion_pb2_grpc.EmotionServiceServicer):
+        async def Classify(self, request: Any, context: Any) -> pb.ClassifyResponse:
+            return pb.ClassifyResponse(result=pb.FrameResult(model_name="slow"))
+
+        async def GetModel(self, request: Any, context: Any) -> None:
+            await asyncio.Event().wait()
+
+    async with scripted_server(NoModel()) as address, ferserve.AsyncClient(address) as client:
+        with pytest.raises(FrameDeadlineError, match="within 1 s"):
+            await client.classify(b"x", timeout_s=1)
 
 
 def test_a_client_that_nobody_closed_leaves_quietly(served: str) -> None:
