@@ -118,8 +118,9 @@ class AsyncClient:
 
         ``frames`` is a camera's index, the path or URL of a video, or an iterable, asynchronous or not, of what
         :meth:`classify` takes or of :class:`Frame`. It is pulled only as fast as results are taken; a blocking one is
-        pulled in a thread. Without ``options`` a live source is answered with :attr:`Delivery.LATEST` and anything
-        else with :attr:`Delivery.EVERY`. A broken connection is reopened and what was not answered is sent again.
+        pulled in a thread, an asynchronous generator is closed with its stream. Without ``options`` a live source is
+        answered with :attr:`Delivery.LATEST` and anything else with :attr:`Delivery.EVERY`. A broken connection is
+        reopened and what was not answered is sent again.
 
         A frame that cannot be read is a result with a ``fault``. Raises what ends the stream:
         :class:`ConfigError` (no such source), :class:`ModelNotFoundError`, :class:`InvalidOptionsError`,
@@ -133,9 +134,11 @@ class AsyncClient:
             while (result := await results.get()) is not None:
                 run.take()
                 yield result
-            await task
+            error = await task
         finally:
             await finish(task)
+        if error is not None:
+            raise error
 
     def start_stream(
         self, frames: StreamSource, options: StreamOptions | None, emit: Callable[[FrameResult | None], None]

@@ -99,11 +99,13 @@ class Client:
                 run.take()
                 yield result
             ended = True
-            future.result()
+            error = future.result()
         finally:
             future.cancel()
             while not ended:  # the stream is over when it says so; until then it holds the connection
                 ended = results.get() is None
+        if error is not None:
+            raise error
 
     def models(self, *, timeout_s: float | None = None) -> list[ModelDescription]:
         """See :meth:`AsyncClient.models`."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
+from concurrent.futures import Future
 from functools import partial
+from itertools import count
 from typing import Protocol
 
 from ferserve.feed_thread import start_feed_thread
-from ferserve.sources import ImageLike, VideoSource, frame_of, open_source
+from ferserve.sources import FrameSource, ImageLike, VideoSource, frame_of, open_source
 from ferserve.types import Frame
 from ferserve.v1 import emotion_pb2 as pb
 
@@ -29,8 +31,8 @@ class Feed(Protocol):
     def release(self) -> None:
         """A frame was answered and its answer taken: one more may be pulled. May be called from any thread."""
 
-    def close(self) -> None:
-        """Pull no further."""
+    async def close(self) -> None:
+        """Pull no further, and wait until the source is closed unless it is one that may block."""
 
 
 class ThreadFeed:
@@ -51,7 +53,7 @@ class ThreadFeed:
         """See :class:`Feed`."""
         self._slots.release()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """See :class:`Feed`."""
         self._closed = True
         self._slots.release()
@@ -74,13 +76,15 @@ class ThreadFeed:
 
 
 class TaskFeed:
-    """Pulls from an asynchronous iterator in a task."""
+    """Pulls from an asynchronous generator in a task, and closes it."""
 
-    def __init__(self, frames: AsyncIterator[Frame], prepare: Prepare, slots: int) -> None:
+    def __init__(self, frames: AsyncGenerator[Frame, None], prepare: Prepare, slots: int) -> None:
+        self._loop = asyncio.get_running_loop()
         self._frames = frames
         self._prepare = prepare
         self._slots = asyncio.Semaphore(slots)
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def start(self, on_frame: OnFrame, on_end: OnEnd) -> None:
         """See :class:`Feed`."""
@@ -88,28 +92,35 @@ class TaskFeed:
 
     def release(self) -> None:
         """See :class:`Feed`."""
-        self._slots.release()
+        _call_soon(self._loop, self._slots.release)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """See :class:`Feed`."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait((self._task,))
 
     async def _pull(self, on_frame: OnFrame, on_end: OnEnd) -> None:
         error: BaseException | None = None
         try:
-            await self._slots.acquire()
-            async for frame in self._frames:
-                on_frame(self._prepare(frame))
+            async with contextlib.aclosing(self._frames) as frames:
                 await self._slots.acquire()
-        except Exception as raised:
+                async for frame in frames:
+                    if self._closed:
+                        break
+                    on_frame(self._prepare(frame))
+                    await self._slots.acquire()
+        except BaseException as raised:  # whatever the user's iterator raises, the user hears of it
+            if self._closed:
+                raise
             error = raised
         on_end(error)
 
 
-def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], argument: object) -> None:
+def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object) -> None:
     with contextlib.suppress(RuntimeError):  # the loop is closed: the client is gone
-        loop.call_soon_threadsafe(callback, argument)
+        loop.call_soon_threadsafe(callback, *arguments)
 
 
 async def open_feed(
@@ -120,12 +131,35 @@ async def open_feed(
     """A feed of ``source``, and whether it is live; raises as :func:`ferserve.sources.open_source` does."""
     if isinstance(source, AsyncIterable):
         return TaskFeed(_frames_of(source), prepare, slots), False
-    opened = await asyncio.to_thread(open_source, source)
+    opened = await _opened(source)
     return ThreadFeed(opened.frames, prepare, slots), opened.live
 
 
-async def _frames_of(items: AsyncIterable[ImageLike | Frame]) -> AsyncIterator[Frame]:
-    frame_id = 0
-    async for item in items:
-        frame_id += 1
-        yield frame_of(item, frame_id)
+async def _opened(source: VideoSource | Iterable[ImageLike | Frame]) -> FrameSource:
+    """``source`` opened in a thread that keeps nobody waiting: a camera that is not there may hang for long."""
+    opened: Future[FrameSource] = Future()
+    opened.set_running_or_notify_cancel()
+
+    def work() -> None:
+        try:
+            opened.set_result(open_source(source))
+        except BaseException as error:
+            opened.set_exception(error)
+
+    start_feed_thread(work)
+    return await asyncio.wrap_future(opened)
+
+
+async def _frames_of(items: AsyncIterable[ImageLike | Frame]) -> AsyncGenerator[Frame, None]:
+    iterator = aiter(items)
+    try:
+        for frame_id in count(1):
+            try:
+                item = await anext(iterator)
+            except StopAsyncIteration:
+                return
+            yield frame_of(item, frame_id)
+    finally:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()

@@ -53,8 +53,12 @@ class StreamSession:
         self._outage = Outage(link.reconnect_s)
         self._started_at: float | None = None
 
-    async def run(self) -> None:
-        """Until every frame is answered; raises what the feed raised, or what ended the stream for good."""
+    async def run(self) -> BaseException | None:
+        """Until every frame is answered; returns what the feed raised, raises what ended the stream for good.
+
+        A SystemExit or a cancellation that came out of the user's iterable must not be raised in a task: it would stop
+        the event loop, or pass for a cancellation of the stream.
+        """
         try:
             while True:
                 try:
@@ -70,10 +74,8 @@ class StreamSession:
                         raise error from None
                 await self._back_off(error)
         finally:
-            self._feed.close()
-            await self._link.close()
-        if self._feed_error is not None:
-            raise self._feed_error
+            await asyncio.gather(self._feed.close(), self._link.close())
+        return self._feed_error
 
     async def _back_off(self, error: FerserveError) -> None:
         if self._was_good():
@@ -136,7 +138,6 @@ class StreamSession:
         if self._exhausted:
             return
         if frame_id <= self._newest_id:
-            self._feed.close()
             self._on_end(
                 StreamProtocolError(
                     f"frame_id must rise within a stream, got {frame_id} after {self._newest_id}; number frames upwards"

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import uuid
 from collections.abc import AsyncIterable, Callable, Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ferserve.client import converters
 from ferserve.client.encoding import ArrayPacker
@@ -42,14 +42,17 @@ class StreamRun:
         self._emit = emit
         self._feed: Feed | None = None
 
-    async def run(self) -> None:
-        """Until the source is at its end and every frame is answered; raises what ended the stream before that."""
+    async def run(self) -> BaseException | None:
+        """Until the source is at its end and every frame is answered.
+
+        Returns what the source raised, for the caller to raise; raises what else ended the stream.
+        """
         try:
             source, self._source = self._source, ()  # a generator that only we hold ends with its feed
             self._feed, live = await open_feed(source, self._prepare, self._max_in_flight)
             del source
             config = stream_options_to_proto(self._settled(live))
-            await StreamSession(self._link, self._feed, config, self._on_model, self._emit).run()
+            return await StreamSession(self._link, self._feed, config, self._on_model, self._emit).run()
         finally:
             self._emit(None)
 
@@ -70,7 +73,7 @@ class StreamRun:
         self._packer = dataclasses.replace(self._packer, luma=model.input_color == "luma")
 
 
-async def finish(task: asyncio.Future[None]) -> None:
+async def finish(task: asyncio.Future[Any]) -> None:
     """Cancel ``task`` and wait until it is over, whatever it ends with."""
     task.cancel()
     await asyncio.wait((task,))

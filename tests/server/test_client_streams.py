@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -114,6 +115,72 @@ async def test_an_asynchronous_source(async_client: ferserve.AsyncClient) -> Non
     results = [result async for result in async_client.stream(camera())]
     assert [r.frame_id for r in results] == [1, 2, 3, 4, 5, 6]
     assert all(len(r.faces) == 1 for r in results)
+
+
+def test_a_blocking_client_takes_an_asynchronous_source(client: ferserve.Client) -> None:
+    image = builders.jpeg(builders.astronaut())
+
+    async def camera() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield image
+
+    ids = []
+    for result in client.stream(camera()):
+        ids.append(result.frame_id)
+        time.sleep(0.02)  # the client's loop falls asleep: taking a result must wake it
+    assert ids == list(range(1, 21))
+
+
+async def test_an_asynchronous_source_is_closed_with_its_stream(async_client: ferserve.AsyncClient) -> None:
+    closed = []
+
+    async def camera(name: str) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield builders.jpeg(builders.astronaut())
+        finally:
+            await asyncio.sleep(0)  # whoever closes may wait for something
+            closed.append(name)
+
+    class Camera:
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return camera("iterable")
+
+    ours = camera("generator")  # that somebody else still holds it makes no difference
+    for source in (ours, Camera()):
+        stream = async_client.stream(source)
+        await anext(stream)
+        await stream.aclose()
+    assert closed == ["generator", "iterable"]
+
+
+async def test_a_cancellation_within_the_source_ends_the_stream(async_client: ferserve.AsyncClient) -> None:
+    async def camera() -> AsyncIterator[bytes]:
+        yield builders.jpeg(builders.astronaut())
+        lost = asyncio.ensure_future(asyncio.Event().wait())
+        lost.cancel()
+        await lost
+
+    stream = async_client.stream(camera())
+    assert (await anext(stream)).frame_id == 1
+    with pytest.raises(asyncio.CancelledError):
+        await anext(stream)
+    assert len((await async_client.classify(builders.astronaut())).faces) == 1
+
+
+def test_a_source_may_leave_the_program(client: ferserve.Client) -> None:
+    def blocking() -> Iterator[bytes]:
+        yield builders.jpeg(builders.astronaut())
+        raise SystemExit(3)
+
+    async def asynchronous() -> AsyncIterator[bytes]:
+        yield builders.jpeg(builders.astronaut())
+        raise SystemExit(3)
+
+    for source in (blocking(), asynchronous()):
+        with pytest.raises(SystemExit):
+            list(client.stream(source))
+    assert len(client.classify(builders.astronaut()).faces) == 1
 
 
 async def test_an_asynchronous_stream_may_be_left_and_a_slow_source_blocks_nothing(
