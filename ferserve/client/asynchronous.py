@@ -17,8 +17,9 @@ from ferserve.client.channel import open_channel
 from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
 from ferserve.client.link import Link
 from ferserve.client.model_description import ModelDescription
+from ferserve.client.ongoing import Ongoing, finish
 from ferserve.client.status import error_from_rpc
-from ferserve.client.stream import StreamRun, StreamSource, finish
+from ferserve.client.stream import StreamRun, StreamSource
 from ferserve.config import NO_TLS, Tls
 from ferserve.errors import InvalidFrameError
 from ferserve.options import FrameOptions, StreamOptions, require_range
@@ -69,6 +70,7 @@ class AsyncClient:
         self._max_in_flight = max_in_flight
         self._models: dict[str, ModelDescription] = {}
         self._tls = tls
+        self._ongoing = Ongoing()
         self._channel = open_channel(target, tls)
         self._stub = emotion_pb2_grpc.EmotionServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
@@ -81,7 +83,8 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """End all calls and the connection."""
+        """End all calls, all streams and the connection; whoever waits for one hears of it by a FerserveError."""
+        await self._ongoing.close()
         await self._channel.close()
 
     async def classify(
@@ -145,7 +148,7 @@ class AsyncClient:
     ) -> StreamRun:
         """What :meth:`stream` is made of, for those who bring their own queue."""
         link = Link(self._channel, self.target, self._reconnect_s, self._tls)
-        return StreamRun(link, frames, options, self._packer, self._max_in_flight, emit)
+        return StreamRun(self._ongoing, link, frames, options, self._packer, self._max_in_flight, emit)
 
     async def models(self, *, timeout_s: float | None = None) -> list[ModelDescription]:
         """The models of the server, by name."""
@@ -160,7 +163,7 @@ class AsyncClient:
     async def _call(self, method: Any, request: Any, timeout_s: float | None) -> Any:
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         try:
-            return await method(request, timeout=None if timeout_s == math.inf else timeout_s)
+            return await self._ongoing.run(_answer(method, request, timeout_s))
         except grpc.aio.AioRpcError as rpc:
             raise error_from_rpc(rpc, self.target, timeout_s) from None
 
@@ -170,6 +173,10 @@ class AsyncClient:
         if known is None or known.version != version:
             known = self._models[name] = await self.model(name, timeout_s=timeout_s)
         return known
+
+
+async def _answer(method: Any, request: Any, timeout_s: float) -> Any:
+    return await method(request, timeout=None if timeout_s == math.inf else timeout_s)
 
 
 def _boxes(boxes: ArrayLike | None) -> NDArray[np.float32] | None:

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from ferserve.client.asynchronous import DEFAULT_TARGET, AsyncClient
 from ferserve.client.encoding import Encoding
 from ferserve.client.model_description import ModelDescription
+from ferserve.client.ongoing import closed_before
 from ferserve.config import NO_TLS, Tls
-from ferserve.errors import FerserveError
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.sources import ImageLike, VideoSource
 from ferserve.types import Frame, FrameResult
@@ -59,7 +59,7 @@ class Client:
             self._loop.stop()
             raise
         # Clients that nobody closed are closed before the interpreter takes gRPC apart.
-        self._finalizer = weakref.finalize(self, _close, self._loop, self._client)
+        self._finalizer = weakref.finalize(self, self._loop.stop, self._client)
 
     def __enter__(self) -> Client:
         return self
@@ -70,7 +70,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End all calls and the connection."""
+        """As :meth:`AsyncClient.close`."""
         self._finalizer()
 
     def classify(
@@ -121,14 +121,21 @@ class _LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="ferserve-client", daemon=True)
+        self._open = True
+        self._starting = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="ferserve-client", daemon=True)
         self._thread.start()
 
+    def _work(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
+
     def start(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        if self._loop.is_closed():
-            coroutine.close()
-            raise FerserveError("client must be open, got one that was closed; make another")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        with self._starting:  # what starts after the loop's last task would never end
+            if not self._open:
+                coroutine.close()
+                raise closed_before()
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         future = self.start(coroutine)
@@ -137,23 +144,27 @@ class _LoopThread:
         finally:
             future.cancel()  # after Ctrl-C nobody waits for it any more
 
-    def stop(self) -> None:
-        self.run(_finish_tasks())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+    def stop(self, client: AsyncClient | None = None) -> None:
+        """Close ``client``, then the loop, and wait for that, except in the loop's own thread.
+
+        There the garbage collector may come upon a client that nobody closed.
+        """
+        with self._starting:
+            self._open = False
+            ended = asyncio.run_coroutine_threadsafe(_finish(client), self._loop)
+        ended.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+            ended.result()
 
 
-async def _finish_tasks() -> None:
-    """Cancel what still runs and wait for it, as ``asyncio.run`` does at its end."""
+async def _finish(client: AsyncClient | None) -> None:
+    """Close ``client``, cancel what still runs and wait for it, as ``asyncio.run`` does at its end."""
+    if client is not None:
+        await client.close()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()
     await asyncio.get_running_loop().shutdown_default_executor()
-
-
-def _close(loop: _LoopThread, client: AsyncClient) -> None:
-    loop.run(client.close())
-    loop.stop()

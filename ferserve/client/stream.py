@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import uuid
 from collections.abc import AsyncIterable, Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ferserve.client import converters
 from ferserve.client.encoding import ArrayPacker
 from ferserve.client.feed import Feed, open_feed
 from ferserve.client.link import Link
+from ferserve.client.ongoing import Ongoing
 from ferserve.client.session import StreamSession
 from ferserve.options import Delivery, StreamOptions
 from ferserve.options_message import stream_options_to_proto
@@ -27,6 +27,7 @@ class StreamRun:
 
     def __init__(
         self,
+        ongoing: Ongoing,
         link: Link,
         source: StreamSource,
         options: StreamOptions | None,
@@ -34,6 +35,7 @@ class StreamRun:
         max_in_flight: int,
         emit: Callable[[FrameResult | None], None],
     ) -> None:
+        self._ongoing = ongoing
         self._link = link
         self._source = source
         self._options = options
@@ -48,13 +50,16 @@ class StreamRun:
         Returns what the source raised, for the caller to raise; raises what else ended the stream.
         """
         try:
-            source, self._source = self._source, ()  # a generator that only we hold ends with its feed
-            self._feed, live = await open_feed(source, self._prepare, self._max_in_flight)
-            del source
-            config = stream_options_to_proto(self._settled(live))
-            return await StreamSession(self._link, self._feed, config, self._on_model, self._emit).run()
+            return await self._ongoing.run(self._run())
         finally:
             self._emit(None)
+
+    async def _run(self) -> BaseException | None:
+        source, self._source = self._source, ()  # a generator that only we hold ends with its feed
+        self._feed, live = await open_feed(source, self._prepare, self._max_in_flight)
+        del source
+        config = stream_options_to_proto(self._settled(live))
+        return await StreamSession(self._link, self._feed, config, self._on_model, self._emit).run()
 
     def take(self) -> None:
         """The user took a result, so one frame more may be pulled. May be called from any thread."""
@@ -71,11 +76,3 @@ class StreamRun:
 
     def _on_model(self, model: pb.Model) -> None:
         self._packer = dataclasses.replace(self._packer, luma=model.input_color == "luma")
-
-
-async def finish(task: asyncio.Future[Any]) -> None:
-    """Cancel ``task`` and wait until it is over, whatever it ends with."""
-    task.cancel()
-    await asyncio.wait((task,))
-    if not task.cancelled():
-        task.exception()  # looked at, so that asyncio does not report it as lost
