@@ -1,4 +1,4 @@
-"""The thread that pulls frames from a source that may block."""
+"""The threads that open sources which may block, and pull frames from them."""
 
 from __future__ import annotations
 
