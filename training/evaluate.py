@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ferserve.errors import ConfigError
 from ferserve.labels import CLARITY, CLEAR, LABEL_SETS, SURE
-from training.emotion.arrays import VOTES, luma_images, read_arrays, whole_numbers
+from training.data.arrays import VOTES, luma_images, read_arrays, whole_numbers
 from training.emotion.scores import Scores, score
 from training.emotion.served import ServedModel
 from training.errors import DataError

@@ -117,14 +117,49 @@ def test_faults_of_the_npz_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"fer2013\.npz: arrays must hold 'labels'"):
         load_fer2013(path)
     np.savez(path, **(arrays | {"labels": np.full_like(arrays["labels"], 9)}))
-    with pytest.raises(DataError, match=r"labels\[0\] must be from 0 to 6, got 9"):
+    with pytest.raises(DataError, match="labels must be whole numbers from 0 to 6, got 9 in row 0"):
         load_fer2013(path)
     np.savez(path, **(arrays | {"near_public_test": arrays["near_public_test"][1:]}))
-    with pytest.raises(DataError, match=r"near_public_test must have 42 rows, one an image, got 41"):
+    with pytest.raises(DataError, match="near_public_test must have 42 rows, one for each image, got 41"):
         load_fer2013(path)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match=r"fer2013\.npz: data must be a whole npz file"):
         load_fer2013(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": np.r_[np.zeros(41), np.nan]}, "labels must be whole numbers from 0 to 6, got nan in row 41"),
+        ({"labels": np.r_[np.zeros(40), 2.5, 0]}, "labels must be whole numbers from 0 to 6, got 2.5 in row 40"),
+        ({"labels": np.asarray(["happy"] * 42)}, "labels must be numbers of shape"),
+        ({"labels": np.uint8(3)}, "labels must have 42 rows, one for each image, got a single number"),
+        ({"near_public_test": np.full(42, 2)}, "near_public_test must be whole numbers from 0 to 1, got 2"),
+        ({"images": np.zeros((0, 48, 48), np.uint8)}, "images must be uint8 .* with at least one image, got"),
+        ({"images": np.zeros((42, 96, 96), np.uint8)}, "images must be 48x48 px, got 96x96"),
+        ({"ferplus_votes": np.zeros((42, 8), np.uint8)}, r"ferplus_votes must be numbers of shape \(42, 10\)"),
+    ],
+)
+def test_an_npz_with_other_values_is_refused(change: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    path = sets.fer2013_npz(tmp_path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    np.savez(path, **(arrays | change))
+    with pytest.raises(DataError, match=message):
+        load_any(path)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float32])
+def test_masks_of_numbers_mean_what_masks_of_booleans_do(kind: type, tmp_path: Path) -> None:
+    path = sets.fer2013_npz(tmp_path)
+    expected = load_any(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    masks = {name: arrays[name].astype(kind) for name in ("near_private_test", "near_public_test")}
+    np.savez(path, **(arrays | masks))
+    samples = load_any(path)
+    assert len(samples) == 40
+    np.testing.assert_array_equal(np.asarray(samples.images), np.asarray(expected.images))
 
 
 def test_truncated_image_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ Sources: Goodfellow et al. 2013, arXiv:1307.0414; Barsoum et al. 2016, doi:10.11
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.labels import FER2013
+from training.data.arrays import VOTES, luma_images, read_arrays, whole_numbers
 from training.data.ferplus import read_votes
 from training.data.samples import Samples, Terms, image_files, read_image
 from training.data.table import read_records
@@ -179,36 +179,26 @@ class _Rows:
 
 
 def _from_npz(path: Path) -> Fer2013:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: data must be a whole npz file, got {error}") from None
-    for name in ("images", "labels", "usage"):
-        if name not in arrays:
-            raise DataError(f"{path}: arrays must hold {name!r}, got only {', '.join(sorted(arrays))}")
-    images, labels, usage = arrays["images"], arrays["labels"], arrays["usage"]
-    if images.dtype != np.uint8 or images.shape != (len(labels), SIDE, SIDE):
-        got = f"{images.dtype} {images.shape}"
-        raise DataError(f"{path}: images must be uint8 ({len(labels)}, {SIDE}, {SIDE}), got {got}")
-    for name in ("row", "labels", "usage", "ferplus_votes", "near_private_test", "near_public_test"):
-        if name in arrays and len(arrays[name]) != len(images):
-            raise DataError(f"{path}: {name} must have {len(images)} rows, one an image, got {len(arrays[name])}")
-    for name, array, top in (("labels", labels, len(FER2013)), ("usage", usage, len(USAGES))):
-        bad = np.flatnonzero((array < 0) | (array >= top))
-        if len(bad):
-            raise DataError(f"{path}: {name}[{bad[0]}] must be from 0 to {top - 1}, got {array[bad[0]]}")
-    none = np.zeros(len(labels), np.bool_)
+    arrays = read_arrays(path)
+    images = luma_images(arrays, path, (SIDE, SIDE))
+    count = len(images)
+
+    def column(name: str, top: int, *shape: int) -> NDArray[np.int64]:
+        return whole_numbers(arrays, name, (count, *shape), top, path)
+
+    def mask(name: str) -> NDArray[np.bool_]:
+        return column(name, 1) == 1 if name in arrays else np.zeros(count, np.bool_)
+
     return Fer2013(
         source=path,
-        row=arrays.get("row", np.arange(len(labels))).astype(np.int32),
+        row=(column("row", np.iinfo(np.int32).max) if "row" in arrays else np.arange(count)).astype(np.int32),
         images=images,
-        labels=labels.astype(np.uint8),
-        usage=usage.astype(np.uint8),
-        votes=arrays.get("ferplus_votes"),
-        near_private_test=arrays.get("near_private_test", none),
-        near_public_test=arrays.get("near_public_test", none),
-        places=np.asarray([f"{path}[{row}]" for row in range(len(labels))]),
+        labels=column("labels", len(FER2013) - 1).astype(np.uint8),
+        usage=column("usage", len(USAGES) - 1).astype(np.uint8),
+        votes=column("ferplus_votes", 255, VOTES).astype(np.uint8) if "ferplus_votes" in arrays else None,
+        near_private_test=mask("near_private_test"),
+        near_public_test=mask("near_public_test"),
+        places=np.asarray([f"{path}[{row}]" for row in range(count)]),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.labels import FER2013
-from training.emotion.arrays import VOTES, luma_images, read_arrays, whole_numbers
+from training.data.arrays import VOTES, luma_images, read_arrays, whole_numbers
 from training.errors import DataError
 from training.models.emotion_lite import IMAGE_SIZE
 

@@ -30,10 +30,11 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def luma_images(
     arrays: Mapping[str, NDArray[Any]], path: Path, size: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
-    """The array ``images``, uint8 (N, H, W) with at least one pixel an image, of ``size`` where one is wanted."""
+    """The array ``images``, uint8 (N, H, W) with at least one image and pixel, of ``size`` where one is wanted."""
     images = _array(arrays, "images", path)
-    if images.ndim != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
-        raise DataError(f"{path}: images must be uint8 (N, H, W), got {images.dtype} {images.shape}")
+    if images.ndim != 3 or images.dtype != np.uint8 or 0 in images.shape:
+        got = f"{images.dtype} {images.shape}"
+        raise DataError(f"{path}: images must be uint8 (N, H, W) with at least one image, got {got}")
     if size and images.shape[1:] != size:
         raise DataError(f"{path}: images must be {size[0]}x{size[1]} px, got {images.shape[1]}x{images.shape[2]}")
     return images
@@ -49,9 +50,10 @@ def whole_numbers(
         raise DataError(f"{path}: {name} must have {rows}, got {len(values) if values.ndim else 'a single number'}")
     if values.shape != shape or values.dtype.kind not in "biuf":
         raise DataError(f"{path}: {name} must be numbers of shape {shape}, got {values.dtype} {values.shape}")
-    wrong = values[~((values >= 0) & (values <= top) & (values == np.floor(values)))]
-    if wrong.size:
-        raise DataError(f"{path}: {name} must be whole numbers from 0 to {top}, got {wrong.flat[0]}")
+    wrong = np.argwhere(~((values >= 0) & (values <= top) & (values == np.floor(values))))
+    if len(wrong):
+        got = f"{values[tuple(wrong[0])]} in row {wrong[0][0]}"
+        raise DataError(f"{path}: {name} must be whole numbers from 0 to {top}, got {got}")
     return values.astype(np.int64)
 
 
