@@ -31,6 +31,20 @@ def test_rows_that_would_cheat_or_mislead_are_left_out(tmp_path: Path) -> None:
     np.testing.assert_array_equal(train.images, arrays["images"][5:])
 
 
+def test_copies_of_test_images_are_left_out_though_no_mask_names_them(tmp_path: Path) -> None:
+    arrays = make_faces(30)
+    for name in ("near_private_test", "near_public_test"):
+        arrays.pop(name)
+    arrays["usage"][[0, 1]] = (1, 2)
+    arrays["images"][4], arrays["images"][5] = arrays["images"][0], arrays["images"][1]
+    arrays["usage"][2:10] = 0
+    np.savez(tmp_path / "faces.npz", **arrays)
+    train, test = load_samples(tmp_path / "faces.npz")
+    learnt = np.flatnonzero((arrays["usage"] == 0) & ~np.isin(np.arange(30), (4, 5)))
+    np.testing.assert_array_equal(train.images, arrays["images"][learnt])
+    np.testing.assert_array_equal(test.images, arrays["images"][arrays["usage"] == 1])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from training.data.samples import Samples
+from training.data.samples import Image, Samples
 from training.errors import DataError
 
 SHOWN = 10
@@ -40,6 +40,11 @@ class Audit:
                 yield f"    and {len(findings) - shown} more"
 
 
+def pixel_digest(image: Image) -> bytes:
+    """16 bytes that two images share where they have the same size and the same pixels, and nowhere else."""
+    return hashlib.blake2b(image.tobytes() + bytes(str(image.shape), "ascii"), digest_size=16).digest()
+
+
 def audit(samples: Samples) -> Audit:
     """Look at every image once. Of equal images the first is kept; of copies across splits the test's."""
     report = Audit(clean=samples, total=len(samples) + len(samples.faults), corrupt=list(samples.faults))
@@ -55,7 +60,7 @@ def audit(samples: Samples) -> Audit:
             report.constant.append(f"{samples.places[row]}: every pixel is {image.flat[0]}")
             digests.append(b"constant")
         else:
-            digests.append(hashlib.blake2b(image.tobytes() + bytes(str(image.shape), "ascii"), digest_size=16).digest())
+            digests.append(pixel_digest(image))
     if len(report.corrupt) > report.total // 2:
         raise DataError(f"{report.corrupt[0]}; and {len(report.corrupt) - 1} more of {report.total} are unreadable")
     report.clean = samples.select(_keep(samples, digests, report))

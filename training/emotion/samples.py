@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ferserve.labels import FER2013
 from training.data.arrays import VOTES, luma_images, read_arrays, whole_numbers
+from training.data.audit import pixel_digest
 from training.errors import DataError
 from training.models.emotion_lite import IMAGE_SIZE
 
@@ -41,8 +42,9 @@ class Samples:
 def load_samples(path: Path) -> tuple[Samples, Samples]:
     """Read ``path`` (.npz) and return (training rows that may be used, all PublicTest rows).
 
-    Left out of training: copies and near copies of test images, constant images, and rows that most taggers called
-    not a face. Raises :class:`DataError` where an array is missing or not what it should be, or no row is left.
+    Left out of training: images whose pixels are those of a test image, near copies of test images as far as the masks
+    ``near_private_test`` and ``near_public_test`` name them, constant images, and rows that most taggers called not a
+    face. Raises :class:`DataError` where an array is missing or not what it should be, or no row is left.
     """
     arrays = read_arrays(path)
     images = luma_images(arrays, path, (IMAGE_SIZE, IMAGE_SIZE))
@@ -57,12 +59,19 @@ def load_samples(path: Path) -> tuple[Samples, Samples]:
     for flag in ("near_private_test", "near_public_test"):
         if flag in arrays:
             keep &= whole_numbers(arrays, flag, (count,), 1, path) == 0
+    keep &= ~_copies(images, images[usage != TRAIN])
     keep &= images.reshape(count, -1).std(axis=1) > 0
     keep &= everything.votes[:, NOT_A_FACE] < 5
     for part, rows in (("training", keep), ("PublicTest", usage == PUBLIC_TEST)):
         if not rows.any():
             raise DataError(f"{path}: usage must name at least one {part} row that can be used, got none")
     return everything.take(keep), everything.take(usage == PUBLIC_TEST)
+
+
+def _copies(images: NDArray[np.uint8], tests: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(N,) True where an image has the very pixels of one of ``tests``."""
+    known = {pixel_digest(test) for test in tests}
+    return np.fromiter((pixel_digest(image) in known for image in images), np.bool_, len(images))
 
 
 @dataclass(frozen=True)
