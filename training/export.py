@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from ferserve.model_spec import METADATA_KEY, ModelSpec
 from ferserve.model_store import open_model_file
+from training.draft import draft_of
 from training.errors import ExportError
 
 TOLERANCE = 1e-4
@@ -33,8 +33,7 @@ def export_onnx(model: Any, path: Path, spec: ModelSpec, inputs: NDArray[np.floa
 
     outputs = model(inputs[:1])
     expected = keras_outputs(model, inputs, spec)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder) / "draft.onnx"
+    with draft_of(path) as draft:
         with quiet(), GroupedConv2D.exporting():
             model.export(str(draft), format="onnx", verbose=False)
         graph = onnx.load(draft)
@@ -42,9 +41,7 @@ def export_onnx(model: Any, path: Path, spec: ModelSpec, inputs: NDArray[np.floa
         embed_spec(graph, spec)
         onnx.checker.check_model(graph)
         onnx.save(graph, draft)
-        difference = compare(draft, inputs, expected, spec)
-        os.replace(draft, path)
-    return difference
+        return compare(draft, inputs, expected, spec)
 
 
 def export_run(model: Path, out: Path | None = None) -> tuple[Path, float]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.training import sets
+from tests.training.disk import full_disk
 from training.__main__ import main
 from training.checkpoint import load_model, load_state
 from training.errors import CheckpointError
@@ -90,19 +87,6 @@ def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path, capsys: pytes
     (out / "checkpoints" / "state.json").write_text("{")
     assert run(data, out, "--epochs", "2", "--resume") == 2
     assert "state.json: state must be a whole checkpoint state" in capsys.readouterr().err
-
-
-@contextmanager
-def full_disk(bytes_left: int) -> Iterator[None]:
-    """Writing a file beyond ``bytes_left`` fails in the middle, as on a full disk (EFBIG for ENOSPC)."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint_whole(

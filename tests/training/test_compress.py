@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import keras
@@ -15,6 +16,7 @@ from keras import layers
 from ferserve.errors import ConfigError
 from ferserve.model_spec import HeadSpec, InputSpec, ModelSpec
 from tests.training import sets
+from tests.training.disk import full_disk
 from training.__main__ import main
 from training.classification import ModelRequest
 from training.compress.channels import prune_channels
@@ -183,6 +185,25 @@ def test_fp16_and_int8_keep_spec_and_answers(tmp_path: Path) -> None:
     assert {"QuantizeLinear", "DequantizeLinear"} <= operators
     scales = [tensor for tensor in onnx.load(files["int8"]).graph.initializer if tensor.name.endswith("scale")]
     assert max(int(np.prod(tensor.dims)) for tensor in scales) >= 32, "weights must be quantised per channel"
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path) -> None:
+    exported(cnn3(SMALL), tmp_path / "fp32.onnx")
+    rows = np.random.default_rng(1).random((2, 48, 48, 1), np.float32)
+    for convert in (to_fp16, lambda source, target: to_int8(source, target, rows)):
+        target = tmp_path / "converted.onnx"
+        target.write_bytes(b"the old one")
+        with full_disk(20_000), pytest.raises(OSError, match="File too large"):
+            convert(tmp_path / "fp32.onnx", target)
+        assert target.read_bytes() == b"the old one"
+        assert {file.name for file in tmp_path.iterdir()} == {"fp32.onnx", "converted.onnx"}
+
+
+def test_quantising_leaves_the_logger_as_it_was(tmp_path: Path) -> None:
+    exported(cnn3(SMALL), tmp_path / "fp32.onnx")
+    level = logging.getLogger().level
+    to_int8(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", np.zeros((2, 48, 48, 1), np.float32))
+    assert logging.getLogger().level == level
 
 
 def test_channel_pruning_makes_files_smaller_and_magnitude_pruning_does_not(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.calibration import Calibration, warnings_held_back
+from training.draft import draft_of
 from training.export import embed_spec, quiet, read_spec
 
 CALIBRATION_BATCH = 16
@@ -22,7 +21,8 @@ def to_fp16(source: Path, target: Path) -> Path:
 
     model = convert_float_to_float16(onnx.load(source), keep_io_types=True, disable_shape_infer=False)
     embed_spec(model, read_spec(source))
-    onnx.save(model, target)
+    with draft_of(target) as draft:
+        onnx.save(model, draft)
     return target
 
 
@@ -33,14 +33,13 @@ def to_int8(source: Path, target: Path, rows: NDArray[np.float32]) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     spec = read_spec(source)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder, quiet():
-        prepared, draft = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
-        logging.getLogger().setLevel(logging.ERROR)
+    with draft_of(target) as draft, quiet(), warnings_held_back():
+        prepared = draft.with_suffix(".prepared.onnx")
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         quantize_static(
             prepared,
             draft,
-            CalibrationRows(spec.input.name, rows),
+            Calibration.of_rows(spec.input.name, rows, CALIBRATION_BATCH),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
@@ -48,26 +47,6 @@ def to_int8(source: Path, target: Path, rows: NDArray[np.float32]) -> Path:
             calibrate_method=CalibrationMethod.MinMax,
         )
         model = onnx.load(draft)
-    embed_spec(model, spec)
-    onnx.save(model, target)
+        embed_spec(model, spec)
+        onnx.save(model, draft)
     return target
-
-
-class CalibrationRows:
-    """Gives ONNX Runtime's calibrator one batch after the other."""
-
-    def __init__(self, name: str, rows: NDArray[np.float32]) -> None:
-        self._name, self._rows = name, rows
-        self.rewind()
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """The next batch by input name, None after the last."""
-        return next(self._batches, None)
-
-    def rewind(self) -> None:
-        """Begin again."""
-        self._batches = self._iterate()
-
-    def _iterate(self) -> Iterator[dict[str, NDArray[np.float32]]]:
-        for begin in range(0, len(self._rows), CALIBRATION_BATCH):
-            yield {self._name: self._rows[begin : begin + CALIBRATION_BATCH]}

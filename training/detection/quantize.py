@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,27 +16,18 @@ from onnx import numpy_helper
 
 from ferserve.detector_spec import DETECTOR_METADATA_KEY
 from ferserve.detectors import read_detector_spec
+from training.calibration import Calibration
 from training.detection.evaluate import judge_weights, shrink
 from training.detection.photographs import Photograph, load_photographs
+from training.draft import draft_of
 from training.errors import in_one_line
 
 CALIBRATION_SIZE = (256, 320)
 """Height and width of the letterbox that the ranges are seen on."""
 
 
-class Calibration:
-    """ONNX Runtime's reader: photographs in the corner of a letterbox, one after the other."""
-
-    def __init__(self, name: str, photographs: Sequence[Photograph]) -> None:
-        self._feeds: Iterator[dict[str, NDArray[np.uint8]]] = ({name: letterboxed(p)} for p in photographs)
-
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        """The next photograph by the name of the input, None after the last."""
-        return next(self._feeds, None)
-
-
 def letterboxed(photograph: Photograph) -> NDArray[np.uint8]:
-    """uint8 (1, 1, H, W), black where the photograph does not reach."""
+    """uint8 (1, 1, H, W) in the corner of a letterbox, black where the photograph does not reach."""
     luma, _ = shrink(photograph.luma, photograph.faces, CALIBRATION_SIZE[1])
     luma = luma[: CALIBRATION_SIZE[0]]
     rows = np.zeros((1, 1, *CALIBRATION_SIZE), np.uint8)
@@ -68,13 +58,13 @@ def quantize(source: Path, target: Path, photographs: Sequence[Photograph]) -> N
     spec, model = read_detector_spec(source), onnx.load(source)
     widen(model)
     heads = [node.name for node in model.graph.node if node.name.startswith("head")]
-    with tempfile.TemporaryDirectory() as folder:
-        wide = Path(folder) / "wide.onnx"
+    with draft_of(target) as draft:
+        wide = draft.with_suffix(".wide.onnx")
         onnx.save(model, wide)
         quantize_static(
             wide,
-            target,
-            Calibration(spec.input, photographs),
+            draft,
+            Calibration({spec.input: letterboxed(photograph)} for photograph in photographs),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
@@ -83,9 +73,9 @@ def quantize(source: Path, target: Path, photographs: Sequence[Photograph]) -> N
             op_types_to_quantize=["Conv", "Add", "Resize", "Relu"],
             nodes_to_exclude=heads,
         )
-    quantized = onnx.load(target)
-    onnx.helper.set_model_props(quantized, {DETECTOR_METADATA_KEY: spec.to_json()})
-    onnx.save(quantized, target)
+        quantized = onnx.load(draft)
+        onnx.helper.set_model_props(quantized, {DETECTOR_METADATA_KEY: spec.to_json()})
+        onnx.save(quantized, draft)
 
 
 def graph_ms(paths: Sequence[Path], height: int, width: int, rounds: int = 100) -> list[float]:

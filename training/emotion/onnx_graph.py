@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from ferserve.model_spec import ModelSpec
+from training.draft import draft_of
 from training.emotion.calibrate import softmax
 from training.emotion.fit import predict_logits, read_arrays
 from training.export import compare, embed_spec
@@ -129,16 +129,11 @@ def export_graph(
     import onnx
 
     made = build_graph(model, stages, spec, temperatures)
-    draft = path.with_suffix(".draft.onnx")
-    onnx.save(made, draft)
-    try:
+    with draft_of(path) as draft:
+        onnx.save(made, draft)
         logits = split_heads(predict_logits(model, images, exact=True))
         expected = [softmax(logits[head.name], temperatures.get(head.name, 1.0)) for head in spec.heads]
-        difference = compare(draft, served_input(images, spec), expected, spec)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return difference
+        return compare(draft, served_input(images, spec), expected, spec)
 
 
 def served_input(images: NDArray[np.uint8], spec: ModelSpec) -> Floats:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.calibration import Calibration, warnings_held_back
+from training.draft import draft_of
 from training.emotion.onnx_graph import served_input
 from training.export import embed_spec, read_spec
 
@@ -33,38 +30,14 @@ def quantize(source: Path, target: Path, images: NDArray[np.uint8], metrics: dic
     spec = read_spec(source)
     name = f"{spec.name}-int8"
     rows = served_input(images, spec)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder, _silent():
-        prepared, draft = Path(folder) / "prepared.onnx", Path(folder) / "draft.onnx"
+    with draft_of(target) as draft, warnings_held_back():
+        prepared = draft.with_suffix(".prepared.onnx")
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         quantize_static(
-            prepared, draft, _Calibration(spec.input.name, rows), quant_format=QuantFormat.QDQ, per_channel=True,
+            prepared, draft, Calibration.of_rows(spec.input.name, rows), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED),
             calibrate_method=CalibrationMethod.MinMax,
         )  # fmt: skip
         model = onnx.load(draft)
         embed_spec(model, replace(spec, name=name, metrics=metrics or {}))
         onnx.save(model, draft)
-        os.replace(draft, target)
-
-
-class _Calibration:
-    """ONNX Runtime's reader: one batch after another, then None."""
-
-    def __init__(self, name: str, rows: NDArray[np.float32], batch_size: int = 64) -> None:
-        self._feeds: Iterator[dict[str, Any]] = (
-            {name: rows[start : start + batch_size]} for start in range(0, len(rows), batch_size)
-        )
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._feeds, None)
-
-
-class _silent:
-    """Holds back the root logger's warnings: the preparation that they recommend has been done."""
-
-    def __enter__(self) -> None:
-        self._level = logging.getLogger().level
-        logging.getLogger().setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger().setLevel(self._level)
