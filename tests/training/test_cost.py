@@ -9,19 +9,26 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from ferserve.errors import ConfigError
 from ferserve.labels import FER2013
 from tests.training import sets
 from training.__main__ import main
-from training.cost.artifacts import is_newer
+from training.classification import ModelRequest
+from training.cost.artifacts import Artifacts
 from training.cost.cell import CannotRun, Cell, CostError, Job, Measurement
 from training.cost.frameworks import open_job
 from training.cost.grid import CostOptions, fill, require_gpu_work
 from training.cost.probes import GpuReading, Meter, find_gpu, parse_tegrastats
 from training.cost.report import MARKS, insert, plot, require_marks, write_tables
+from training.cost.subjects import find_subjects
 from training.cost.table import condensed, markdown, medians
+from training.export import export_onnx
+from training.models.small import cnn3
+from training.recipe import get_recipe
+from training.run import model_spec_of
 
 
 def measurement(**figures: float | None) -> Measurement:
@@ -225,14 +232,23 @@ def test_accuracy_is_that_of_the_runs_own_test_images(tmp_path: Path) -> None:
     assert cell.measurement.accuracy is None
 
 
-def test_files_are_made_anew_when_the_model_is_newer(tmp_path: Path) -> None:
-    made, source = tmp_path / "made", tmp_path / "source"
-    source.touch()
-    assert not is_newer(made, source)
-    made.touch()
-    assert is_newer(made, source)
-    os.utime(source, (time.time() + 10,) * 2)
-    assert not is_newer(made, source)
+def test_runs_of_one_recipe_are_each_measured_in_files_of_their_own(tmp_path: Path) -> None:
+    """The second run's files, though the first one's have the same names and are newer."""
+    rows = np.random.default_rng(1).random((8, 48, 48, 1), np.float32)
+    recipe, runs, answers = get_recipe("fer2013_cnn3"), [tmp_path / "a", tmp_path / "b"], {}
+    spec = model_spec_of(recipe, {"emotion": FER2013})  # type: ignore[arg-type]
+    for run in runs:
+        run.mkdir()
+        export_onnx(cnn3(ModelRequest((48, 48, 1), {"emotion": 7}, "none")), run / "model.onnx", spec, rows)
+        os.utime(run / "model.onnx", (0, 0))
+    for subject in find_subjects([str(run) for run in runs], tmp_path):
+        files = Artifacts(subject, tmp_path, rows)
+        for precision in ("fp32", "fp16", "int8"):
+            session = onnxruntime.InferenceSession(files.file("onnxruntime", precision))
+            answers[subject.onnx.parent.name, precision] = session.run(None, {"input": rows})[0]
+    for (run, _), answer in answers.items():
+        np.testing.assert_allclose(answer, answers[run, "fp32"], atol=0.01)
+    assert np.abs(answers["a", "fp32"] - answers["b", "fp32"]).max() > 0.02
 
 
 def test_a_file_that_is_int8_already_fills_its_own_cell_alone(tmp_path: Path) -> None:

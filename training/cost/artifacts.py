@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 from training.compress.post_training import to_fp16, to_int8
 from training.cost.cell import CannotRun, require_package
 from training.cost.subjects import Subject
+from training.draft import draft_of
 from training.export import quiet
 
 
 class Artifacts:
-    """Makes each file once, in ``folder``. ``rows`` float32 (N, *row_shape) calibrate INT8."""
+    """Makes each file once, in ``folder``. ``rows`` float32 (N, *row_shape) calibrate INT8.
+
+    What lies there already was made for another subject or of other rows, and is made anew.
+    """
 
     def __init__(self, subject: Subject, folder: Path, rows: NDArray[np.float32]) -> None:
         self._subject, self._folder, self._rows = subject, folder, rows
+        self._made: set[Path] = set()
 
     def file(self, framework: str, precision: str) -> Path:
         """The file to run; raises :class:`CannotRun` where the combination does not exist."""
@@ -45,11 +50,12 @@ class Artifacts:
         if precision == "fp32" or (precision == "fp16" and framework == "openvino"):
             return self._subject.onnx
         target = self._folder / f"{self._subject.name}.{precision}.onnx"
-        if not is_newer(target, self._subject.onnx):
+        if target not in self._made:
             if precision == "fp16":
                 to_fp16(self._subject.onnx, target)
             else:
                 to_int8(self._subject.onnx, target, self._rows)
+            self._made.add(target)
         return target
 
     def _litert(self, precision: str) -> Path:
@@ -57,11 +63,14 @@ class Artifacts:
             raise CannotRun("LiteRT files are made from Keras files, and there is only ONNX")
         require_package("ai_edge_litert", "ai-edge-litert")
         target = self._folder / f"{self._subject.name}.{precision}.tflite"
-        if not is_newer(target, self._subject.keras):
+        if target not in self._made:
             try:
-                target.write_bytes(self._convert(precision))
+                content = self._convert(precision)
             except Exception as error:
                 raise CannotRun(f"LiteRT's converter refused it: {str(error).splitlines()[0][:120]}") from error
+            with draft_of(target) as draft:
+                draft.write_bytes(content)
+            self._made.add(target)
         return target
 
     def _convert(self, precision: str) -> bytes:
@@ -87,11 +96,6 @@ class Artifacts:
     def _representative(self) -> Iterator[list[Any]]:
         for row in self._rows:
             yield [row[np.newaxis]]
-
-
-def is_newer(made: Path, source: Path) -> bool:
-    """True where ``made`` is there and not older than what it was made from."""
-    return made.is_file() and made.stat().st_mtime_ns >= source.stat().st_mtime_ns
 
 
 def is_quantized(path: Path) -> bool:
