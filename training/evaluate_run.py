@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ferserve.model_spec import ModelSpec
+from ferserve.model_spec import HeadSpec, ModelSpec
 from training.batches import Batches
 from training.choices import parts_of_run
 from training.data.samples import Samples
+from training.errors import DataError
 from training.export import exported_model, read_spec
 from training.judge import Judgement, judge
 
@@ -26,21 +27,35 @@ def evaluate_run(run: Path, data: Path) -> dict[str, dict[str, Judgement]]:
 
 
 def judge_file(path: Path, spec: ModelSpec, samples: Samples) -> dict[str, Judgement]:
-    """What the ONNX file ``path`` says of ``samples`` in ONNX Runtime on the CPU, by head."""
+    """What the ONNX file ``path`` says of ``samples`` in ONNX Runtime on the CPU, by head.
+
+    Heads and images' labels must have the same names, in any order, else :class:`DataError` is raised.
+    """
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     heads = [head for head in spec.heads if head.name in samples.labels]
+    orders = [_columns(head, samples, path) for head in heads]
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     batches = Batches(samples, spec.input, BATCH)
     answers = [
         session.run([head.output for head in heads], {spec.input.name: batches[index][0]})
         for index in range(len(batches))
     ]
-    columns = zip(heads, zip(*answers, strict=True), strict=True)
     return {
-        head.name: judge(np.concatenate(column), samples.targets[head.name], samples.labels[head.name])
-        for head, column in columns
+        head.name: judge(np.concatenate(column)[:, order], samples.targets[head.name], samples.labels[head.name])
+        for head, order, column in zip(heads, orders, zip(*answers, strict=True), strict=True)
     }
+
+
+def _columns(head: HeadSpec, samples: Samples, path: Path) -> list[int]:
+    """Of the head's answers, one for each label of ``samples`` in its order."""
+    labels = samples.labels[head.name]
+    if set(labels) != set(head.labels):
+        raise DataError(
+            f"labels of head {head.name} must be {', '.join(head.labels)} as {path} has them, got {', '.join(labels)}; "
+            "name the data that the run learnt from"
+        )
+    return [head.labels.index(label) for label in labels]
 
 
 def report(judged: dict[str, dict[str, Judgement]], as_json: bool) -> str:
