@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ferserve.errors import FerserveError
+from training.errors import DISK
 
 app = typer.Typer(
     name="python -m training",
@@ -132,7 +132,6 @@ def cost(
     require_gpu_work(cells)
 
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXTRA = ("keras", "tensorflow", "onnx", "tf2onnx", "sklearn", "matplotlib", "PIL", "psutil")
 """What the training extra brings and serving does not need."""
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

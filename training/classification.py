@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ferserve.errors import ConfigError
 from ferserve.model_spec import InputSpec
 from training.augment import Augmentation
 from training.data.samples import Samples
-from training.recipe import RunOptions
+from training.recipe import RunOptions, require_own_options
 
 
 @dataclass(frozen=True)
@@ -75,16 +74,13 @@ class ClassificationRecipe:
     published: Mapping[str, float] = field(default_factory=dict)
     """The work's own figures, for the model card: percent by name."""
     takes: tuple[str, ...] = ()
-    """Options of its own that the recipe understands: ``balanced``, ``split_by``, ``task``."""
+    """Options of its own that the recipe heeds: ``balanced``, ``split_by``, ``task``."""
     measures_cost: bool = False
     """Whether speed over the test set, memory and GPU load are part of the work."""
 
     def run(self, options: RunOptions) -> Path:
         """Train and export; returns the folder that ``ferserve serve --model`` takes."""
-        for name, unset in (("balanced", False), ("split_by", None), ("task", None), ("faces", None)):
-            value = getattr(options, name)
-            if value != unset and name not in self.takes:
-                raise ConfigError(f"{name} must be left out for recipe {self.name}, got {value!r}")
+        require_own_options(self, options)
         from training.run import run_recipe
 
         return run_recipe(self, options)

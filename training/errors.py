@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 
@@ -36,6 +37,15 @@ class ExportError(TrainingError):
     """An exported model that does not answer as its source does."""
 
     kind = "export"
+
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of errors that more room on the disk would have avoided."""
+
+
+def is_foreseen(error: Exception) -> bool:
+    """Whether the command line says ``error`` in one line: its cause is not in this code."""
+    return isinstance(error, FerserveError) or (isinstance(error, OSError) and error.errno in DISK)
 
 
 def in_one_line(command: Callable[[], None]) -> int:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.errors import TrainingError, is_foreseen
+
 PATIENCE_S = 600.0
 """How long one waits for the others before it gives up; the machine may be busy."""
 
@@ -52,15 +54,16 @@ ALONE = Peers(0, 1, None, None)
 def together(count: int, numbers: int, work: Callable[..., None], *arguments: Any) -> None:
     """Run ``work(peers, *arguments)`` in ``count`` processes that can average up to ``numbers`` floats.
 
-    ``work`` must be importable. Raises RuntimeError where a process fails; the others are ended then.
+    ``work`` must be importable. Where a process fails the others are ended, and its own error is raised here if it was
+    foreseen, else :class:`TrainingError`.
     """
     if count == 1:
         work(ALONE, *arguments)
         return
     context = multiprocessing.get_context("spawn")
-    barrier, memory = context.Barrier(count), context.RawArray("f", count * numbers)
+    barrier, memory, told = context.Barrier(count), context.RawArray("f", count * numbers), context.SimpleQueue()
     places = [Peers(rank, count, barrier, memory) for rank in range(count)]
-    workers = [context.Process(target=work, args=(place, *arguments), daemon=True) for place in places]
+    workers = [context.Process(target=_tell, args=(told, work, place, *arguments), daemon=True) for place in places]
     for worker in workers:
         worker.start()
     try:
@@ -74,9 +77,22 @@ def together(count: int, numbers: int, work: Callable[..., None], *arguments: An
             if worker.is_alive():
                 worker.terminate()
             worker.join()
+    if not told.empty():
+        raise told.get()
     failed = [rank for rank, worker in enumerate(workers) if worker.exitcode]
     if failed:
-        raise RuntimeError(f"training processes must end with 0, got another code from {failed}; their output says why")
+        raise TrainingError(f"training processes must end with 0, got another code from {failed}; look at their output")
+
+
+def _tell(told: Any, work: Callable[..., None], *arguments: Any) -> None:
+    """What each process does: ``work``, of which a foreseen error goes to the process that waits."""
+    try:
+        work(*arguments)
+    except Exception as error:
+        if not is_foreseen(error):
+            raise
+        told.put(error)
+        raise SystemExit(1) from None
 
 
 def use_one_thread() -> None:

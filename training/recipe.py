@@ -14,7 +14,12 @@ from typing import Literal, Protocol
 
 from ferserve.errors import ConfigError
 from training import recipes
-from training.errors import WeightsError
+from training.errors import CheckpointError, WeightsError
+
+OWN_OPTIONS = {"balanced": False, "split_by": None, "task": None, "faces": None}
+"""Options that only some recipes heed, and what they are where nobody gave them."""
+LAST_SEED = 2**31 - 1
+"""Generations, rounds and processes add theirs to it; Keras takes twice as much."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,28 @@ class RunOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be at least 1, got {value}")
+        if not 0 <= self.seed <= LAST_SEED:
+            raise ConfigError(f"seed must be from 0 to {LAST_SEED}, got {self.seed}")
         if self.split_by not in (None, "person", "image"):
             raise ConfigError(f"split_by must be person or image, got {self.split_by!r}")
         # A recipe may need the file only after hours of training.
         if self.weights not in (None, "imagenet", "none", "") and not Path(self.weights).is_file():
             raise WeightsError(f"weights must be imagenet, none or a file, got {self.weights}, which is not there")
+
+    def weight_file(self) -> Path | None:
+        """The file that ``weights`` names, None for none; :class:`WeightsError` where nobody has ImageNet weights."""
+        if self.weights == "imagenet":
+            raise WeightsError("weights must be none or a file for this recipe, got imagenet")
+        return Path(self.weights) if self.weights not in (None, "none", "") else None
+
+    def require_new_run(self, states: str) -> None:
+        """Raise :class:`CheckpointError` where ``out`` holds an earlier run that is not to be resumed.
+
+        ``states`` is the pattern, below ``out``, of the files that such a run goes on from.
+        """
+        found = sorted(self.out.glob(states))
+        if found and not self.resume:
+            raise CheckpointError(f"{self.out}: folder must hold no run, got {found[0]}; --resume it or move it")
 
 
 class Recipe(Protocol):
@@ -64,8 +86,20 @@ class Recipe(Protocol):
     def summary(self) -> str:
         """One line for ``python -m training list``."""
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Those of :data:`OWN_OPTIONS` that it heeds."""
+
     def run(self, options: RunOptions) -> Path:
         """Train and export; returns the folder that ``ferserve serve --model`` takes."""
+
+
+def require_own_options(recipe: Recipe, options: RunOptions) -> None:
+    """Raise :class:`ConfigError` for an option that ``recipe`` would not heed."""
+    for name, unset in OWN_OPTIONS.items():
+        value = getattr(options, name)
+        if value != unset and name not in recipe.takes:
+            raise ConfigError(f"{name} must be left out for recipe {recipe.name}, got {value}")
 
 
 def recipe_summaries() -> dict[str, str]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from training.recipe import RunOptions
+from training.recipe import RunOptions, require_own_options
 
 if TYPE_CHECKING:
     import keras
@@ -90,6 +90,7 @@ class EmotionLite:
         Generation("lite", 120, taught=0.5, teachers=(2, 3), peak_rate=0.08, start=2, sees_faces=True),
     )
     processes: int = 3
+    takes: tuple[str, ...] = ("faces",)
 
     def run(self, options: RunOptions) -> Path:
         """Train, calibrate, export FP32 and INT8, write the card; returns ``options.out``.
@@ -101,11 +102,13 @@ class EmotionLite:
         from training.emotion.samples import load_samples
         from training.emotion.unlabelled import cut_faces
 
+        require_own_options(self, options)
+        options.require_new_run("*/state*.npz")
+        files = _earlier_release(options.weight_file())
         train, test = load_samples(options.data)
         train = train.take(slice(options.limit))
         faces = cut_faces(options.faces) if options.faces else None
-        files = _earlier_release(options.weights)
-        _start(options.out, options.resume)
+        options.out.mkdir(parents=True, exist_ok=True)
         for number, generation in enumerate(self.generations):
             folder = options.out if generation is self.generations[-1] else options.out / f"generation{number}"
             teachers = [files[teacher] for teacher in generation.teachers if teacher in files]
@@ -152,22 +155,14 @@ class EmotionLite:
         plot_curves(curves, folder / "curves.png", self.name)
 
 
-def _start(out: Path, resume: bool) -> None:
-    """Make ``out``, or take an earlier run's states out of it where that is not to be resumed."""
-    out.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        for old in out.glob("*/state*.npz"):
-            old.unlink()
-
-
-def _earlier_release(weights: str | None) -> dict[int, Path]:
+def _earlier_release(weights: Path | None) -> dict[int, Path]:
     """The file that ``--weights`` names, as the first of the teachers; it is tried now, not after the first network."""
-    if not weights or weights in ("none", "imagenet"):
+    if weights is None:
         return {}
     from training.emotion.teachers import Teachers
 
-    Teachers((Path(weights),))
-    return {EARLIER: Path(weights)}
+    Teachers((weights,))
+    return {EARLIER: weights}
 
 
 RECIPE = EmotionLite()

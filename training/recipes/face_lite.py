@@ -30,7 +30,7 @@ from training.detection.photographs import (
 )
 from training.models.face_lite import FaceLiteConfig
 from training.peers import together
-from training.recipe import RunOptions
+from training.recipe import RunOptions, require_own_options
 
 LOOKING = FitOptions(average=0.9993, landmark_weight=30.0, look=0.75)
 """What later rounds share: YuNet looks at each composed picture too, and landmarks come nearer to one look of it."""
@@ -48,23 +48,24 @@ class FaceLiteRecipe:
     rounds: tuple[FitOptions, ...] = ROUNDS
     processes: int = 2
     """How many train together, one thread each."""
+    takes: tuple[str, ...] = ()
 
     def run(self, options: RunOptions) -> Path:
         """See :class:`training.recipe.Recipe`. ``out`` receives labels.npz, state.npz and face-lite.onnx."""
+        require_own_options(self, options)
+        options.require_new_run(STATE_FILE)
         options.out.mkdir(parents=True, exist_ok=True)
-        if not options.resume:
-            (options.out / STATE_FILE).unlink(missing_ok=True)
-        job = self._job(options)
+        job = self._job(options, options.weight_file())
         require_both_parts(labelled_names(job.labels, job.limit))
         together(self.processes, 4 * job.network().count_params(), train, job)
         kept = [photograph for photograph in job.photographs() if photograph.is_validation]
         self.export(job.trained(), kept, options.out / "face-lite.onnx")
         return options.out
 
-    def _job(self, options: RunOptions) -> Job:
+    def _job(self, options: RunOptions, weights: Path | None) -> Job:
         rounds = tuple(replace(fit, epochs=options.epochs or fit.epochs) for fit in self.rounds)
-        labels = _labels(options)
-        teacher = _teacher(options.weights) if any(fit.look for fit in rounds) else None
+        labels = _labels(options, weights)
+        teacher = _teacher(weights) if any(fit.look for fit in rounds) else None
         return Job(self.config, rounds, options.data, labels, options.limit, options.out, options.seed, teacher)
 
     def export(self, network: keras.Model, kept: list[Photograph], weights: Path) -> None:
@@ -88,23 +89,21 @@ class FaceLiteRecipe:
         )
 
 
-def _labels(options: RunOptions) -> Path:
+def _labels(options: RunOptions, weights: Path | None) -> Path:
     """The labels of a former run, or of the data folder, or new ones from the teacher."""
     for folder in (options.out, options.data):
         if (folder / "labels.npz").exists():
             return folder / "labels.npz"
     labels = options.out / "labels.npz"
     require_both_parts([path.relative_to(options.data).as_posix() for path in photograph_paths(options.data)])
-    label_folder(options.data, _teacher(options.weights), labels)
+    label_folder(options.data, _teacher(weights), labels)
     return labels
 
 
-def _teacher(weights: str | None) -> Path:
-    if weights and weights not in ("none", "imagenet"):
-        return Path(weights)
+def _teacher(weights: Path | None) -> Path:
     from ferserve.model_pull import pulled_model
 
-    return pulled_model("yunet")
+    return weights or pulled_model("yunet")
 
 
 RECIPE = FaceLiteRecipe()
