@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import keras
 
-from training.errors import CheckpointError
+from training.errors import CheckpointError, TrainingError
 
 STATE = "state.json"
 
@@ -70,6 +71,18 @@ def save_bare(model: Any, *paths: Path) -> None:
         bare.save(path)
 
 
+def require_finite(name: str, loss: float, epoch: int) -> None:
+    """Raise :class:`TrainingError` for a loss that is no number, before its weights take the place of good ones.
+
+    ``epoch`` counts from 0.
+    """
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"{name} must be a finite number, got {loss} in epoch {epoch + 1}: the training diverged; "
+            "what was saved before is whole; look at the data, or start with another --seed in another --out"
+        )
+
+
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     """Saves model and optimiser after each epoch, and keeps the best one by ``monitor`` (the last one if None)."""
 
@@ -84,8 +97,14 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             setattr(self._plateau, name, value)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Write the checkpoint of this epoch; raises :class:`CheckpointError` and leaves the one before whole."""
+        """Write the checkpoint of this epoch.
+
+        Raises :class:`CheckpointError` where it cannot be written, :class:`TrainingError` where the epoch diverged; the
+        one before stays whole.
+        """
         logs = logs or {}
+        for key in ("loss", "val_loss"):
+            require_finite(key, float(logs.get(key, 0.0)), epoch)
         state = self.state
         name = f"epoch-{epoch + 1:04d}.keras"
         self._save(name)

@@ -26,9 +26,20 @@ def fit(model: Any, batches: Batches, callbacks: Sequence[Any] = (), **options: 
     ``options`` are those of Keras's ``fit``.
     """
     if keras.backend.backend() != "tensorflow":
-        return model.fit(batches, callbacks=list(callbacks), **options)
+        return model.fit(batches, callbacks=[_Turn(batches), *callbacks], shuffle=False, **options)
     steps = len(batches)
     return model.fit(_dataset(batches), steps_per_epoch=steps, callbacks=list(callbacks), shuffle=False, **options)
+
+
+class _Turn(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells the batches which epoch begins: Keras ends one that never began before the first."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._batches.epoch = epoch
 
 
 def _dataset(batches: Batches) -> Any:

@@ -31,6 +31,7 @@ from training.pixels import PixelRows
 from training.plots import plot_confusion, plot_curves
 from training.prepare import Parts, prepare
 from training.recipe import RunOptions
+from training.reseed import Reseed
 
 CHECKED_IMAGES = 64
 """Test images on which the exported model must answer as Keras does."""
@@ -106,7 +107,7 @@ def compiled(recipe: ClassificationRecipe, weights: str, samples: Samples) -> An
 def _callbacks(
     recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state: CheckpointState, steps: int
 ) -> list[Any]:
-    callbacks: list[Any] = [keras.callbacks.TerminateOnNaN()]
+    callbacks: list[Any] = [keras.callbacks.TerminateOnNaN(), Reseed(options.seed)]
     plateau = None
     if recipe.plateau is not None:
         plateau = keras.callbacks.ReduceLROnPlateau(

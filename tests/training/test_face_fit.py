@@ -14,8 +14,18 @@ import pytest
 from ferserve.detectors import open_face_lite, read_detector_spec
 from tests.training.face_sets import QUICK, SMALL, make_photographs
 from training.detection.batches import SceneBatches
-from training.detection.fit import Meet, Progress, Schedule, compile_for, load_state, read_progress, save_state
+from training.detection.fit import (
+    Meet,
+    Progress,
+    Schedule,
+    compile_for,
+    fit_rounds,
+    load_state,
+    read_progress,
+    save_state,
+)
 from training.detection.photographs import Photograph, load_photographs
+from training.errors import CheckpointError, TrainingError
 from training.models.face_lite import build_face_lite
 from training.peers import Peers
 from training.recipe import RunOptions
@@ -96,6 +106,31 @@ def test_the_recipe_runs_through_its_rounds_and_resumes(data_folder: Path, tmp_p
     recipe.run(replace(options, epochs=2, resume=True))
     assert read_progress(folder) == Progress(1, 2)
     assert "validation/side_320/recall_24px" in read_detector_spec(folder / "face-lite.onnx").metrics
+
+
+def test_a_damaged_state_is_named(data_folder: Path, tmp_path: Path) -> None:
+    recipe = FaceLiteRecipe(config=SMALL, rounds=(QUICK,), processes=1)
+    options = RunOptions(data=data_folder, out=tmp_path / "run", epochs=1, resume=True)
+    options.out.mkdir()
+    state = options.out / "state.npz"
+    save_state(compile_for(build_face_lite(64, 64, SMALL), QUICK), options.out, Progress(0, 1))
+    whole = state.read_bytes()
+    other = compile_for(build_face_lite(64, 64, replace(SMALL, widths=(16, 16, 16, 16, 32))), QUICK)
+    with pytest.raises(CheckpointError, match=r"state\.npz: state must be a whole one of this network"):
+        load_state(other, options.out)
+    for content in (whole[: len(whole) // 2], b"something else", b""):
+        state.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"state\.npz: state must be a whole one of this network"):
+            recipe.run(options)
+
+
+def test_an_epoch_that_diverged_leaves_the_good_state(photographs: list[Photograph], tmp_path: Path) -> None:
+    fast = replace(QUICK, learning_rate=float("nan"))
+    keras.utils.set_random_seed(1)
+    save_state(compile_for(build_face_lite(64, 64, SMALL), fast), tmp_path, Progress(0, 1))
+    with pytest.raises(TrainingError, match=r"loss must be a finite number, got nan in epoch 2"):
+        fit_rounds(build_face_lite(64, 64, SMALL), [fast], photographs, tmp_path, seed=1)
+    assert read_progress(tmp_path) == Progress(0, 1)
 
 
 def test_processes_that_meet_have_the_mean_of_their_weights() -> None:

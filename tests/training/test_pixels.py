@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -125,3 +128,38 @@ def test_training_reads_the_very_batches_in_their_order(
     wanted += [expected[index][0] for index in range(len(expected))]
     for got, want in zip(seen, wanted, strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+ON_TORCH = """
+import sys, keras, numpy as np
+from pathlib import Path
+from ferserve.model_spec import InputSpec
+from training import feed
+from training.batches import Batches
+from training.data.fer2013 import load_fer2013
+
+class Watched(keras.Model):
+    def train_step(self, data):
+        seen.append(np.asarray(data[1]))
+        return {"rows": float(len(data[1]))}
+
+samples = load_fer2013(Path(sys.argv[1])).samples()
+for seed in (1, 2):  # of everything else
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((48, 48, 1))
+    seen, model = [], Watched(image, keras.layers.Flatten()(image))
+    model.compile()
+    feed.fit(model, Batches(samples, InputSpec(48, 48, layout="NHWC"), 9, seed=3), epochs=2, verbose=0)
+    wanted = Batches(samples, InputSpec(48, 48, layout="NHWC"), 9, seed=3)
+    expected = [wanted.make(epoch, i)[1] for epoch in range(2) for i in range(len(wanted))]
+    np.testing.assert_array_equal(np.concatenate(seen), np.concatenate(expected))
+"""
+
+
+def test_training_on_torch_reads_them_in_their_order_too(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    line = [sys.executable, "-c", ON_TORCH, str(sets.fer2013_csv(tmp_path))]
+    done = subprocess.run(
+        line, env=os.environ | {"KERAS_BACKEND": "torch"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -59,6 +59,14 @@ class MagnitudePruning(keras.callbacks.Callback):  # type: ignore[misc]
         self._every = max(1, min(every, (end - begin) // 10))
         self._masks: list[tuple[Any, Any]] = []
 
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """In a run that goes on, take the masks from the zeros that it left."""
+        if int(self.model.optimizer.iterations) > self._begin:
+            self._masks = [
+                (kernel, keras.ops.cast(keras.ops.not_equal(kernel, 0), kernel.dtype))
+                for kernel in prunable_kernels(self.model)
+            ]
+
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Hold the zeros, and add to them where the schedule says so."""
         step = int(self.model.optimizer.iterations)

@@ -6,7 +6,9 @@ Hutter, arXiv:1608.03983).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from training.checkpoint import require_finite
 from training.detection.batches import SceneBatches
 from training.detection.loss import FaceLoss
 from training.detection.photographs import Photograph
+from training.errors import CheckpointError
 from training.peers import ALONE, Peers
 
 STATE_FILE = "state.npz"
@@ -124,6 +128,7 @@ class KeepState(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Keras calls this."""
+        require_finite("loss", float((logs or {}).get("loss", 0.0)), epoch)
         save_state(self.model, self._folder, Progress(self._round, epoch + 1))
 
 
@@ -148,17 +153,31 @@ def save_state(model: keras.Model, folder: Path, progress: Progress) -> None:
     partial.replace(folder / STATE_FILE)
 
 
+@contextlib.contextmanager
+def _state_in(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """The arrays of the state; whatever is wrong with them becomes a :class:`CheckpointError`."""
+    path = folder / STATE_FILE
+    try:
+        with path.open("rb") as file, np.load(file) as state:
+            yield state
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: state must be a whole one of this network, got {error}") from None
+
+
 def read_progress(folder: Path) -> Progress:
-    """Where the run in ``folder`` stands; at its start where there is no state."""
+    """Where the run in ``folder`` stands; at its start where there is no state.
+
+    Raises :class:`CheckpointError` for a damaged one.
+    """
     if not (folder / STATE_FILE).exists():
         return Progress()
-    with np.load(folder / STATE_FILE) as state:
+    with _state_in(folder) as state:
         return Progress(int(state["round"]), int(state["epochs_done"]))
 
 
 def load_state(model: keras.Model, folder: Path) -> None:
-    """Undo :func:`save_state`."""
-    with np.load(folder / STATE_FILE) as state:
+    """Undo :func:`save_state`; raises :class:`CheckpointError` for a state that is damaged or of another network."""
+    with _state_in(folder) as state:
         for i, variable in enumerate(_variables(model)):
             variable.assign(state[f"v{i}"])
 

@@ -20,11 +20,13 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from training.checkpoint import require_finite
 from training.emotion.augment import Augmentation, augment_batch, normalise
 from training.emotion.teachers import Teachers
 from training.errors import CheckpointError
 from training.models.emotion_lite import HEADS, split_heads
 from training.peers import ALONE, Peers
+from training.reseed import reseed
 
 Floats = NDArray[np.float32]
 STATE_FILE = "state.npz"
@@ -163,6 +165,7 @@ class Trainer:
         while self.epoch < self.options.epochs:
             began = time.monotonic()
             record = {"epoch": self.epoch + 1, "loss": self._train_epoch(images, targets)}
+            require_finite("loss", record["loss"], self.epoch)
             self.epoch += 1
             if self.peers.rank:
                 continue
@@ -178,6 +181,7 @@ class Trainer:
         steps_an_epoch = len(images) // (self.options.batch_size * self.peers.count)
         steps = steps_an_epoch * self.options.epochs
         losses = []
+        reseed(self.model, self.options.seed, self.epoch, self.peers.rank)
         for i, (x, y) in enumerate(batches(images, targets, self.epoch, self.options, self.peers, self.teachers)):
             step = self.epoch * steps_an_epoch + i
             self.model.optimizer.learning_rate = learning_rate(step, steps, self.options)

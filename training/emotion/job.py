@@ -56,12 +56,11 @@ def _work(
     """What each process does."""
     if peers.count > 1:
         use_one_thread()
-    # All start from the same weights; only dropout and augmentation differ.
+    # All start from the same weights.
     keras.utils.set_random_seed(options.seed)
     model = build_model(stages)
     if start is not None:
         model.set_weights(start)
-    keras.utils.set_random_seed(options.seed + 1000 * peers.rank)
     trainer = Trainer(model, out, options, peers, rows)
     trainer.resume()
     trainer.run(images, targets, public_test_judge(test))
