@@ -315,6 +315,25 @@ def test_layout_tells_the_sets_apart_and_each_says_its_terms(make, name: str, tm
     assert terms.obtain
 
 
+def test_class_folders_that_are_named_as_those_of_fer2013_hold_pictures_of_any_size(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        sets.class_folders(tmp_path / part, FER2013, per_class=2)
+    samples = load_any(tmp_path)
+    assert samples.terms.name == "folders"
+    assert samples.counts() == dict.fromkeys(sorted(FER2013), 4)
+    assert samples.images[0].shape == (100, 90, 3)
+    with pytest.raises(DataError, match=r"got none; the first of 28: .*0\.jpg: image must be 48x48 grey, got shape"):
+        load_fer2013(tmp_path, skip_corrupt=True)
+
+
+def test_a_torn_picture_does_not_hide_fer2013(tmp_path: Path) -> None:
+    first = min((sets.fer2013_folders(tmp_path) / "train" / "angry").iterdir())
+    first.write_bytes(b"torn")
+    samples = load_any(tmp_path)
+    assert samples.terms.name == "FER2013"
+    assert str(first) in samples.faults[0]
+
+
 def test_nothing_there_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"got nothing there; to get it: kaggle"):
         load_any(tmp_path / "absent.csv")

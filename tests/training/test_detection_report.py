@@ -18,7 +18,7 @@ from training.detection.evaluate import Report, judge
 from training.detection.faces import Faces
 from training.detection.gallery import FOUND, ROWS, TILE, gallery
 from training.detection.photographs import Photograph
-from training.detection.references import marked, placed, placed_pictures
+from training.detection.references import marked, picture_sets, placed, placed_pictures
 from training.detection.report import table
 from training.detection.teacher import Teacher
 
@@ -97,6 +97,19 @@ def test_what_yunet_is_sure_of_is_wanted_and_the_rest_is_ignored(yunet_file: Pat
     _, full = marked(Teacher(yunet_file), luma, Faces.from_rows(rows), 320, full=True)
     np.testing.assert_allclose(full.xyxy, faces.xyxy, atol=5)
     assert not np.array_equal(full.xyxy[0], faces.xyxy[0])
+
+
+def test_a_set_is_what_lies_in_one_folder_and_pictures_in_none_are_one_set() -> None:
+    luma = np.zeros((64, 64), np.uint8)
+    names = ("lfw/a.jpg", "lfw/b/c.jpg", "lfw_wide/a.jpg", "lfw.jpg", "other.jpg")
+    kept = [Photograph(name, luma, Faces.empty()) for name in names]
+    found = dict(picture_sets(kept, None, Path("yunet.onnx")))
+    counts = {name: len(list(found[name](32))) for name in found if name.endswith("kept out, fused labels")}
+    assert counts == {
+        "lfw, kept out, fused labels": 2,
+        "lfw_wide, kept out, fused labels": 1,
+        "photographs, kept out, fused labels": 2,
+    }
 
 
 def test_placed_photographs_take_their_faces_along(yunet_file: Path) -> None:

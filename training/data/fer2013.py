@@ -162,7 +162,8 @@ class _Rows:
     def made(self) -> Fer2013:
         """The set, without votes and with no row marked as a copy."""
         if not self.images:
-            raise DataError(f"{self.source}: data must hold at least one whole image, got none")
+            first = f"; the first of {len(self.faults)}: {self.faults[0]}" if self.faults else ""
+            raise DataError(f"{self.source}: data must hold at least one whole image, got none{first}")
         none = np.zeros(len(self.images), np.bool_)
         return Fer2013(
             source=self.source,

@@ -86,10 +86,16 @@ def placed_pictures(
             yield marked(teacher, photograph.luma, photograph.faces, side, reference == "full")
 
 
+def _part(photograph: Photograph) -> str:
+    """The folder, directly below that of all photographs, that one lies in."""
+    folder, slash, _ = photograph.name.partition("/")
+    return folder if slash else "photographs"
+
+
 def picture_sets(kept: Sequence[Photograph], colour: Path | None, yunet: Path, throws: int = 1) -> Iterator[PictureSet]:
     """Every set that the figures of the model card are taken on; ``throws``: random places for each photograph."""
-    for part in sorted({photograph.name.split("/")[0] for photograph in kept}):
-        own = [photograph for photograph in kept if photograph.name.startswith(part)]
+    for part in sorted({_part(photograph) for photograph in kept}):
+        own = [photograph for photograph in kept if _part(photograph) == part]
         yield f"{part}, kept out, fused labels", partial(at_side, own)
         yield f"{part}, kept out, marked by YuNet", partial(marked_pictures, own, yunet, False)
         yield f"{part}, kept out, marked by YuNet in full size", partial(marked_pictures, own, yunet, True)
