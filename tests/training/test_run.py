@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from training.__main__ import main
 from training.choices import keep_choices, parts_of_run
 from training.data.faces import load_faces
 from training.data.fer2013 import load_fer2013
+from training.data.folders import load_folders
 from training.data.jaffe import load_jaffe
 from training.errors import DataError, ExportError
+from training.evaluate_run import judge_file
 from training.export import compare, export_onnx, keras_outputs, read_spec
 from training.pixels import PixelRows
 from training.prepare import prepare
@@ -75,7 +78,17 @@ def test_balanced_runs_have_six_classes(tmp_path: Path) -> None:
         (["run", "fer2013_cn3", "--data", "x"], "did you mean fer2013_cnn3?"),
         (["run", "jaffe_vgg16", "--data", "x", "--balanced"], "balanced must be left out for recipe jaffe_vgg16"),
         (["run", "fer2013_cnn3", "--data", "x", "--task", "gender"], "task must be left out"),
+        (["run", "emotion_lite", "--data", "x", "--balanced"], "balanced must be left out for recipe emotion_lite"),
+        (["run", "emotion_lite", "--data", "x", "--split-by", "image"], "split_by must be left out"),
+        (["run", "emotion_lite", "--data", "x", "--task", "all"], "task must be left out"),
+        (["run", "emotion_lite", "--data", "x", "--weights", "imagenet"], "weights must be none or a file"),
+        (["run", "face_lite", "--data", "x", "--faces", "y"], "faces must be left out for recipe face_lite, got y"),
+        (["run", "face_lite", "--data", ".", "--weights", "imagenet"], "weights must be none or a file"),
         (["run", "fer2013_cnn3", "--data", "x", "--epochs", "0"], "epochs must be at least 1, got 0"),
+        (["run", "fer2013_cnn3", "--data", "x", "--seed", "-1"], "seed must be from 0 to 2147483647, got -1"),
+        (["compress", "x", "--data", "x", "--channels", "1.5"], "channels must be from 0 to below 1, got 1.5"),
+        (["compress", "x", "--data", "x", "--sparsity", "-0.1"], "sparsity must be from 0 to below 1, got -0.1"),
+        (["compress", "x", "--data", "x", "--epochs", "-1"], "epochs must be at least 0, got -1"),
         (["run", "faces_resnet18", "--data", "x", "--split-by", "moon"], "split_by must be person or image"),
         (["run", "fer2013_cnn3", "--data", "nowhere.csv"], "got nothing there; to get it: kaggle"),
     ],
@@ -148,6 +161,43 @@ def test_a_file_that_answers_otherwise_than_keras_is_not_written(tmp_path: Path)
         compare(folder / "model.onnx", rows, wrong, spec)
     assert export_onnx(model, tmp_path / "again.onnx", spec, rows) < 1e-5
     assert [path.name for path in tmp_path.glob("*.onnx")] == ["again.onnx"]
+
+
+def test_no_number_in_a_later_head_is_a_difference_too(tmp_path: Path) -> None:
+    recipe = get_recipe("fer2013_dense")
+    folder = recipe.run(RunOptions(sets.fer2013_csv(tmp_path / "data"), tmp_path / "out", epochs=1))
+    spec = read_spec(folder / "model.onnx")
+    rows = np.random.default_rng(1).random((4, 48, 48, 1), np.float32)
+    expected = keras_outputs(keras.models.load_model(folder / "model.keras"), rows, spec)
+    twice = replace(spec, heads=(spec.heads[0], replace(spec.heads[0], name="again")))
+    assert compare(folder / "model.onnx", rows, expected * 2, twice) < 1e-5
+    with pytest.raises(ExportError, match="got nan apart"):
+        compare(folder / "model.onnx", rows, [*expected, expected[0] * np.nan], twice)
+
+
+def test_evaluate_refuses_data_with_other_labels_and_takes_them_in_any_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = sets.class_folders(tmp_path / "data", FER2013, per_class=10), tmp_path / "out"
+    assert main(["run", "fer2013_dense", "--data", str(data), "--out", str(out), "--epochs", "1"]) == 0
+    other = sets.class_folders(tmp_path / "other", (*FER2013[:6], "bored"), per_class=10)
+    assert main(["evaluate", str(out), "--data", str(other)]) == 2
+    said = capsys.readouterr().err
+    assert f"labels of head emotion must be {', '.join(sorted(FER2013))} as {out / 'model.onnx'} has them" in said
+    assert "got angry, bored, disgust" in said
+    assert main(["compress", str(out), "--data", str(other), "--epochs", "0"]) == 2
+    assert "in this order" in capsys.readouterr().err
+
+    model, spec = out / "model.onnx", read_spec(out / "model.onnx")
+    samples = load_folders(data)
+    turned = replace(
+        samples,
+        labels={"emotion": samples.labels["emotion"][::-1]},
+        targets={"emotion": 6 - samples.targets["emotion"]},
+    )
+    straight, reverse = (judge_file(model, spec, one)["emotion"] for one in (samples, turned))
+    np.testing.assert_array_equal(6 - reverse.predicted, straight.predicted)
+    assert reverse.accuracy == straight.accuracy
 
 
 def test_evaluate_judges_a_run_on_the_images_that_it_held_out(

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.errors import ConfigError
 from ferserve.model_spec import ModelSpec
 from training.batches import Batches
 from training.checkpoint import load_model, save_bare
@@ -27,6 +28,7 @@ from training.compress.magnitude import MagnitudePruning, prunable_kernels, prun
 from training.compress.post_training import to_fp16, to_int8
 from training.compress.timing import ratios, time_files
 from training.data.samples import Samples
+from training.errors import DataError
 from training.evaluate_run import judge_file
 from training.export import export_onnx, exported_model, read_spec
 from training.feed import fit
@@ -55,6 +57,16 @@ class CompressOptions:
     threads: int = 1
     seed: int = 1
 
+    def __post_init__(self) -> None:
+        for name in ("sparsity", "channels"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ConfigError(f"{name} must be from 0 to below 1, got {value}")
+        for name, least in (("epochs", 0), ("limit", 1), ("threads", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"{name} must be at least {least}, got {value}")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -77,10 +89,19 @@ class Compressor:
         self.start = exported_model(options.run)
         self.spec: ModelSpec = read_spec(self.start)
         self.recipe, self.parts = parts_of_run(options.run, options.data, options.limit)
+        self._require_labels()
         self.test: Samples = next(iter(self.parts.tests.values()))
         options.out.mkdir(parents=True, exist_ok=True)
         self.files: dict[str, Path] = {}
         self.models: dict[str, Any] = {}
+
+    def _require_labels(self) -> None:
+        # In another order they would be learnt as one another.
+        for head in self.spec.heads:
+            labels = self.parts.train.labels.get(head.name, ())
+            if labels != head.labels:
+                wanted = f"labels of head {head.name} must be {', '.join(head.labels)} in this order as in {self.start}"
+                raise DataError(f"{self.options.data}: {wanted}, got {', '.join(labels) or 'none'}")
 
     def load(self) -> Any:
         """The trained model, anew."""
