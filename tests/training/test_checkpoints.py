@@ -63,6 +63,8 @@ def dropping(request: ModelRequest) -> Any:
     return keras.Model(image, softmax_heads(x, request.heads))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_a_stopped_run_of_a_network_that_draws_and_is_pruned_ends_where_a_whole_one_does(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +106,7 @@ def linear(request: ModelRequest) -> Any:
     return keras.Model(image, softmax_heads(layers.Flatten()(image), request.heads))
 
 
+@pytest.mark.timeout(240)
 def test_an_epoch_that_diverged_leaves_the_good_checkpoint(data: Path, tmp_path: Path) -> None:
     recipe = replace(get_recipe("fer2013_cnn3"), build=linear)  # type: ignore[type-var]
     options = RunOptions(data, tmp_path / "out", epochs=1)

@@ -16,6 +16,7 @@ import skimage.data
 pytest.importorskip("keras", reason="training needs the training extra")
 pytest.importorskip("onnx", reason="training needs the training extra")
 
+import keras
 import onnx
 
 from ferserve.labels import FER2013, FERPLUS
@@ -25,7 +26,16 @@ from training import __main__ as command
 from training.emotion.ablation import table
 from training.emotion.augment import NONE
 from training.emotion.card import write_card
-from training.emotion.fit import FitOptions, batches, learning_rate, predict_logits, read_history, teach
+from training.emotion.fit import (
+    FitOptions,
+    Trainer,
+    batches,
+    learning_rate,
+    predict_logits,
+    read_average,
+    read_history,
+    teach,
+)
 from training.emotion.job import train_model
 from training.emotion.quantize import quantize
 from training.emotion.release import release
@@ -86,6 +96,39 @@ def test_an_interrupted_run_goes_on(data: Path, tmp_path: Path) -> None:
     train_model(TINY, train.images, targets, test, FitOptions(epochs=1, batch_size=32, meet_every=4), tmp_path)
     train_model(TINY, train.images, targets, test, FitOptions(epochs=2, batch_size=32), tmp_path)
     assert [record["epoch"] for record in read_history(tmp_path)] == [1, 2]
+
+
+def test_a_stopped_run_ends_where_a_whole_one_does(data: Path, tmp_path: Path) -> None:
+    """Dropout too depends on seed and epoch alone."""
+    train, _ = load_samples(data)
+    options = FitOptions(epochs=2, batch_size=32, meet_every=1, ema=0.5)
+
+    def trainer(out: Path) -> Trainer:
+        keras.utils.set_random_seed(1)
+        return Trainer(build_model(TINY), out, options)
+
+    def stop(model: keras.Model) -> dict[str, float]:
+        if (tmp_path / "parts" / "state.npz").exists():
+            raise KeyboardInterrupt
+        return {}
+
+    trainer(tmp_path / "whole").run(train.images, make_targets(train), lambda model: {})
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "parts").run(train.images, make_targets(train), stop)
+    resumed = trainer(tmp_path / "parts")
+    assert resumed.resume()
+    resumed.run(train.images, make_targets(train), lambda model: {})
+    for whole, parts in zip(read_average(tmp_path / "whole"), read_average(tmp_path / "parts"), strict=True):
+        np.testing.assert_allclose(parts, whole, atol=1e-3)
+
+
+def test_an_epoch_that_diverged_leaves_the_good_state(data: Path, tmp_path: Path) -> None:
+    train, test = load_samples(data)
+    targets, options = make_targets(train), FitOptions(epochs=1, batch_size=32)
+    train_model(TINY, train.images, targets, test, options, tmp_path)
+    with pytest.raises(TrainingError, match="loss must be a finite number, got nan in epoch 2"):
+        train_model(TINY, train.images, targets, test, replace(options, epochs=2, peak_rate=np.nan), tmp_path)
+    assert [record["epoch"] for record in read_history(tmp_path)] == [1]
 
 
 def test_a_state_that_does_not_belong_to_the_run_is_named(data: Path, tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ for seed in (1, 2):  # of everything else
 """
 
 
+@pytest.mark.timeout(240)
 def test_training_on_torch_reads_them_in_their_order_too(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     line = [sys.executable, "-c", ON_TORCH, str(sets.fer2013_csv(tmp_path))]

@@ -175,6 +175,7 @@ def test_no_number_in_a_later_head_is_a_difference_too(tmp_path: Path) -> None:
         compare(folder / "model.onnx", rows, [*expected, expected[0] * np.nan], twice)
 
 
+@pytest.mark.timeout(240)
 def test_evaluate_refuses_data_with_other_labels_and_takes_them_in_any_order(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
