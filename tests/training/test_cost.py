@@ -237,9 +237,11 @@ def test_runs_of_one_recipe_are_each_measured_in_files_of_their_own(tmp_path: Pa
     rows = np.random.default_rng(1).random((8, 48, 48, 1), np.float32)
     recipe, runs, answers = get_recipe("fer2013_cnn3"), [tmp_path / "a", tmp_path / "b"], {}
     spec = model_spec_of(recipe, {"emotion": FER2013})  # type: ignore[arg-type]
-    for run in runs:
+    for label, run in enumerate(runs):
         run.mkdir()
-        export_onnx(cnn3(ModelRequest((48, 48, 1), {"emotion": 7}, "none")), run / "model.onnx", spec, rows)
+        model = cnn3(ModelRequest((48, 48, 1), {"emotion": 7}, "none"))
+        model.get_layer("emotion").bias.assign(3.0 * np.eye(7)[label])
+        export_onnx(model, run / "model.onnx", spec, rows)
         os.utime(run / "model.onnx", (0, 0))
     for subject in find_subjects([str(run) for run in runs], tmp_path):
         files = Artifacts(subject, tmp_path, rows)
@@ -247,8 +249,8 @@ def test_runs_of_one_recipe_are_each_measured_in_files_of_their_own(tmp_path: Pa
             session = onnxruntime.InferenceSession(files.file("onnxruntime", precision))
             answers[subject.onnx.parent.name, precision] = session.run(None, {"input": rows})[0]
     for (run, _), answer in answers.items():
-        np.testing.assert_allclose(answer, answers[run, "fp32"], atol=0.01)
-    assert np.abs(answers["a", "fp32"] - answers["b", "fp32"]).max() > 0.02
+        np.testing.assert_allclose(answer, answers[run, "fp32"], atol=0.05)
+    assert np.abs(answers["a", "fp32"] - answers["b", "fp32"]).max() > 0.5
 
 
 def test_a_file_that_is_int8_already_fills_its_own_cell_alone(tmp_path: Path) -> None:
