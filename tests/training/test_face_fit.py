@@ -105,7 +105,9 @@ def test_the_recipe_runs_through_its_rounds_and_resumes(data_folder: Path, tmp_p
     assert read_progress(folder) == Progress(1, 1)
     recipe.run(replace(options, epochs=2, resume=True))
     assert read_progress(folder) == Progress(1, 2)
-    assert "validation/side_320/recall_24px" in read_detector_spec(folder / "face-lite.onnx").metrics
+    spec = read_detector_spec(folder / "face-lite.onnx")
+    assert "validation/side_320/recall_24px" in spec.metrics
+    assert spec.trained_on == (f"photographs: {data_folder.name}",)
 
 
 def test_a_damaged_state_is_named(data_folder: Path, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class FaceLiteRecipe:
         require_both_parts(labelled_names(job.labels, job.limit))
         together(self.processes, 4 * job.network().count_params(), train, job)
         kept = [photograph for photograph in job.photographs() if photograph.is_validation]
-        self.export(job.trained(), kept, options.out / "face-lite.onnx")
+        self.export(job.trained(), kept, options.out / "face-lite.onnx", (f"photographs: {options.data.name}",))
         return options.out
 
     def _job(self, options: RunOptions, weights: Path | None) -> Job:
@@ -68,23 +68,23 @@ class FaceLiteRecipe:
         teacher = _teacher(weights) if any(fit.look for fit in rounds) else None
         return Job(self.config, rounds, options.data, labels, options.limit, options.out, options.seed, teacher)
 
-    def export(self, network: keras.Model, kept: list[Photograph], weights: Path) -> None:
+    def export(self, network: keras.Model, kept: list[Photograph], weights: Path, trained_on: tuple[str, ...]) -> None:
         """Write the detector, its scores shifted to where 0.5 is a good limit, with its figures inside."""
-        export_face_lite(network, self.config, self._spec({}), weights)
+        spec = self._spec(trained_on)
+        export_face_lite(network, self.config, spec, weights)
         score = operating_point(judge_weights(weights, kept))
         shift = math.log(score / (1 - score))
-        export_face_lite(network, self.config, self._spec({}), weights, shift)
+        export_face_lite(network, self.config, spec, weights, shift)
         metrics = figures(judge_weights(weights, kept))
-        export_face_lite(network, self.config, self._spec(metrics), weights, shift)
+        export_face_lite(network, self.config, replace(spec, metrics=metrics), weights, shift)
 
-    def _spec(self, metrics: dict[str, float]) -> DetectorSpec:
+    def _spec(self, trained_on: tuple[str, ...]) -> DetectorSpec:
         return DetectorSpec(
             name="face-lite",
             version="1",
-            description="Faces from 10 px in one luma plane, with five landmarks",
+            description="Faces from about 12 px in one luma plane, with five landmarks",
             license="Apache-2.0",
-            trained_on=("Labeled Faces in the Wild, grey", "face mask detection photographs, grey"),
-            metrics=metrics,
+            trained_on=trained_on,
             recipe_sha256=hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
         )
 
