@@ -38,7 +38,8 @@ cdef inline int read_image(object source, str name, Py_buffer *buffer, int color
     image.width = width
     image.channels = channels
     image.color = color
-    if image.row_step < 0 or (height > 1 and image.row_step == 0) or image.pixel_step < channels or (channels == 3 and buffer.strides[2] != 1):
+    rising = height == 1 or image.row_step > 0
+    if not rising or image.pixel_step < channels or (channels == 3 and buffer.strides[2] != 1):
         raise ValueError(
             f"{name} must have rows and pixels in rising order and adjacent channels, "
             f"got strides {strides_of(buffer)}; pass np.ascontiguousarray({name})"

@@ -51,17 +51,17 @@ class _CertificateFiles:
             logger.warning("the certificates of before still count: %s", error)
             return None
 
-    def _now(self) -> list[tuple[int, int, int] | None]:
+    def _now(self) -> list[tuple[int, ...] | None]:
         return [_stamp(path) for path in self._paths]
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What tells two versions of a file apart; None for one that is not there."""
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """What tells two versions of a file apart, its owner and rights included; None for one that is not there."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
 def channel_credentials(tls: Tls) -> grpc.ChannelCredentials | None:

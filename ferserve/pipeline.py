@@ -163,9 +163,10 @@ class Pipeline:
             )
         image = picture.bgr if self._detector.wants_color else picture.luma
         assert image is not None
-        return self._detector.detect(
+        detections = self._detector.detect(
             image, side_px=settings.options.detection_side_px, min_score=settings.options.min_score or 0.0
         )
+        return detections.select(_largest(detections.xyxy, max(_MOST_TRACKED, settings.options.max_faces)))
 
 
 def square_crops(luma: NDArray[np.uint8], xyxy: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
@@ -180,16 +181,27 @@ def _square_spec(side: int) -> InputSpec:
     return InputSpec(side, side, dtype="uint8", scale=1.0, square=False)
 
 
+_MOST_TRACKED = 64
+"""Faces that are followed though fewer are to be answered; each takes time."""
+
+
 def _wanted(detections: Detections, spec: InputSpec, settings: Settings) -> NDArray[np.intp] | slice:
     """Rows, rising, of the largest faces of which the model's margin leaves something, as many as may be answered.
 
     Chosen of what is tracked, not of what is detected: a face that is not asked for now would otherwise be missed.
     """
-    if len(detections) <= settings.options.max_faces and not _cuts(spec):
-        return slice(None)
+    if not _cuts(spec):
+        return _largest(detections.xyxy, settings.options.max_faces)
     rows = np.flatnonzero(_left(detections.xyxy, spec) > 0)
-    size = np.prod(detections.xyxy[rows, 2:] - detections.xyxy[rows, :2], axis=1)
-    return np.sort(rows[np.argsort(-size, kind="stable")[: settings.options.max_faces]])
+    return np.asarray(rows[_largest(detections.xyxy[rows], settings.options.max_faces)])
+
+
+def _largest(xyxy: NDArray[np.float32], most: int) -> NDArray[np.intp] | slice:
+    """Rows, rising, of so many boxes at most."""
+    if len(xyxy) <= most:
+        return slice(None)
+    size = np.prod(xyxy[:, 2:] - xyxy[:, :2], axis=1)
+    return np.sort(np.argsort(-size, kind="stable")[:most])
 
 
 def _require_few(count: int, field_name: str, settings: Settings) -> None:
@@ -260,7 +272,8 @@ def _cuts(spec: InputSpec) -> bool:
 def _left(xyxy: NDArray[np.float32], spec: InputSpec) -> NDArray[np.float64]:
     """The shorter side of each crop, px; the margin is a part of the longer one."""
     sides = (xyxy[:, 2:] - xyxy[:, :2]).astype(np.float64)
-    return np.asarray(sides.min(axis=1) + 2 * min(spec.margin, 0.0) * sides.max(axis=1) * (not spec.square))
+    cut = -2 * spec.margin * sides.max(axis=1) if _cuts(spec) else 0.0
+    return np.asarray(sides.min(axis=1) - cut)
 
 
 @lru_cache

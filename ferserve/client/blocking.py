@@ -102,7 +102,9 @@ class Client:
             error = future.result()
         finally:
             future.cancel()
-            while not ended:  # the stream is over when it says so; until then it holds the connection
+            # The stream is over when it says so; until then it holds the connection. In the loop's own thread, where
+            # the garbage collector may come upon a stream, nobody could say so.
+            while not (ended or self._loop.is_current):
                 ended = results.get() is None
         if error is not None:
             raise error
@@ -127,8 +129,15 @@ class _LoopThread:
         self._thread.start()
 
     def _work(self) -> None:
-        self._loop.run_forever()
-        self._loop.close()
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller's thread is this one."""
+        return threading.current_thread() is self._thread
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         with self._starting:  # what starts after the loop's last task would never end
@@ -153,7 +162,7 @@ class _LoopThread:
             self._open = False
             ended = asyncio.run_coroutine_threadsafe(_finish(client), self._loop)
         ended.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
-        if threading.current_thread() is not self._thread:
+        if not self.is_current:
             self._thread.join()
             ended.result()
 

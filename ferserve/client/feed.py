@@ -11,6 +11,7 @@ from functools import partial
 from itertools import count
 from typing import Protocol
 
+from ferserve.client.ongoing import finish
 from ferserve.feed_thread import start_feed_thread
 from ferserve.sources import FrameSource, ImageLike, VideoSource, frame_of, open_source
 from ferserve.types import Frame
@@ -98,8 +99,7 @@ class TaskFeed:
         """See :class:`Feed`."""
         self._closed = True
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+            await finish(self._task)
 
     async def _pull(self, on_frame: OnFrame, on_end: OnEnd) -> None:
         error: BaseException | None = None
@@ -144,14 +144,23 @@ async def _opened(source: VideoSource | Iterable[ImageLike | Frame]) -> FrameSou
         try:
             opened.set_result(open_source(source))
         except BaseException as error:
-            opened.set_exception(error)
+            if isinstance(error, Exception) and not isinstance(error, StopIteration):
+                opened.set_exception(error)
+            else:  # raised in a task it would end the event loop, or get lost
+                opened.set_result(FrameSource(_raising(error), live=False))
 
     start_feed_thread(work)
     return await asyncio.wrap_future(opened)
 
 
+def _raising(error: BaseException) -> Iterator[Frame]:
+    raise error
+    yield
+
+
 async def _frames_of(items: AsyncIterable[ImageLike | Frame]) -> AsyncGenerator[Frame, None]:
     iterator = aiter(items)
+    ours = iterator is not items or isinstance(iterator, AsyncGenerator)
     try:
         for frame_id in count(1):
             try:
@@ -161,5 +170,5 @@ async def _frames_of(items: AsyncIterable[ImageLike | Frame]) -> AsyncGenerator[
             yield frame_of(item, frame_id)
     finally:
         close = getattr(iterator, "aclose", None)
-        if close is not None:
+        if ours and close is not None:
             await close()

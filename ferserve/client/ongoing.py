@@ -34,10 +34,12 @@ class Ongoing:
         try:
             await asyncio.wait((task,))
         finally:
-            await finish(task)
-            self._tasks.remove(task)
-            if not self._tasks:
-                self._idle.set()
+            try:
+                await finish(task)
+            finally:  # though the caller is cancelled once more
+                self._tasks.discard(task)
+                if not self._tasks:
+                    self._idle.set()
         if self._closed and task.cancelled():
             raise FerserveError(
                 "client must be open, got closed with a call or a stream under way; close it after them"
@@ -59,7 +61,8 @@ def closed_before() -> FerserveError:
 
 async def finish(task: asyncio.Future[Any]) -> None:
     """Cancel ``task`` and wait until it is over, whatever it ends with."""
-    task.cancel()
-    await asyncio.wait((task,))
+    if not task.done():
+        task.cancel()
+        await asyncio.wait((task,))
     if not task.cancelled():
         task.exception()  # looked at, so that asyncio does not report it as lost

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -117,11 +116,12 @@ class StreamSession:
             await _raise_status(call)
             return False
         finally:
+            call.cancel()
             if sender is not None:
                 sender.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await sender  # raises what else kept it from sending
-            call.cancel()
+                await asyncio.wait((sender,))
+                if not sender.cancelled() and (error := sender.exception()) is not None:
+                    raise error
 
     def _on_started(self, started: pb.StreamStarted) -> None:
         self._labels = {head.name: tuple(head.labels) for head in started.model.heads}

@@ -40,11 +40,10 @@ def frame_from_proto(message: pb.Frame, most_faces: int) -> Frame:
     So many boxes or crops at most are looked at: this runs on the event loop, where millions would hold up everybody.
     """
     kind = message.WhichOneof("payload")
-    _require_few("frame.boxes", len(message.boxes.boxes), most_faces)
-    _require_few("frame.crops", len(message.crops.images), most_faces)
     boxes: NDArray[np.float32] | None = None
     payload: EncodedImage | RawImage | Crops
     if message.HasField("boxes"):
+        _require_few("frame.boxes", len(message.boxes.boxes), most_faces)
         flat = [(b.x0, b.y0, b.x1, b.y1) for b in message.boxes.boxes]
         boxes = np.array(flat, np.float32).reshape(-1, 4)
     if kind == "encoded":
@@ -57,6 +56,7 @@ def frame_from_proto(message: pb.Frame, most_faces: int) -> Frame:
                 "frame.boxes must be absent where frame.crops is set, got both; send boxes with the whole frame, "
                 "or crops alone"
             )
+        _require_few("frame.crops", len(message.crops.images), most_faces)
         payload = _crops_from_proto(message.crops)
     else:
         raise InvalidFrameError("frame.payload must be encoded, raw or crops, got none")

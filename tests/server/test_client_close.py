@@ -109,6 +109,19 @@ async def test_an_asynchronous_call_hears_that_its_client_was_closed() -> None:
             await client.classify(b"x")
 
 
+async def test_a_call_that_is_cancelled_twice_does_not_hold_its_client() -> None:
+    server = _Mute()
+    async with scripted_server(server) as address:
+        client = ferserve.AsyncClient(address)
+        call = asyncio.ensure_future(client.classify(b"x"))
+        await server.asked.wait()
+        call.cancel()
+        await asyncio.sleep(0)  # the first one is on its way
+        call.cancel()
+        await asyncio.wait((call,))
+        await asyncio.wait_for(client.close(), 30)
+
+
 async def test_a_cancelled_call_stays_cancelled() -> None:
     server = _Mute()
     async with scripted_server(server) as address, ferserve.AsyncClient(address) as client:
@@ -178,3 +191,22 @@ def test_a_client_may_be_collected_in_its_own_thread(served: str) -> None:
     loops[0].call_soon_threadsafe(clients.clear)
     threads[0].join(30)
     assert not threads[0].is_alive()
+
+
+def test_a_stream_may_be_collected_in_its_clients_own_thread(served: str) -> None:
+    """Its client goes on."""
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def frames() -> AsyncIterator[bytes]:
+        loops.append(asyncio.get_running_loop())
+        while True:
+            yield builders.jpeg(builders.astronaut())
+
+    with ferserve.Client(served) as client:
+        streams = [client.stream(frames())]
+        assert next(streams[0]).frame_id == 1
+        loops[0].call_soon_threadsafe(streams.clear)
+        asking, raised = _outcome(lambda: client.models(timeout_s=20))
+        asking.join(30)
+        assert not asking.is_alive()
+        assert not raised

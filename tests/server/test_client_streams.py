@@ -177,7 +177,11 @@ def test_a_source_may_leave_the_program(client: ferserve.Client) -> None:
         yield builders.jpeg(builders.astronaut())
         raise SystemExit(3)
 
-    for source in (blocking(), asynchronous()):
+    class AtOnce:
+        def __iter__(self) -> Iterator[bytes]:
+            raise SystemExit(3)
+
+    for source in (blocking(), asynchronous(), AtOnce()):
         with pytest.raises(SystemExit):
             list(client.stream(source))
     assert len(client.classify(builders.astronaut()).faces) == 1
