@@ -130,7 +130,7 @@ def test_a_model_that_is_none_is_said_in_one_line(
         (lambda spec: spec["input"].update(name="pixels"), "input.name must be the graph's only input"),
         (lambda spec: spec["input"].update(height=64), "input must have the graph's shape"),
         (lambda spec: spec["input"].update(dtype="uint8"), "input.dtype must be the graph's float32"),
-        (lambda spec: spec["input"].update(scale="none"), "input must hold values of the right types"),
+        (lambda spec: spec["input"].update(scale="none"), "input.scale must be a finite number, got 'none'"),
         (lambda spec: spec["input"].update(mean=[float("nan")]), "input.mean must be finite"),
     ],
 )
