@@ -242,7 +242,7 @@ def test_a_model_that_is_not_there_is_one_line(
     monkeypatch.chdir(tmp_path)
     assert main(argv) == 2
     error = capsys.readouterr().err
-    assert "model must be a file that exists, got " in error
+    assert "model must be a file that exists and can be reached, got " in error
     assert error.count("\n") == 1
 
 
