@@ -29,11 +29,12 @@ FACE_CENTRE = (222.0, 122.0)  # px in the astronaut's picture
 def main() -> int:
     """Run the demo; returns the exit code."""
     console = Console()
+    astronaut = np.ascontiguousarray(data.astronaut()[:, :, ::-1])
     with running_server() as address:
         console.print(f"A server runs on {address}; {SECONDS} s of video at {FPS} FPS follow.")
         with ferserve.Client(address) as client, LiveView("astronaut", console) as view:
             options = ferserve.StreamOptions(delivery=ferserve.Delivery.LATEST)
-            for result in client.stream(at_camera_pace(jpeg_frames()), options):
+            for result in client.stream(at_camera_pace(jpeg_frames(astronaut)), options):
                 view.show(result)
     summary = view.summary
     if summary.with_faces == 0:
@@ -57,11 +58,10 @@ def running_server() -> Iterator[str]:
             process.terminate()
 
 
-def jpeg_frames() -> Iterator[bytes]:
-    """The moving astronaut, one JPEG file a frame."""
-    astronaut = np.ascontiguousarray(data.astronaut()[:, :, ::-1])
+def jpeg_frames(bgr: NDArray[np.uint8]) -> Iterator[bytes]:
+    """``bgr`` in motion, one JPEG file a frame."""
     for number in range(FPS * SECONDS):
-        yield simplejpeg.encode_jpeg(scene(astronaut, number / FPS), 90, "BGR")
+        yield simplejpeg.encode_jpeg(scene(bgr, number / FPS), 90, "BGR")
 
 
 def scene(bgr: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
