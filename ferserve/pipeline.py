@@ -18,6 +18,7 @@ from ferserve.options import FrameOptions
 from ferserve.preprocess import preprocess_into
 from ferserve.runtime.base import Tensor
 from ferserve.runtime.classifier import Classifier
+from ferserve.selection import client_boxes, largest_rows, require_few, require_room, wanted_rows
 from ferserve.stream_state import StreamState
 from ferserve.track import Tracked
 from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadResult, Timings
@@ -88,7 +89,7 @@ class Pipeline:
         watch.lap("decode")
         detections, track_ids = self._find(frame, picture, settings, state, now_ns)
         if frame.boxes is None:
-            wanted = _wanted(detections, classifier.spec.input, settings)
+            wanted = wanted_rows(detections, classifier.spec.input, settings.options.max_faces)
             detections, track_ids = detections.select(wanted), track_ids[wanted]
         watch.lap("detect")
         batch = classifier.empty_batch(len(detections))
@@ -109,7 +110,7 @@ class Pipeline:
     ) -> FrameResult:
         if frame.boxes is not None:
             raise InvalidFrameError("boxes must be left out where the payload is crops, got both; send one of them")
-        _require_few(len(crops.images), "crops.images", settings)
+        require_few(len(crops.images), "crops.images", settings.options.max_faces)
         spec = classifier.spec.input
         batch = classifier.empty_batch(len(crops.images))
         boxes = []
@@ -117,7 +118,7 @@ class Pipeline:
             picture = decode(image, color=spec.color != "luma", max_pixels=settings.max_pixels)
             watch.lap("decode")
             boxes.append(_whole(picture.width, picture.height))
-            _require_room(boxes[row], spec, f"crops.images[{row}]")
+            require_room(boxes[row], spec, f"crops.images[{row}]")
             if spec.color == "luma":
                 preprocess_into(picture.luma, "luma", boxes[row], spec, batch, row=row)
             else:
@@ -135,7 +136,7 @@ class Pipeline:
         if state:
             state.tracker.fit(picture.width, picture.height)
         if frame.boxes is not None:
-            detections = _given(frame.boxes, picture, settings)
+            detections = client_boxes(frame.boxes, picture, settings.options.max_faces)
             ids = state.tracker.confirm(detections, now_ns).track_ids if state else _untracked(detections)
             return detections, ids
         if state is None:
@@ -166,7 +167,7 @@ class Pipeline:
         detections = self._detector.detect(
             image, side_px=settings.options.detection_side_px, min_score=settings.options.min_score or 0.0
         )
-        return detections.select(_largest(detections.xyxy, max(_MOST_TRACKED, settings.options.max_faces)))
+        return detections.select(largest_rows(detections.xyxy, max(_MOST_TRACKED, settings.options.max_faces)))
 
 
 def square_crops(luma: NDArray[np.uint8], xyxy: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
@@ -185,51 +186,6 @@ _MOST_TRACKED = 64
 """Faces that are followed though fewer are to be answered; each takes time."""
 
 
-def _wanted(detections: Detections, spec: InputSpec, settings: Settings) -> NDArray[np.intp] | slice:
-    """Rows, rising, of the largest faces of which the model's margin leaves something, as many as may be answered.
-
-    Chosen of what is tracked, not of what is detected: a face that is not asked for now would otherwise be missed.
-    """
-    if not _cuts(spec):
-        return _largest(detections.xyxy, settings.options.max_faces)
-    rows = np.flatnonzero(_left(detections.xyxy, spec) > 0)
-    return np.asarray(rows[_largest(detections.xyxy[rows], settings.options.max_faces)])
-
-
-def _largest(xyxy: NDArray[np.float32], most: int) -> NDArray[np.intp] | slice:
-    """Rows, rising, of so many boxes at most."""
-    if len(xyxy) <= most:
-        return slice(None)
-    size = np.prod(xyxy[:, 2:] - xyxy[:, :2], axis=1)
-    return np.sort(np.argsort(-size, kind="stable")[:most])
-
-
-def _require_few(count: int, field_name: str, settings: Settings) -> None:
-    if count > settings.options.max_faces:
-        raise InvalidFrameError(
-            f"{field_name} must be at most {settings.options.max_faces}, got {count}; send them in parts"
-        )
-
-
-_FARTHEST_PX = 1e6
-"""Farther out, coordinates are a mistake, and sums of them overflow."""
-
-
-def _given(boxes: NDArray[np.float32], picture: Picture, settings: Settings) -> Detections:
-    """Check the client's boxes: each must be finite, hold at least some area, and touch the frame."""
-    _require_few(len(boxes), "boxes", settings)
-    for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
-        if not (np.abs(boxes[i]) <= _FARTHEST_PX).all() or not (x0 < x1 and y0 < y1):
-            raise InvalidFrameError(
-                f"boxes[{i}] must be finite with x0 < x1 and y0 < y1, at most {_FARTHEST_PX:g} px away, "
-                f"got {(x0, y0, x1, y1)}"
-            )
-        if x0 >= picture.width or y0 >= picture.height or x1 <= 0 or y1 <= 0:
-            size = f"{picture.width}x{picture.height}"
-            raise InvalidFrameError(f"boxes[{i}] must overlap the frame of {size} px, got {(x0, y0, x1, y1)}")
-    return Detections.from_boxes(np.ascontiguousarray(boxes, np.float32))
-
-
 def _untracked(detections: Detections) -> NDArray[np.int64]:
     return np.zeros(len(detections), np.int64)
 
@@ -238,7 +194,7 @@ def _fill(batch: Tensor, picture: Picture, detections: Detections, classifier: C
     if len(detections) == 0:
         return
     spec = classifier.spec.input
-    _require_room(detections.xyxy, spec, "boxes")
+    require_room(detections.xyxy, spec, "boxes")
     landmarks = detections.landmarks if spec.align != "none" else None
     if spec.color == "luma":
         preprocess_into(picture.luma, "luma", detections.xyxy, spec, batch, landmarks=landmarks)
@@ -246,34 +202,9 @@ def _fill(batch: Tensor, picture: Picture, detections: Detections, classifier: C
         preprocess_into(_bgr(picture), "bgr", detections.xyxy, spec, batch, landmarks=landmarks)
 
 
-def _require_room(xyxy: NDArray[np.float32], spec: InputSpec, field_name: str) -> None:
-    if not _cuts(spec):
-        return
-    left = _left(xyxy, spec)
-    if (left <= 0).any():
-        x0, y0, x1, y1 = xyxy[int(left.argmin())].tolist()
-        width, height = x1 - x0, y1 - y0
-        raise InvalidFrameError(
-            f"{field_name} must keep a width and a height after the model's margin of {spec.margin:g}, "
-            f"got {width:g}x{height:g} px; send a less narrow one"
-        )
-
-
 def _bgr(picture: Picture) -> NDArray[np.uint8]:
     assert picture.bgr is not None
     return picture.bgr
-
-
-def _cuts(spec: InputSpec) -> bool:
-    """Whether the model cuts a margin off, and not off a square, so that nothing may be left of something thin."""
-    return spec.margin < 0 and not spec.square
-
-
-def _left(xyxy: NDArray[np.float32], spec: InputSpec) -> NDArray[np.float64]:
-    """The shorter side of each crop, px; the margin is a part of the longer one."""
-    sides = (xyxy[:, 2:] - xyxy[:, :2]).astype(np.float64)
-    cut = -2 * spec.margin * sides.max(axis=1) if _cuts(spec) else 0.0
-    return np.asarray(sides.min(axis=1) - cut)
 
 
 @lru_cache
