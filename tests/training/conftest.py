@@ -45,3 +45,4 @@ def forget_models() -> Iterator[None]:
 
     keras.utils.clear_session()
     gc.collect()
+    gc.freeze()  # what TensorFlow keeps for good is not looked through again after every later test
