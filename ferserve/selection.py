@@ -80,7 +80,6 @@ def _cuts(spec: InputSpec) -> bool:
 
 
 def _left(xyxy: Boxes, spec: InputSpec) -> NDArray[np.float64]:
-    """The shorter side of each crop, px; the margin is a part of the longer one."""
+    """The shorter side of each crop, px, of a model that cuts; its margin is a part of the longer side."""
     sides = (xyxy[:, 2:] - xyxy[:, :2]).astype(np.float64)
-    cut = -2 * spec.margin * sides.max(axis=1) if _cuts(spec) else 0.0
-    return np.asarray(sides.min(axis=1) - cut)
+    return np.asarray(sides.min(axis=1) + 2 * spec.margin * sides.max(axis=1))
