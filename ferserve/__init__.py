@@ -10,18 +10,27 @@ from typing import TYPE_CHECKING, Any
 from ferserve._version import __version__
 
 if TYPE_CHECKING:
-    from ferserve.client import AsyncClient, Client, ModelDescription
+    from ferserve.client import AsyncClient, Client
     from ferserve.config import Tls
     from ferserve.errors import FerserveError
     from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
-    from ferserve.types import Crops, EncodedImage, Face, Frame, FrameResult, PixelFormat, RawImage
+    from ferserve.types import Crops, EncodedImage, Face, Frame, FrameResult, ModelDescription, PixelFormat, RawImage
 
 _HOMES = {
-    "ferserve.client": ("AsyncClient", "Client", "ModelDescription"),
+    "ferserve.client": ("AsyncClient", "Client"),
     "ferserve.config": ("Tls",),
     "ferserve.errors": ("FerserveError",),
     "ferserve.options": ("Delivery", "FrameOptions", "Priority", "StreamOptions"),
-    "ferserve.types": ("Crops", "EncodedImage", "Face", "Frame", "FrameResult", "PixelFormat", "RawImage"),
+    "ferserve.types": (
+        "Crops",
+        "EncodedImage",
+        "Face",
+        "Frame",
+        "FrameResult",
+        "ModelDescription",
+        "PixelFormat",
+        "RawImage",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,7 +1,7 @@
 """Deployment choices: frozen dataclasses and one loader.
 
 Later beats earlier: defaults < TOML file < ``FERSERVE_*`` environment < flags. Unknown keys are errors that name the
-nearest valid key. Facts about weights are no configuration; they live in :mod:`ferserve.model_spec`.
+nearest valid key. Facts about weights are no configuration; they live in :mod:`ferserve.models.spec`.
 """
 
 from __future__ import annotations

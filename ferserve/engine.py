@@ -13,22 +13,22 @@ from types import TracebackType
 import cv2
 import numpy as np
 
-from ferserve.batching import Batcher, Measurement, choose, measure
 from ferserve.config import EngineConfig
-from ferserve.default_model import open_store
-from ferserve.detectors import open_detector
+from ferserve.detection.factory import open_detector
 from ferserve.errors import InvalidOptionsError, ModelNotReadyError
-from ferserve.job import Walk
-from ferserve.model_store import ModelFile, ModelInfo
+from ferserve.models.store import ModelFile, ModelInfo
 from ferserve.options import FrameOptions, StreamOptions
-from ferserve.parked import Parked, ParkedStreams
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime import Session, Tensor, open_session
+from ferserve.runtime.batching import Batcher, Measurement, choose, measure
 from ferserve.runtime.classifier import Classifier
-from ferserve.stream_state import Memory, StreamState
-from ferserve.streams import Backlog, EngineStream, submit_single
+from ferserve.runtime.default_model import open_store
+from ferserve.scheduling.pending import Walk
+from ferserve.scheduling.pool import WorkerPool
+from ferserve.scheduling.resumable import Parked, ParkedStreams
+from ferserve.scheduling.stream import Backlog, EngineStream, submit_single
+from ferserve.tracking.state import Memory, StreamState
 from ferserve.types import Frame, FrameResult, PixelFormat, RawImage
-from ferserve.workers import WorkerPool
 
 _BATCH_SIZES = (1, 4, 16)
 

@@ -1,6 +1,6 @@
 """Every error that ferserve raises on purpose.
 
-The taxonomy knows nothing of gRPC: each class carries a ``kind`` and ``ferserve/server/status.py`` maps kinds to
+The taxonomy knows nothing of gRPC: each class carries a ``kind`` and ``ferserve/wire/status.py`` maps kinds to
 status codes. Messages follow one grammar, ``<field> must be <expected>, got <actual>``, then the way out.
 """
 

@@ -10,18 +10,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.decode import Picture, decode
-from ferserve.detect import FaceDetector
+from ferserve.detection.face_lite import FaceDetector
 from ferserve.errors import InvalidFrameError
-from ferserve.model_spec import HeadSpec, InputSpec
+from ferserve.models.spec import HeadSpec, InputSpec
 from ferserve.options import FrameOptions
-from ferserve.preprocess import preprocess_into
 from ferserve.runtime.base import Tensor
 from ferserve.runtime.classifier import Classifier
-from ferserve.selection import client_boxes, largest_rows, require_few, require_room, wanted_rows
-from ferserve.stream_state import StreamState
-from ferserve.track import Tracked
+from ferserve.tracking.state import StreamState
+from ferserve.tracking.tracker import Tracked
 from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadResult, Timings
+from ferserve.vision.decode import Picture, decode
+from ferserve.vision.preprocess import preprocess_into
+from ferserve.vision.selection import client_boxes, largest_rows, require_few, require_room, wanted_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Pipeline:
 
 
 def square_crops(luma: NDArray[np.uint8], xyxy: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
-    """Boxes of a luma image as uint8 (N, side, side), stretched; the sampler for :mod:`ferserve.follow`."""
+    """Boxes of a luma image as uint8 (N, side, side), stretched; the sampler for :mod:`ferserve.tracking.template`."""
     out = np.empty((len(xyxy), 1, side, side), np.uint8)
     preprocess_into(luma, "luma", xyxy, _square_spec(side), out)
     return out[:, 0]

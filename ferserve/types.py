@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
@@ -55,6 +56,10 @@ class Crops:
     images: tuple[EncodedImage | RawImage, ...]
 
 
+Payload: TypeAlias = EncodedImage | RawImage | Crops
+"""What a frame carries: one image, or faces that are cut out already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One frame of a stream, or one image of a single call.
@@ -64,7 +69,7 @@ class Frame:
     """
 
     frame_id: int
-    payload: EncodedImage | RawImage | Crops
+    payload: Payload
     capture_time_ns: int = 0
     boxes: NDArray[np.float32] | None = None
     neutral: bool = False
@@ -250,3 +255,28 @@ class FrameResult:
     def ok(self) -> bool:
         """True where the frame was classified, with or without a face in it."""
         return self.fault is None and self.dropped is None
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """A model as its users see it."""
+
+    name: str
+    version: str
+    description: str
+    heads: Mapping[str, tuple[str, ...]]
+    """Ordered labels by the name of the head, the emotion first."""
+    input_width: int
+    """px"""
+    input_height: int
+    """px"""
+    input_color: str
+    """``luma``, ``bgr`` or ``rgb``."""
+    license: str
+    trained_on: tuple[str, ...]
+    metrics: Mapping[str, float]
+    """Figure by ``<dataset>/<split>/<metric>``."""
+    runs_on: str
+    is_default: bool
+    sha256: str
+    """Of the weight file, lower-case hex."""

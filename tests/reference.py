@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.model_spec import InputSpec
+from ferserve.models.spec import InputSpec
 
 Floats = NDArray[np.float64]
 BT601 = np.array([0.299, 0.587, 0.114])

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from ferserve.model_spec import METADATA_KEY, HeadSpec, InputSpec, ModelSpec
+from ferserve.models.spec import METADATA_KEY, HeadSpec, InputSpec, ModelSpec
 
 LABELS = ("dark", "bright")
 

@@ -65,7 +65,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="The ONNX file to write; model.onnx beside it by default.")] = None,
 ) -> None:
     """Write a trained Keras model as self-describing ONNX again, checked against Keras."""
-    from training.export import export_run
+    from training.common.export import export_run
 
     path, difference = export_run(model, out)
     typer.echo(f"{path}: equal to Keras within {difference:.1e}")
@@ -140,7 +140,7 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 @app.command(context_settings=PASS_ON)
 def evaluate(context: typer.Context) -> None:
     """Measure MODEL.onnx on --data FILE.npz (--head ferplus|fer2013, --flip, --json)."""
-    evaluator = importlib.import_module("training.evaluate")
+    evaluator = importlib.import_module("training.evaluation.evaluate")
     raise typer.Exit(evaluator.main(context.args))
 
 

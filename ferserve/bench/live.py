@@ -9,8 +9,8 @@ from ferserve.bench.http2 import Call
 from ferserve.bench.messages import METHOD
 from ferserve.bench.poller import Poller
 from ferserve.errors import ServerUnavailableError
-from ferserve.metadata import MOVABLE_KEY
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.metadata import MOVABLE_KEY
 
 PATIENCE_S = 15.0
 MOST_CONNECTIONS = 200

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from ferserve.bench.clips import Clip
 from ferserve.bench.processes import sum_of
 from ferserve.config import EngineConfig
-from ferserve.default_model import open_store
 from ferserve.engine import Engine
 from ferserve.errors import FerserveError
 from ferserve.options import Delivery, StreamOptions
 from ferserve.runtime import Session, open_session
-from ferserve.streams import EngineStream
+from ferserve.runtime.default_model import open_store
+from ferserve.scheduling.stream import EngineStream
 from ferserve.types import EncodedImage, Frame, FrameResult
 
 _IN_FLIGHT = 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from ferserve.cli import flags
-from ferserve.cli.backend import model_name
+from ferserve.cli.connect import model_name
 from ferserve.errors import ConfigError
 from ferserve.options import Delivery
 

@@ -23,11 +23,11 @@ def command(
     config: flags.ConfigFile = None,
 ) -> None:
     """Load a model, run it, and say what it is, what runs it, and how fast."""
-    from ferserve.cli.local import describe
     from ferserve.cli.table import model_table, plain_console
-    from ferserve.default_model import bundled_model
     from ferserve.engine import Engine
-    from ferserve.preprocess import features
+    from ferserve.local import describe
+    from ferserve.runtime.default_model import bundled_model
+    from ferserve.vision.preprocess import features
 
     loaded = flags.load(config, engine_model=model, engine_model_dir=model_dir, engine_threads=1).engine
     with Engine(loaded) as engine:
@@ -45,7 +45,7 @@ def _speed(engine: Engine) -> str:
 
     import numpy as np
 
-    from ferserve.sources import raw_image
+    from ferserve.client.sources import raw_image
     from ferserve.types import Frame
 
     luma = np.random.default_rng(0).integers(0, 256, (240, 320), np.uint8)

@@ -9,8 +9,8 @@ import typer
 from ferserve.cli import flags
 
 if TYPE_CHECKING:
-    from ferserve.cli.local import LocalClient
     from ferserve.client import Client
+    from ferserve.local import LocalClient
     from ferserve.options import FrameOptions
     from ferserve.types import FrameResult
 
@@ -27,9 +27,9 @@ def command(
     config: flags.ConfigFile = None,
 ) -> None:
     """Find the faces in pictures and say what they express."""
-    from ferserve.cli import report
-    from ferserve.cli.backend import model_name, open_backend
+    from ferserve.cli.connect import model_name, open_backend
     from ferserve.options import FrameOptions
+    from ferserve.rendering import json as report
 
     options = FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side)
     failed = False

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ferserve.cli import flags
-from ferserve.cli.backend import connect, require_no_tls
+from ferserve.cli.connect import connect, require_no_tls
 
 if TYPE_CHECKING:
-    from ferserve.client import ModelDescription
+    from ferserve.types import ModelDescription
 
 app = typer.Typer(help="The models at hand.", no_args_is_help=True)
 
@@ -75,7 +75,7 @@ def pull_command(
     ] = None,
 ) -> None:
     """Fetch a model that is not bundled; it is checked before it is put in place."""
-    from ferserve.model_pull import PULLABLE, pull_model
+    from ferserve.models.pull import PULLABLE, pull_model
 
     print(pull_model(name, source))
     typer.echo(f"{PULLABLE[name].summary}, licence {PULLABLE[name].license}", err=True)
@@ -110,9 +110,9 @@ def _model(
 
 def _local_models(model_dir: str | None, config: Path | None) -> list[ModelDescription]:
     """What an engine of this configuration would serve; no model is loaded for it."""
-    from ferserve.cli.local import describe
-    from ferserve.default_model import open_store
-    from ferserve.model_store import ModelInfo
+    from ferserve.local import describe
+    from ferserve.models.store import ModelInfo
+    from ferserve.runtime.default_model import open_store
 
     store, default = open_store(flags.load(config, engine_model_dir=model_dir).engine)
     return [describe(ModelInfo(file.spec, "", file.sha256, file is default)) for file in store.models()]

@@ -30,10 +30,10 @@ def command(
     """Say what the faces in a video express, frame by frame, until it ends or Ctrl-C."""
     if json and show:
         raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
-    from ferserve.cli.backend import model_name, open_backend
-    from ferserve.cli.outlets import open_outlet
-    from ferserve.cli.report import complain
-    from ferserve.sources import open_source
+    from ferserve.cli.connect import model_name, open_backend
+    from ferserve.cli.sinks import open_outlet
+    from ferserve.client.sources import open_source
+    from ferserve.rendering.json import complain
 
     opened = open_source(int(source) if source.isdecimal() else source)
     options = StreamOptions(

@@ -8,7 +8,7 @@ from collections import Counter, deque
 
 from rich.table import Table
 
-from ferserve.cli.report import NOT_SURE
+from ferserve.rendering.json import NOT_SURE
 from ferserve.types import DropReason, FrameResult, Timings
 
 _RECENT = 30

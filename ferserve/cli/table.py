@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ferserve.cli.report import said
-from ferserve.client import ModelDescription
-from ferserve.types import Face
+from ferserve.rendering.json import said
+from ferserve.types import Face, ModelDescription
 
 BAR_CELLS = 12
 SHORT_BAR_CELLS = 5

@@ -15,7 +15,7 @@ from ferserve.config import load_config
 from ferserve.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ferserve.batching import Measurement
+    from ferserve.runtime.batching import Measurement
 
 _KEY = "max_batch_size"
 

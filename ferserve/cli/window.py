@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.cli.report import said
 from ferserve.errors import ConfigError
+from ferserve.rendering.json import said
 from ferserve.types import EncodedImage, Frame, FrameResult, PixelFormat, RawImage
 
 _GREEN = (80, 220, 80)

@@ -2,6 +2,5 @@
 
 from ferserve.client.asynchronous import AsyncClient
 from ferserve.client.blocking import Client
-from ferserve.client.model_description import ModelDescription
 
-__all__ = ["AsyncClient", "Client", "ModelDescription"]
+__all__ = ["AsyncClient", "Client"]

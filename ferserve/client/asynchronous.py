@@ -12,22 +12,21 @@ import grpc
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferserve.client import converters
 from ferserve.client.channel import open_channel
+from ferserve.client.connector import Link
 from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
-from ferserve.client.link import Link
-from ferserve.client.model_description import ModelDescription
-from ferserve.client.ongoing import Ongoing, finish
-from ferserve.client.status import error_from_rpc
+from ferserve.client.rpc_errors import error_from_rpc
+from ferserve.client.sources import ImageLike, payload_of
 from ferserve.client.stream import StreamRun, StreamSource
+from ferserve.client.tasks import Ongoing, finish
 from ferserve.config import NO_TLS, Tls
 from ferserve.errors import InvalidFrameError
 from ferserve.options import FrameOptions, StreamOptions, require_range
-from ferserve.options_message import frame_options_to_proto
-from ferserve.sources import ImageLike, payload_of
-from ferserve.types import Frame, FrameResult
+from ferserve.types import Frame, FrameResult, ModelDescription
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
+from ferserve.wire import client_messages as converters
+from ferserve.wire.options import frame_options_to_proto
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 

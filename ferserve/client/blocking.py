@@ -15,12 +15,11 @@ from numpy.typing import ArrayLike
 
 from ferserve.client.asynchronous import DEFAULT_TARGET, AsyncClient
 from ferserve.client.encoding import Encoding
-from ferserve.client.model_description import ModelDescription
-from ferserve.client.ongoing import closed_before
+from ferserve.client.sources import ImageLike, VideoSource
+from ferserve.client.tasks import closed_before
 from ferserve.config import NO_TLS, Tls
 from ferserve.options import FrameOptions, StreamOptions
-from ferserve.sources import ImageLike, VideoSource
-from ferserve.types import Frame, FrameResult
+from ferserve.types import Frame, FrameResult, ModelDescription
 
 T = TypeVar("T")
 

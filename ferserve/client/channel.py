@@ -10,8 +10,8 @@ import grpc
 
 from ferserve.client.encoding import is_local
 from ferserve.config import NO_TLS, Tls
-from ferserve.credentials import channel_credentials
 from ferserve.errors import ConfigError
+from ferserve.wire.tls import channel_credentials
 
 _SERVICE: Final = "ferserve.v1.EmotionService"
 

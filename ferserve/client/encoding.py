@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.client.sources import raw_image
 from ferserve.errors import InvalidOptionsError
-from ferserve.sources import Payload, raw_image
-from ferserve.types import EncodedImage, PixelFormat, RawImage
+from ferserve.types import EncodedImage, Payload, PixelFormat, RawImage
 
 Encoding = Literal["auto", "raw", "jpeg"]
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import grpc
 
-from ferserve.client import converters
+from ferserve.client.backoff import LONGEST_DELAY_S, Outage
+from ferserve.client.connector import Link
 from ferserve.client.feed import Feed
-from ferserve.client.link import Link
-from ferserve.client.outage import LONGEST_DELAY_S, Outage
-from ferserve.client.status import error_from_rpc, is_broken_connection, is_wrong_worker
+from ferserve.client.rpc_errors import error_from_rpc, is_broken_connection, is_wrong_worker
 from ferserve.errors import FerserveError, ServerUnavailableError, StreamProtocolError
 from ferserve.types import DropReason, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire import client_messages as converters
 
 
 class StreamSession:

@@ -7,17 +7,17 @@ import uuid
 from collections.abc import AsyncIterable, Callable, Iterable
 from typing import TypeAlias
 
-from ferserve.client import converters
+from ferserve.client.connector import Link
 from ferserve.client.encoding import ArrayPacker
 from ferserve.client.feed import Feed, open_feed
-from ferserve.client.link import Link
-from ferserve.client.ongoing import Ongoing
 from ferserve.client.session import StreamSession
+from ferserve.client.sources import ImageLike, VideoSource
+from ferserve.client.tasks import Ongoing
 from ferserve.options import Delivery, StreamOptions
-from ferserve.options_message import stream_options_to_proto
-from ferserve.sources import ImageLike, VideoSource
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire import client_messages as converters
+from ferserve.wire.options import stream_options_to_proto
 
 StreamSource: TypeAlias = "VideoSource | Iterable[ImageLike | Frame] | AsyncIterable[ImageLike | Frame]"
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import ModelSpecError
-from ferserve.model_spec import HeadSpec, ModelSpec
+from ferserve.models.spec import HeadSpec, ModelSpec
 from ferserve.runtime.base import Session, Tensor, TensorInfo
 
 Infer: TypeAlias = Callable[[Tensor], list[NDArray[np.float32]]]

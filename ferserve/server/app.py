@@ -10,14 +10,14 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ferserve.config import ServerConfig
-from ferserve.credentials import server_credentials
 from ferserve.errors import ConfigError
 from ferserve.server.address import address_taken, host_and_port
 from ferserve.server.bridge import LoopBridge
+from ferserve.server.emotion.servicer import EmotionServicer
 from ferserve.server.interceptors import ErrorInterceptor
-from ferserve.server.placement import Placement
-from ferserve.server.servicers import EmotionServicer
+from ferserve.server.workers.placement import Placement
 from ferserve.v1 import emotion_pb2, emotion_pb2_grpc
+from ferserve.wire.tls import server_credentials
 
 if TYPE_CHECKING:
     from ferserve.engine import Engine

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from ferserve.errors import KIND_KEY, FerserveError, StreamProtocolError
-from ferserve.server.status import details_of, status_of
+from ferserve.wire.status import details_of, status_of
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ Behavior = Callable[[Any, Any], Awaitable[Any]]
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Ends failed calls by the table in :mod:`ferserve.server.status`.
+    """Ends failed calls by the table in :mod:`ferserve.wire.status`.
 
     Handlers must be coroutines (streaming ones write through their context), as all of this server's are.
     """

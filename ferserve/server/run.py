@@ -18,7 +18,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def run(config: Config) -> None:
     """Load the engine and :func:`serve`, or have several processes do so. Raises the engine's errors before that."""
     if config.server.workers > 1:
-        from ferserve.server.supervisor import supervise  # needs what one process does without
+        from ferserve.server.workers.supervisor import supervise  # needs what one process does without
 
         supervise(config)
         return

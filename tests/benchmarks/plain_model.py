@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ferserve.model_spec import METADATA_KEY, HeadSpec, InputSpec, ModelSpec
+from ferserve.models.spec import METADATA_KEY, HeadSpec, InputSpec, ModelSpec
 
 LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 WIDTHS = (32, 32, 72, 72, 128, 160)

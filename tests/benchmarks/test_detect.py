@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ferserve.detect import YuNetDetector, detection_size
-from ferserve.detectors import open_face_lite, read_detector_spec
-from ferserve.model_store import BUNDLED_DIR
+from ferserve.detection.face_lite import YuNetDetector, detection_size
+from ferserve.detection.factory import open_face_lite, read_detector_spec
+from ferserve.models.store import BUNDLED_DIR
 from ferserve.runtime import open_session
 from tests.builders import scene
 

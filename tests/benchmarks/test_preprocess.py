@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from ferserve.model_spec import InputSpec
-from ferserve.preprocess import letterbox_into, preprocess_batch_into, preprocess_into
+from ferserve.models.spec import InputSpec
+from ferserve.vision.preprocess import letterbox_into, preprocess_batch_into, preprocess_into
 from tests import reference
 
 cv2.setNumThreads(1)

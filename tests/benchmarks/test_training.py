@@ -33,11 +33,11 @@ def training(name: str, constant: bool, data: Path):  # type: ignore[no-untyped-
     """A callable that trains recipe ``name``, on its own batches or on its first one again and again."""
     import tensorflow as tf
 
-    from training.batches import Batches
+    from training.classification.batches import Batches
+    from training.classification.input_pipeline import fit
+    from training.classification.run import compiled
     from training.data.fer2013 import load_fer2013
-    from training.feed import fit
     from training.recipe import get_recipe
-    from training.run import compiled
 
     recipe = get_recipe(name)
     samples = load_fer2013(data).samples()
@@ -65,10 +65,10 @@ def test_input_pipeline_keeps_up(name: str, role: str, fer2013: Path, benchmark:
 def test_half_the_channels_run_faster(role: str, tmp_path: Path, benchmark: BenchmarkFixture) -> None:
     import onnxruntime
 
-    from ferserve.model_spec import HeadSpec, InputSpec, ModelSpec
-    from training.classification import ModelRequest
+    from ferserve.models.spec import HeadSpec, InputSpec, ModelSpec
+    from training.classification.recipe import ModelRequest
+    from training.common.export import export_onnx
     from training.compress.channels import prune_channels
-    from training.export import export_onnx
     from training.models.small import cnn_best
 
     benchmark.group = "cnn_best with half its channels, against all of them"

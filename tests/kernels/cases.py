@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ferserve.model_spec import InputSpec
+from ferserve.models.spec import InputSpec
 
 METHODS = ("area", "bilinear", "antialias")
 COLORS = ("luma", "bgr", "rgb")

@@ -15,7 +15,7 @@ from collections import Counter
 import numpy as np
 
 from ferserve import _kernels
-from ferserve.preprocess import letterbox_into, preprocess_batch_into, preprocess_into
+from ferserve.vision.preprocess import letterbox_into, preprocess_batch_into, preprocess_into
 from tests import reference
 from tests.kernels import cases
 from tests.kernels.guarded import GuardedBatch, GuardedImage

@@ -7,7 +7,7 @@ import mmap
 
 import numpy as np
 
-from ferserve.model_spec import InputSpec
+from ferserve.models.spec import InputSpec
 
 GUARD_BYTES = 256
 PATTERN = 0xA5

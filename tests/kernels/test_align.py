@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ferserve.model_spec import InputSpec
-from ferserve.preprocess import preprocess_into
+from ferserve.models.spec import InputSpec
+from ferserve.vision.preprocess import preprocess_into
 from tests import reference
 
 BOX = np.array([[10, 10, 90, 90]], np.float32)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ferserve.model_spec import InputSpec
-from ferserve.preprocess import letterbox_into, preprocess_batch_into, preprocess_into
+from ferserve.models.spec import InputSpec
+from ferserve.vision.preprocess import letterbox_into, preprocess_batch_into, preprocess_into
 
 SPEC = InputSpec(8, 6)
 COLOR = InputSpec(8, 6, color="rgb", mean=(0.0,) * 3, std=(1.0,) * 3)

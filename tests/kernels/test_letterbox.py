@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ferserve.preprocess import letterbox_into
+from ferserve.vision.preprocess import letterbox_into
 from tests import reference
 
 SHAPES = [(480, 640), (479, 641), (640, 480), (1, 1), (1, 500), (37, 23), (720, 1280)]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferserve.model_spec import InputSpec
-from ferserve.preprocess import letterbox_into, preprocess_batch_into, preprocess_into
+from ferserve.models.spec import InputSpec
+from ferserve.vision.preprocess import letterbox_into, preprocess_batch_into, preprocess_into
 from tests import reference
 from tests.kernels import cases
 from tests.kernels.guarded import GuardedBatch, GuardedImage

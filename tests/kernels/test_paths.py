@@ -9,11 +9,12 @@ import sys
 import numpy as np
 import pytest
 
-from ferserve import _kernels, preprocess
-from ferserve.preprocess import letterbox_into, preprocess_into
+from ferserve import _kernels
+from ferserve.vision import preprocess
+from ferserve.vision.preprocess import letterbox_into, preprocess_into
 from tests.kernels import cases
 
-SHOW = "from ferserve import preprocess; print(preprocess.features()['path'])"
+SHOW = "from ferserve.vision import preprocess; print(preprocess.features()['path'])"
 
 
 def path_in_a_new_process(value: str) -> subprocess.CompletedProcess[str]:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ferserve.model_spec import InputSpec
-from ferserve.preprocess import preprocess_into
+from ferserve.models.spec import InputSpec
+from ferserve.vision.preprocess import preprocess_into
 from tests import reference
 
 METHODS = ["area", "bilinear", "antialias"]

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ferserve.smooth import LEAD
+from ferserve.tracking.smoothing import LEAD
 from ferserve.v1 import emotion_pb2 as pb
 from tests import builders
 from tests.server.bad_frames import BAD_FRAMES

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ferserve.client.channel import open_channel
+from ferserve.client.connector import Link
 from ferserve.client.feed import open_feed
-from ferserve.client.link import Link
 from ferserve.client.session import StreamSession
 from ferserve.types import Frame
 from ferserve.v1 import emotion_pb2 as pb

@@ -12,10 +12,10 @@ import pytest
 from ferserve import errors
 from ferserve.config import EngineConfig
 from ferserve.errors import KIND_KEY, FerserveError
-from ferserve.metadata import as_dict
-from ferserve.server.status import STATUS_BY_KIND
 from ferserve.types import FrameResult
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.metadata import as_dict
+from ferserve.wire.status import STATUS_BY_KIND
 from tests.server.conftest import StartServer, stub_of
 
 # The product's own: training, which has further ones, may be loaded beside it.

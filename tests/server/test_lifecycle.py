@@ -15,9 +15,9 @@ import pytest
 from ferserve.config import ServerConfig
 from ferserve.engine import Engine
 from ferserve.errors import KIND_KEY, ConfigError
-from ferserve.metadata import as_dict
 from ferserve.server import Server
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.metadata import as_dict
 from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
 from tests.server.process import ServerProcess, serve_command
 

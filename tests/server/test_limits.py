@@ -6,9 +6,9 @@ import grpc
 import pytest
 
 from ferserve.errors import KIND_KEY, OverloadedError
-from ferserve.metadata import as_dict
-from ferserve.server.limits import StreamLimit, client_address
+from ferserve.server.emotion.limits import StreamLimit, client_address
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.metadata import as_dict
 from tests.server.conftest import RawStream, StartServer, stub_of
 
 

@@ -10,7 +10,7 @@ import pytest
 from ferserve.engine import Engine
 from ferserve.errors import ModelNotReadyError
 from ferserve.server.bridge import LoopBridge
-from ferserve.server.stream import StreamSession
+from ferserve.server.emotion.stream import StreamSession
 from ferserve.v1 import emotion_pb2 as pb
 
 

@@ -9,8 +9,8 @@ import grpc
 import pytest
 
 from ferserve.errors import KIND_KEY
-from ferserve.metadata import as_dict
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.metadata import as_dict
 from tests import builders
 from tests.server.bad_frames import BAD_FRAMES
 from tests.server.conftest import RawStream, StartServer, many_faces, stub_of

@@ -21,10 +21,10 @@ from ferserve.bench.live import LiveStream, open_streams
 from ferserve.bench.messages import config_request
 from ferserve.bench.poller import Poller
 from ferserve.client.channel import open_channel
-from ferserve.client.link import Link
+from ferserve.client.connector import Link
 from ferserve.errors import KIND_KEY
-from ferserve.metadata import WORKER_KEY, as_dict
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.metadata import WORKER_KEY, as_dict
 from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
 from tests.server.process import ServerProcess, serve_command
 

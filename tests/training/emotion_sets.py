@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.emotion.samples import Samples
+from training.emotion_lite.samples import Samples
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.detection.faces import Faces
-from training.detection.fit import FitOptions
-from training.detection.photographs import Photograph
+from training.face_lite.faces import Faces
+from training.face_lite.fit import FitOptions
+from training.face_lite.photographs import Photograph
 from training.models.face_lite import FaceLiteConfig
 
 SMALL = FaceLiteConfig(widths=(16, 16, 16, 16, 16), blocks=(1, 0, 1))

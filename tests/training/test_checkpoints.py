@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from tests.training import sets
 from tests.training.disk import full_disk
 from training.__main__ import main
-from training.augment import Augmentation
-from training.checkpoint import Checkpoint, load_model, load_state
-from training.classification import ModelRequest, Pruning
+from training.classification.augment import Augmentation
+from training.classification.recipe import ModelRequest, Pruning
+from training.common.checkpoint import Checkpoint, load_model, load_state
 from training.errors import CheckpointError, TrainingError
 from training.models.heads import softmax_heads
 from training.recipe import RunOptions, get_recipe
@@ -81,7 +81,7 @@ def test_a_stopped_run_of_a_network_that_draws_and_is_pruned_ends_where_a_whole_
     recipe.run(options)
     parts = replace(options, out=tmp_path / "parts")
     with monkeypatch.context() as patch:
-        patch.setattr("training.run.Checkpoint", Stopped)
+        patch.setattr("training.classification.run.Checkpoint", Stopped)
         with pytest.raises(KeyboardInterrupt):
             recipe.run(parts)
     keras.utils.set_random_seed(9)

@@ -14,11 +14,12 @@ import pytest
 from keras import layers
 
 from ferserve.errors import ConfigError
-from ferserve.model_spec import HeadSpec, InputSpec, ModelSpec
+from ferserve.models.spec import HeadSpec, InputSpec, ModelSpec
 from tests.training import sets
 from tests.training.disk import full_disk
 from training.__main__ import main
-from training.classification import ModelRequest
+from training.classification.recipe import ModelRequest
+from training.common.export import export_onnx, read_spec
 from training.compress.channels import prune_channels
 from training.compress.linear import dequantize, quantize, quantized_weights, symmetric_scale
 from training.compress.magnitude import (
@@ -29,7 +30,6 @@ from training.compress.magnitude import (
     pruning_ratio,
 )
 from training.compress.post_training import to_fp16, to_int8
-from training.export import export_onnx, read_spec
 from training.models.backbones import Head, transfer
 from training.models.resnet import resnet18, resnext50
 from training.models.small import cnn3, cnn_best

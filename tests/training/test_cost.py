@@ -16,7 +16,9 @@ from ferserve.errors import ConfigError
 from ferserve.labels import FER2013
 from tests.training import sets
 from training.__main__ import main
-from training.classification import ModelRequest
+from training.classification.recipe import ModelRequest
+from training.classification.run import model_spec_of
+from training.common.export import export_onnx
 from training.cost.artifacts import Artifacts
 from training.cost.cell import CannotRun, Cell, CostError, Job, Measurement
 from training.cost.frameworks import open_job
@@ -25,10 +27,8 @@ from training.cost.probes import GpuReading, Meter, find_gpu, parse_tegrastats
 from training.cost.report import MARKS, insert, plot, require_marks, write_tables
 from training.cost.subjects import find_subjects
 from training.cost.table import condensed, markdown, medians
-from training.export import export_onnx
 from training.models.small import cnn3
 from training.recipe import get_recipe
-from training.run import model_spec_of
 
 
 def measurement(**figures: float | None) -> Measurement:

@@ -7,9 +7,9 @@ import pytest
 
 from ferserve.types import Detections
 from tests.training.face_sets import make_photographs
-from training.detection.evaluate import Report, evaluate, judge, operating_point, shrink
-from training.detection.faces import Faces
-from training.detection.photographs import Photograph
+from training.face_lite.evaluate import Report, evaluate, judge, operating_point, shrink
+from training.face_lite.faces import Faces
+from training.face_lite.photographs import Photograph
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from skimage import data
 
-from ferserve.detectors import open_face_lite, read_detector_spec
-from ferserve.model_store import BUNDLED_DIR
-from training.detection.faces import Faces
-from training.detection.photographs import Photograph
-from training.detection.quantize import graph_ms, quantize
+from ferserve.detection.factory import open_face_lite, read_detector_spec
+from ferserve.models.store import BUNDLED_DIR
+from training.face_lite.faces import Faces
+from training.face_lite.photographs import Photograph
+from training.face_lite.quantize import graph_ms, quantize
 
 
 def test_the_int8_form_finds_the_same_face_in_a_smaller_file(tmp_path: Path) -> None:

@@ -9,18 +9,18 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from ferserve.detectors import open_face_lite
-from ferserve.model_store import BUNDLED_DIR
+from ferserve.detection.factory import open_face_lite
+from ferserve.models.store import BUNDLED_DIR
 from ferserve.types import Detections
 from tests.builders import ASTRONAUT_FACE
-from training.detection.clips import jitter, longest_loss
-from training.detection.evaluate import Report, judge
-from training.detection.faces import Faces
-from training.detection.gallery import FOUND, ROWS, TILE, gallery
-from training.detection.photographs import Photograph
-from training.detection.references import marked, picture_sets, placed, placed_pictures
-from training.detection.report import table
-from training.detection.teacher import Teacher
+from training.face_lite.evaluate import Report, judge
+from training.face_lite.faces import Faces
+from training.face_lite.photographs import Photograph
+from training.face_lite.reports.clips import jitter, longest_loss
+from training.face_lite.reports.gallery import FOUND, ROWS, TILE, gallery
+from training.face_lite.reports.references import marked, picture_sets, placed, placed_pictures
+from training.face_lite.reports.report import table
+from training.face_lite.teacher import Teacher
 
 Image = NDArray[np.uint8]
 BOX = np.array([[40, 30, 100, 90]], np.float32)

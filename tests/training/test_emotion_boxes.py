@@ -1,4 +1,4 @@
-"""``python -m training.emotion.boxes``: how a detector's boxes lie on crops of faces."""
+"""``python -m training.emotion_lite.boxes``: how a detector's boxes lie on crops of faces."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from ferserve.detectors import open_detector
+from ferserve.detection.factory import open_detector
 from tests.training.emotion_sets import make_faces
-from training.emotion import boxes
+from training.emotion_lite import boxes
 from training.errors import DataError
 
 LUMA: NDArray[np.uint8] = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)

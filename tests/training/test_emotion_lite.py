@@ -20,13 +20,14 @@ import keras
 import onnx
 
 from ferserve.labels import FER2013, FERPLUS
-from ferserve.model_store import BUNDLED_DIR, ModelStore
+from ferserve.models.store import BUNDLED_DIR, ModelStore
 from tests.training.emotion_sets import make_faces
 from training import __main__ as command
-from training.emotion.ablation import table
-from training.emotion.augment import NONE
-from training.emotion.card import write_card
-from training.emotion.fit import (
+from training.common.export import embed_spec, read_spec
+from training.emotion_lite.ablation import table
+from training.emotion_lite.augment import NONE
+from training.emotion_lite.card import write_card
+from training.emotion_lite.fit import (
     FitOptions,
     Trainer,
     batches,
@@ -36,17 +37,16 @@ from training.emotion.fit import (
     read_history,
     teach,
 )
-from training.emotion.job import train_model
-from training.emotion.quantize import quantize
-from training.emotion.release import release
-from training.emotion.robustness import jittered_rows, robustness
-from training.emotion.samples import load_samples, make_targets
-from training.emotion.served import ServedModel
-from training.emotion.teachers import Teachers
-from training.emotion.unlabelled import add_faces, cut_faces
+from training.emotion_lite.job import train_model
+from training.emotion_lite.quantize import quantize
+from training.emotion_lite.release import release
+from training.emotion_lite.robustness import jittered_rows, robustness
+from training.emotion_lite.samples import load_samples, make_targets
+from training.emotion_lite.teachers import Teachers
+from training.emotion_lite.unlabelled import add_faces, cut_faces
 from training.errors import CheckpointError, DataError, TrainingError
-from training.evaluate import evaluate, load_labelled
-from training.export import embed_spec, read_spec
+from training.evaluation.evaluate import evaluate, load_labelled
+from training.evaluation.served_model import ServedModel
 from training.models.emotion_lite import HEADS, LITE, Stage, build_model, count_macs, split_heads
 
 TINY = (Stage(16, 2, kernel=2), Stage(16, 2, pairs=1, kernel=2))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ferserve.labels import FER2013
-from training.emotion.calibrate import cross_fitted_error, expected_calibration_error, fit_temperature, softmax
-from training.emotion.scores import score, wilson_interval
+from training.emotion_lite.temperature import cross_fitted_error, expected_calibration_error, fit_temperature, softmax
+from training.evaluation.scores import score, wilson_interval
 
 
 def test_temperature_recovers_the_one_that_was_taken_away() -> None:

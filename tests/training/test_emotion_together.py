@@ -1,4 +1,4 @@
-"""``python -m training.emotion.together``: the mean of what models answer."""
+"""``python -m training.emotion_lite.ensemble``: the mean of what models answer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ferserve.model_store import BUNDLED_DIR
+from ferserve.models.store import BUNDLED_DIR
 from tests.training.emotion_sets import make_faces
-from training.emotion import together
-from training.emotion.served import ServedModel
-from training.evaluate import evaluate, load_labelled
-from training.export import embed_spec, read_spec
+from training.common.export import embed_spec, read_spec
+from training.emotion_lite import together
+from training.evaluation.evaluate import evaluate, load_labelled
+from training.evaluation.served_model import ServedModel
 
 MODELS = (BUNDLED_DIR / "emotion-lite.onnx", BUNDLED_DIR / "emotion-lite-int8.onnx")
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ferserve.model_spec import METADATA_KEY
-from ferserve.model_store import BUNDLED_DIR
+from ferserve.models.spec import METADATA_KEY
+from ferserve.models.store import BUNDLED_DIR
 from tests.training.emotion_sets import Arrays, make_faces
 from training import __main__ as command
 from training.errors import DataError
-from training.evaluate import evaluate, load_labelled, to_json, to_text
+from training.evaluation.evaluate import evaluate, load_labelled, to_json, to_text
 
 MODEL = BUNDLED_DIR / "emotion-lite.onnx"
 ROWS = 30
@@ -177,7 +177,7 @@ def test_a_tool_of_the_recipe_names_what_is_wrong_in_one_line(tool: str, tmp_pat
     line = [
         sys.executable,
         "-m",
-        f"training.emotion.{tool}",
+        f"training.emotion_lite.{tool}",
         *map(str, arguments),
         "--data",
         str(tmp_path / "none.npz"),

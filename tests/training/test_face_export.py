@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from ferserve.detector_spec import DetectorSpec
-from ferserve.detectors import read_detector_spec
+from ferserve.detection.factory import read_detector_spec
+from ferserve.models.detector_spec import DetectorSpec
 from tests.training.face_sets import SMALL
-from training.detection.export import export_face_lite
+from training.face_lite.export import export_face_lite
 from training.models.face_lite import build_face_lite
 
 

@@ -11,10 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from ferserve.detectors import open_face_lite, read_detector_spec
+from ferserve.detection.factory import open_face_lite, read_detector_spec
 from tests.training.face_sets import QUICK, SMALL, make_photographs
-from training.detection.batches import SceneBatches
-from training.detection.fit import (
+from training.common.local_sgd import Peers
+from training.errors import CheckpointError, TrainingError
+from training.face_lite.batches import SceneBatches
+from training.face_lite.fit import (
     Meet,
     Progress,
     Schedule,
@@ -24,10 +26,8 @@ from training.detection.fit import (
     read_progress,
     save_state,
 )
-from training.detection.photographs import Photograph, load_photographs
-from training.errors import CheckpointError, TrainingError
+from training.face_lite.photographs import Photograph, load_photographs
 from training.models.face_lite import build_face_lite
-from training.peers import Peers
 from training.recipe import RunOptions
 from training.recipes.face_lite import FaceLiteRecipe
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from ferserve.errors import ModelSpecError
-from ferserve.model_store import BUNDLED_DIR
+from ferserve.models.store import BUNDLED_DIR
 from training.__main__ import main as train
-from training.detection import clips, report
-from training.detection.photographs import drawn_boxes, labelled_names, require_both_parts
-from training.detection.teacher import Teacher
 from training.errors import DataError, in_one_line
+from training.face_lite import clips, report
+from training.face_lite.photographs import drawn_boxes, labelled_names, require_both_parts
+from training.face_lite.teacher import Teacher
 
 MODEL = str(BUNDLED_DIR / "face-lite.onnx")
 

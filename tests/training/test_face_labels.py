@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ferserve.boxes import iou_matrix
+from ferserve.vision.geometry import iou_matrix
 from tests.training.face_sets import make_photographs
-from training.detection.faces import Faces
-from training.detection.photographs import Photograph
-from training.detection.teacher import Teacher, fuse, merge_drawn, seen_landmarks, unmirror
+from training.face_lite.faces import Faces
+from training.face_lite.photographs import Photograph
+from training.face_lite.teacher import Teacher, fuse, merge_drawn, seen_landmarks, unmirror
 
 
 @pytest.fixture(scope="module")

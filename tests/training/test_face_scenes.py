@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tests.training.face_sets import draw_face, make_photographs
-from training.detection.batches import SceneBatches
-from training.detection.disturb import disturb, hide_faces, ignore_lost
-from training.detection.faces import Faces
-from training.detection.photographs import Photograph
-from training.detection.scene import Pyramid, compose, cut_faces, move_faces, random_view, split_canvas
+from training.face_lite.batches import SceneBatches
+from training.face_lite.disturb import disturb, hide_faces, ignore_lost
+from training.face_lite.faces import Faces
+from training.face_lite.photographs import Photograph
+from training.face_lite.scene import Pyramid, compose, cut_faces, move_faces, random_view, split_canvas
 
 
 @pytest.fixture(scope="module")

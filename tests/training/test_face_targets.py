@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ferserve.detect import cell_grid as served_grid
-from ferserve.detect import decode_cells
-from training.detection.faces import Faces
-from training.detection.loss import FaceLoss
-from training.detection.targets import MAX_CANDIDATES, SIZE_RANGE, TargetMaker, cell_grid
+from ferserve.detection.face_lite import cell_grid as served_grid
+from ferserve.detection.face_lite import decode_cells
+from training.face_lite.faces import Faces
+from training.face_lite.loss import FaceLoss
+from training.face_lite.targets import MAX_CANDIDATES, SIZE_RANGE, TargetMaker, cell_grid
 
 
 def test_candidates_are_near_the_middle_on_levels_that_suit() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.classification import ModelRequest
+from training.classification.recipe import ModelRequest
 from training.errors import WeightsError
 from training.models.backbones import WEIGHT_FILES, Head, transfer
 from training.models.resnet import resnet18, resnext50

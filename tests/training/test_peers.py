@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from training.common.local_sgd import ALONE, Peers, together
 from training.errors import DataError, TrainingError
-from training.peers import ALONE, Peers, together
 
 
 def _average_rank(peers: Peers, out: Path) -> None:

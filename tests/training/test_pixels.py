@@ -11,15 +11,15 @@ import keras
 import numpy as np
 import pytest
 
-from ferserve.model_spec import InputSpec
-from ferserve.preprocess import preprocess_into
+from ferserve.models.spec import InputSpec
+from ferserve.vision.preprocess import preprocess_into
 from tests.training import sets
-from training import feed
-from training.augment import Augmentation
-from training.batches import Batches
+from training.classification import input_pipeline as feed
+from training.classification.augment import Augmentation
+from training.classification.batches import Batches
+from training.common.pixels import PixelRows, centre_box
 from training.data.fer2013 import load_fer2013
 from training.data.folders import load_folders
-from training.pixels import PixelRows, centre_box
 from training.recipe import get_recipe, recipe_summaries
 
 SPECS = {name: get_recipe(name).input for name in recipe_summaries() if not name.endswith("_lite")}
@@ -133,9 +133,9 @@ def test_training_reads_the_very_batches_in_their_order(
 ON_TORCH = """
 import sys, keras, numpy as np
 from pathlib import Path
-from ferserve.model_spec import InputSpec
-from training import feed
-from training.batches import Batches
+from ferserve.models.spec import InputSpec
+from training.classification import input_pipeline as feed
+from training.classification.batches import Batches
 from training.data.fer2013 import load_fer2013
 
 class Watched(keras.Model):

@@ -10,10 +10,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from ferserve.model_store import ModelStore
+from ferserve.models.store import ModelStore
 from tests.training import sets
 from training.__main__ import main
-from training.export import TOLERANCE
+from training.common.export import TOLERANCE
 from training.recipe import recipe_summaries
 
 DATA = {

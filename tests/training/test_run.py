@@ -23,18 +23,18 @@ from ferserve.labels import FER2013
 from ferserve.types import Crops, EncodedImage, Frame
 from tests.training import sets
 from training.__main__ import main
-from training.choices import keep_choices, parts_of_run
+from training.classification.manifest import keep_choices, parts_of_run
+from training.classification.prepare import prepare
+from training.classification.split import split_off, thin_out
+from training.common.export import compare, export_onnx, keras_outputs, read_spec
+from training.common.pixels import PixelRows
 from training.data.faces import load_faces
 from training.data.fer2013 import load_fer2013
 from training.data.folders import load_folders
 from training.data.jaffe import load_jaffe
 from training.errors import DataError, ExportError
-from training.evaluate_run import judge_file
-from training.export import compare, export_onnx, keras_outputs, read_spec
-from training.pixels import PixelRows
-from training.prepare import prepare
+from training.evaluation.evaluate_run import judge_file
 from training.recipe import RunOptions, get_recipe
-from training.split import split_off, thin_out
 
 
 def test_a_run_is_served_at_once_with_the_answers_of_keras(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from ferserve.errors import (
     OverloadedError,
     StreamProtocolError,
 )
-from ferserve.model_spec import HeadSpec
+from ferserve.models.spec import HeadSpec
 from ferserve.options import Delivery, FrameOptions, StreamOptions
 from ferserve.types import Crops, DropReason, EncodedImage, Frame, FrameResult, PixelFormat, RawImage
 from tests.tiny_models import brightness_spec, write_brightness_model

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ferserve.cli.report import said
+from ferserve.rendering.json import said
 from ferserve.types import Face, HeadResult
 
 

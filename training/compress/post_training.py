@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibration import Calibration, warnings_held_back
-from training.draft import draft_of
-from training.export import embed_spec, quiet, read_spec
+from training.common.atomic_write import draft_of
+from training.common.export import embed_spec, quiet, read_spec
+from training.common.int8_calibration import Calibration, warnings_held_back
 
 CALIBRATION_BATCH = 16
 

@@ -18,10 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import ConfigError
-from ferserve.model_spec import ModelSpec
-from training.batches import Batches
-from training.checkpoint import load_model, save_bare
-from training.choices import parts_of_run
+from ferserve.models.spec import ModelSpec
+from training.classification.batches import Batches
+from training.classification.input_pipeline import fit
+from training.classification.manifest import parts_of_run
+from training.common.checkpoint import load_model, save_bare
+from training.common.export import export_onnx, exported_model, read_spec
+from training.common.pixels import PixelRows
 from training.compress.channels import prune_channels
 from training.compress.linear import quantized_weights
 from training.compress.magnitude import MagnitudePruning, prunable_kernels, pruning_ratio
@@ -29,10 +32,7 @@ from training.compress.post_training import to_fp16, to_int8
 from training.compress.timing import ratios, time_files
 from training.data.samples import Samples
 from training.errors import DataError
-from training.evaluate_run import judge_file
-from training.export import export_onnx, exported_model, read_spec
-from training.feed import fit
-from training.pixels import PixelRows
+from training.evaluation.evaluate_run import judge_file
 
 CALIBRATION_IMAGES = 256
 CHECKED_IMAGES = 32

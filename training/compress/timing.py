@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.export import read_spec
+from training.common.export import read_spec
 
 
 def time_files(

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.common.atomic_write import draft_of
+from training.common.export import quiet
 from training.compress.post_training import to_fp16, to_int8
 from training.cost.cell import CannotRun, require_package
 from training.cost.subjects import Subject
-from training.draft import draft_of
-from training.export import quiet
 
 
 class Artifacts:
@@ -76,7 +76,7 @@ class Artifacts:
     def _convert(self, precision: str) -> bytes:
         import tensorflow as tf
 
-        from training.checkpoint import load_model
+        from training.common.checkpoint import load_model
         from training.models.grouped import GroupedConv2D
 
         assert self._subject.keras is not None

@@ -25,7 +25,7 @@ def _open_keras(job: Job) -> Infer:
     import keras
     import tensorflow as tf
 
-    from training.checkpoint import load_model
+    from training.common.checkpoint import load_model
 
     tf.config.threading.set_intra_op_parallelism_threads(job.threads)
     if job.device == "gpu" and not tf.config.list_physical_devices("GPU"):

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import ConfigError
-from training.choices import parts_of_run
+from training.classification.manifest import parts_of_run
+from training.classification.split import thin_out
+from training.common.pixels import PixelRows
 from training.cost.artifacts import Artifacts
 from training.cost.cell import DEVICES, FRAMEWORKS, PRECISIONS, CannotRun, Cell, CostError, Job, Measurement
 from training.cost.subjects import Subject, find_subjects, some_rows
 from training.data.layout import load_any
 from training.data.samples import Samples
-from training.pixels import PixelRows
-from training.split import thin_out
 
 CALIBRATION_ROWS = 32
 

@@ -15,9 +15,9 @@ import numpy as np
 import psutil
 
 from ferserve.errors import ConfigError
+from training.common.plots import new_figure
 from training.cost.cell import FRAMEWORKS, PRECISIONS, Cell
 from training.cost.table import kind_order, markdown, medians
-from training.plots import new_figure
 
 MARKS = "<!-- cost -->", "<!-- end of cost -->"
 """Between these two lines of a Markdown file :func:`insert` puts the tables."""

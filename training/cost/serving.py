@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ferserve.model_spec import InputSpec
+from ferserve.models.spec import InputSpec
+from training.common.pixels import pixels_into
 from training.cost.probes import MIB, find_gpu
 from training.data.samples import Samples
-from training.pixels import pixels_into
 
 
 def measure_test_set(path: Path, samples: Samples, spec: InputSpec) -> dict[str, Any]:

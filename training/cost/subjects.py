@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import ConfigError
-from ferserve.model_spec import METADATA_KEY, ModelSpec
-from ferserve.model_store import BUNDLED_DIR
-from ferserve.onnx_metadata import read_metadata
-from training.choices import FILE as RUN_FILE
-from training.classification import ClassificationRecipe, ModelRequest
-from training.export import export_onnx, read_spec
+from ferserve.models.onnx_metadata import read_metadata
+from ferserve.models.spec import METADATA_KEY, ModelSpec
+from ferserve.models.store import BUNDLED_DIR
+from training.classification.manifest import FILE as RUN_FILE
+from training.classification.recipe import ClassificationRecipe, ModelRequest
+from training.common.export import export_onnx, read_spec
 from training.recipe import get_recipe, recipe_summaries
 
 BUNDLED = "bundled"
@@ -74,7 +74,7 @@ def _from_onnx(path: Path, keras_file: Path | None = None) -> Subject:
 
 def _untrained(recipe: ClassificationRecipe, folder: Path) -> Subject:
     """A network with random weights: its speed is that of a trained one."""
-    from training.run import model_spec_of
+    from training.classification.run import model_spec_of
 
     heads = {"emotion": tuple(f"label_{index}" for index in range(LABELS))}
     height, width, channels = recipe.input.row_shape

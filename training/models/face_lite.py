@@ -1,7 +1,7 @@
 """face-lite: an anchor-free face detector for one luma plane.
 
 The graph is written once, in :func:`draw`, against a handful of operations. :class:`KerasOps` makes the model to be
-trained from it, ``training/detection/export.py`` the ONNX graph to be served: the two cannot drift apart.
+trained from it, ``training/face_lite/export.py`` the ONNX graph to be served: the two cannot drift apart.
 
 Plain 3x3 convolutions with channels in multiples of sixteen, because ONNX Runtime runs them at four fifths of what an
 AVX-512 core can do while depthwise ones wait for memory (docs/decisions/0020). Three levels at strides 8, 16 and 32,

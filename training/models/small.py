@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.classification import ModelRequest
+from training.classification.recipe import ModelRequest
 from training.models.heads import softmax_heads
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from training.emotion.fit import FitOptions
-    from training.emotion.samples import Samples
+    from training.emotion_lite.fit import FitOptions
+    from training.emotion_lite.samples import Samples
     from training.models.emotion_lite import Stage
 
     Faces = NDArray[np.uint8]
@@ -61,8 +61,8 @@ class Generation:
 
     def options(self, number: int, run: RunOptions, teachers: Sequence[Path]) -> FitOptions:
         """How this generation is trained within ``run``."""
-        from training.emotion.augment import STRENGTHS
-        from training.emotion.fit import FitOptions
+        from training.emotion_lite.augment import STRENGTHS
+        from training.emotion_lite.fit import FitOptions
 
         return FitOptions(
             epochs=min(self.epochs, run.epochs or self.epochs),
@@ -97,10 +97,10 @@ class EmotionLite:
 
         ``options.epochs`` caps each generation.
         """
-        from training.emotion.card import write_card
-        from training.emotion.release import release_int8
-        from training.emotion.samples import load_samples
-        from training.emotion.unlabelled import cut_faces
+        from training.emotion_lite.card import write_card
+        from training.emotion_lite.release import release_int8
+        from training.emotion_lite.samples import load_samples
+        from training.emotion_lite.unlabelled import cut_faces
 
         require_own_options(self, options)
         options.require_new_run("*/state*.npz")
@@ -123,10 +123,10 @@ class EmotionLite:
         self, generation: Generation, number: int, options: RunOptions, train: Samples, faces: Faces | None,
         test: Samples, teachers: Sequence[Path],
     ) -> keras.Model:  # fmt: skip
-        from training.emotion.fit import read_average
-        from training.emotion.job import train_model
-        from training.emotion.samples import make_targets
-        from training.emotion.unlabelled import add_faces
+        from training.emotion_lite.fit import read_average
+        from training.emotion_lite.job import train_model
+        from training.emotion_lite.samples import make_targets
+        from training.emotion_lite.unlabelled import add_faces
 
         stages, fit = generation.stages, generation.options(number, options, teachers)
         start = None if generation.start is None else read_average(options.out / f"generation{generation.start}")
@@ -139,15 +139,15 @@ class EmotionLite:
     def _release(
         self, model: keras.Model, generation: Generation, test: Samples, options: RunOptions, folder: Path
     ) -> None:
-        from training.emotion.release import release
+        from training.emotion_lite.release import release
 
         model.save(folder / "emotion-lite.keras")
         model.save(folder / "emotion-lite.h5")
         release(model, generation.stages, test, options.data, Path(__file__), folder, options.faces)
 
     def _plot(self, state: Path, folder: Path) -> None:
-        from training.emotion.fit import read_history
-        from training.plots import plot_curves
+        from training.common.plots import plot_curves
+        from training.emotion_lite.fit import read_history
 
         history = read_history(state)
         names = {"loss": "loss", "fer2013": "fer2013_accuracy", "ferplus": "ferplus_accuracy"}
@@ -159,7 +159,7 @@ def _earlier_release(weights: Path | None) -> dict[int, Path]:
     """The file that ``--weights`` names, as the first of the teachers; it is tried now, not after the first network."""
     if weights is None:
         return {}
-    from training.emotion.teachers import Teachers
+    from training.emotion_lite.teachers import Teachers
 
     Teachers((weights,))
     return {EARLIER: weights}

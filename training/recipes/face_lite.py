@@ -16,12 +16,13 @@ from pathlib import Path
 
 import keras
 
-from ferserve.detector_spec import DetectorSpec
-from training.detection.evaluate import figures, judge_weights, operating_point
-from training.detection.export import export_face_lite
-from training.detection.fit import STATE_FILE, FitOptions
-from training.detection.job import Job, train
-from training.detection.photographs import (
+from ferserve.models.detector_spec import DetectorSpec
+from training.common.local_sgd import together
+from training.face_lite.evaluate import figures, judge_weights, operating_point
+from training.face_lite.export import export_face_lite
+from training.face_lite.fit import STATE_FILE, FitOptions
+from training.face_lite.job import Job, train
+from training.face_lite.photographs import (
     Photograph,
     label_folder,
     labelled_names,
@@ -29,7 +30,6 @@ from training.detection.photographs import (
     require_both_parts,
 )
 from training.models.face_lite import FaceLiteConfig
-from training.peers import together
 from training.recipe import RunOptions, require_own_options
 
 LOOKING = FitOptions(average=0.9993, landmark_weight=30.0, look=0.75)
@@ -101,7 +101,7 @@ def _labels(options: RunOptions, weights: Path | None) -> Path:
 
 
 def _teacher(weights: Path | None) -> Path:
-    from ferserve.model_pull import pulled_model
+    from ferserve.models.pull import pulled_model
 
     return weights or pulled_model("yunet")
 

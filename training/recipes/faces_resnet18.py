@@ -8,8 +8,8 @@ default here splits by person, without which a network may know the person and s
 --task emotion, age_group or gender. The work leaves epochs and rate open: those here are ours.
 """
 
-from ferserve.model_spec import InputSpec
-from training.classification import ClassificationRecipe
+from ferserve.models.spec import InputSpec
+from training.classification.recipe import ClassificationRecipe
 from training.data.faces import load_task
 from training.models.resnet import resnet18
 

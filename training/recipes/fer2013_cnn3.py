@@ -8,8 +8,8 @@ PrivateTest judges it where the data holds it. The work leaves the rate and the 
 chosen on PublicTest (docs/training.md).
 """
 
-from ferserve.model_spec import InputSpec
-from training.classification import ClassificationRecipe
+from ferserve.models.spec import InputSpec
+from training.classification.recipe import ClassificationRecipe
 from training.data.layout import load_study
 from training.models.small import cnn3
 

@@ -6,9 +6,9 @@ Expected time: 50 epochs of some 4 minutes on 2 free CPU threads (from the time 
 Expected accuracy: 63.32 % in the work; 58.8 % with --balanced.
 """
 
-from ferserve.model_spec import InputSpec
-from training.augment import Augmentation
-from training.classification import ClassificationRecipe, Plateau
+from ferserve.models.spec import InputSpec
+from training.classification.augment import Augmentation
+from training.classification.recipe import ClassificationRecipe, Plateau
 from training.data.layout import load_study
 from training.models.small import cnn_best
 

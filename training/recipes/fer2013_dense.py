@@ -6,8 +6,8 @@ Expected time: under a minute on 2 CPU threads.
 Expected accuracy: 36.85 % in the work, 36.8 +- 3 here.
 """
 
-from ferserve.model_spec import InputSpec
-from training.classification import ClassificationRecipe
+from ferserve.models.spec import InputSpec
+from training.classification.recipe import ClassificationRecipe
 from training.data.layout import load_study
 from training.models.small import dense
 

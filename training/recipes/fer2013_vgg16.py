@@ -6,8 +6,8 @@ Expected time: not measured; 10 epochs of a frozen base at 48x48 are within reac
 Expected accuracy: 42.24 % in the work. It needs the ImageNet weights: --weights none trains the whole network.
 """
 
-from ferserve.model_spec import InputSpec
-from training.classification import ClassificationRecipe
+from ferserve.models.spec import InputSpec
+from training.classification.recipe import ClassificationRecipe
 from training.data.layout import load_study
 from training.models.backbones import Head, transfer
 

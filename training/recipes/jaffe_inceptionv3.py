@@ -10,7 +10,7 @@ Jetson TX2 whose GPU stood at 0 %. The work leaves the head, the rate and the ep
 
 from dataclasses import replace
 
-from ferserve.model_spec import InputSpec
+from ferserve.models.spec import InputSpec
 from training.models.backbones import transfer
 from training.recipes import jaffe_vgg16
 

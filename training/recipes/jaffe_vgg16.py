@@ -8,8 +8,8 @@ Expected accuracy: 81.25 % in the work (its 32 test pictures, split by image; Im
 Jetson TX2 whose GPU stood at 0 %. The work leaves the head, the rate and the epochs open: those here are ours.
 """
 
-from ferserve.model_spec import InputSpec
-from training.classification import ClassificationRecipe
+from ferserve.models.spec import InputSpec
+from training.classification.recipe import ClassificationRecipe
 from training.data.jaffe import load_jaffe
 from training.models.backbones import Head, transfer
 

@@ -10,9 +10,9 @@ Expected accuracy: 69.87 % in the work. Its speeds on a Jetson Nano: Keras FP32 
 TensorRT FP16 5.51; 27 FPS on a PC. Input size, sparsity, rate and epochs are ours.
 """
 
-from ferserve.model_spec import InputSpec
-from training.augment import Augmentation
-from training.classification import ClassificationRecipe, Plateau, Pruning
+from ferserve.models.spec import InputSpec
+from training.classification.augment import Augmentation
+from training.classification.recipe import ClassificationRecipe, Plateau, Pruning
 from training.data.layout import load_study
 from training.models.backbones import Head, transfer
 

@@ -7,9 +7,9 @@ Expected accuracy: 64 % in the work's test, F1 .33 (angry), .80 (happy), .71 (sa
 and test, then 80/20 into training and validation, and trains 20 and 30 epochs: the default is 30.
 """
 
-from ferserve.model_spec import InputSpec
-from training.augment import Augmentation
-from training.classification import ClassificationRecipe
+from ferserve.models.spec import InputSpec
+from training.classification.augment import Augmentation
+from training.classification.recipe import ClassificationRecipe
 from training.data.folders import load_folders
 from training.models.backbones import Head, transfer
 

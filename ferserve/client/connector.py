@@ -1,0 +1,60 @@
+"""How a stream reaches its server, and the right one of several workers there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+from ferserve.client.channel import open_channel
+from ferserve.config import NO_TLS, Tls
+from ferserve.v1 import emotion_pb2_grpc
+from ferserve.wire.metadata import MOVABLE_KEY, WORKER_KEY, as_dict
+
+MOST_MOVES = 64
+"""New connections that are made for the sake of the right worker; after them any will do."""
+
+
+class Link:
+    """Opens the calls of one stream: on the client's own channel, or, where a worker of the server sends it elsewhere,
+    on channels of its own, each of which is a new connection and may reach another worker.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, target: str, reconnect_s: float, tls: Tls = NO_TLS) -> None:
+        """``reconnect_s``: how long to try to come back after the connection broke; 0 for not at all."""
+        self.target = target
+        self._tls = tls
+        self.reconnect_s = reconnect_s
+        self._shared = channel
+        self._own: grpc.aio.Channel | None = None
+        self._worker = ""
+        self._moves = 0
+
+    def open_call(self) -> Any:
+        """Start a ``ClassifyStream``."""
+        stub = emotion_pb2_grpc.EmotionServiceStub(self._own or self._shared)  # type: ignore[no-untyped-call]
+        return stub.ClassifyStream(metadata=self._metadata())
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        if self._moves >= MOST_MOVES:
+            return ()
+        movable = ((MOVABLE_KEY, "1"),)
+        return (*movable, (WORKER_KEY, self._worker)) if self._worker else movable
+
+    async def settle(self, call: Any) -> None:
+        """Remember which worker carries the stream of ``call``, to come back to it."""
+        metadata = as_dict(await call.initial_metadata())
+        self._worker = str(metadata.get(WORKER_KEY, ""))
+        self._moves = 0
+
+    async def move(self) -> None:
+        """Let the next call have a connection of its own, another than before."""
+        self._moves += 1
+        await self.close()
+        self._own = open_channel(self.target, self._tls)
+
+    async def close(self) -> None:
+        """Close the stream's own channel, if it has one."""
+        if self._own is not None:
+            await self._own.close()
+            self._own = None

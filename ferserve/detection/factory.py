@@ -1,0 +1,84 @@
+"""The detectors that can be chosen by name, put together from weights, runtime and letterbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferserve.detection.face_lite import FaceDetector, FaceLiteDetector, Infer, YuNetDetector, cell_grid
+from ferserve.errors import ConfigError, ModelSpecError
+from ferserve.models.detector_spec import DETECTOR_METADATA_KEY, DetectorSpec
+from ferserve.models.pull import pulled_model
+from ferserve.models.store import BUNDLED_DIR, metadata_of
+from ferserve.runtime import Session, open_session
+from ferserve.vision.preprocess import letterbox_into
+
+DETECTORS = ("face-lite", "yunet", "none")
+"""Names that the configuration takes; ``none`` leaves it to the client to send boxes or crops."""
+
+DetectorMaker = Callable[[], "FaceDetector | None"]
+
+
+def open_detector(name: str) -> DetectorMaker:
+    """Load a detector's weights once and return what makes one detector after the other, one for each thread.
+
+    Raises :class:`ConfigError` for an unknown name, :class:`ModelNotFoundError` for weights that are not there,
+    :class:`ModelPullError` for pulled weights that were changed since and :class:`ModelSpecError` for weights that are
+    no detector.
+    """
+    if name == "face-lite":
+        return open_face_lite(BUNDLED_DIR / "face-lite.onnx")
+    if name == "yunet":
+        weights = str(pulled_model("yunet"))
+        return lambda: YuNetDetector(weights)
+    if name == "none":
+        return lambda: None
+    raise ConfigError(f"engine.detector must be one of {', '.join(DETECTORS)}, got {name!r}")
+
+
+def open_face_lite(path: Path) -> Callable[[], FaceLiteDetector]:
+    """Load a detector of our own from an ONNX file; its graph is shared by all detectors made of it.
+
+    Raises :class:`ModelSpecError` where the file is no ONNX model, or none that :class:`DetectorSpec` describes.
+    """
+    spec = read_detector_spec(path)
+    session = open_session(path)
+    _require_graph(session, spec, path)
+
+    def infer(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(session.run({spec.input: luma})[0], np.float32)
+
+    _require_cells(infer, spec, path)
+    return lambda: FaceLiteDetector(infer, letterbox_into, spec)
+
+
+def read_detector_spec(path: Path) -> DetectorSpec:
+    """What a detector's ONNX file says of itself; raises :class:`ModelSpecError` where it says nothing."""
+    metadata = metadata_of(path)
+    if DETECTOR_METADATA_KEY not in metadata:
+        raise ModelSpecError(f"{path} must be a detector, got no metadata {DETECTOR_METADATA_KEY!r}")
+    return DetectorSpec.from_json(metadata[DETECTOR_METADATA_KEY], str(path))
+
+
+def _require_graph(session: Session, spec: DetectorSpec, path: Path) -> None:
+    names = [item.name for item in session.inputs], [item.name for item in session.outputs]
+    if names != ([spec.input], [spec.output]):
+        raise ModelSpecError(f"{path} must have input {spec.input!r} and output {spec.output!r}, got {names}")
+    if session.inputs[0].dtype != "uint8":
+        raise ModelSpecError(f"{path} must take uint8, got {session.inputs[0].dtype}")
+
+
+def _require_cells(infer: Infer, spec: DetectorSpec, path: Path) -> None:
+    """Run the smallest picture, so that a graph of another form is refused here and not by the first frame."""
+    size = (spec.multiple, spec.multiple)
+    wanted = f"{path} must give 15 rows or more and one cell for each stride and place, at any size,"
+    try:
+        shape = infer(np.zeros((1, 1, *size), np.uint8)).shape
+    except Exception as error:  # ONNX Runtime's own classes share no base but Exception
+        raise ModelSpecError(f"{wanted} got, for {size[0]}x{size[1]} px: {str(error).splitlines()[0]}") from None
+    cells = cell_grid(*size, spec.strides).shape[1]
+    if len(shape) != 2 or shape[0] < 15 or shape[1] != cells:
+        raise ModelSpecError(f"{wanted} got {shape} in the place of (15, {cells}) for {size[0]}x{size[1]} px")

@@ -1,0 +1,146 @@
+"""The models at hand: bundled ones, a folder of the user's, or one file. Nothing is ever downloaded unasked."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ferserve.errors import ModelNotFoundError, ModelSpecError
+from ferserve.models.detector_spec import DETECTOR_METADATA_KEY
+from ferserve.models.onnx_metadata import read_metadata
+from ferserve.models.spec import METADATA_KEY, ModelSpec, example_spec
+
+BUNDLED_DIR = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A weight file and what it says of itself."""
+
+    path: Path
+    spec: ModelSpec
+
+    @cached_property
+    def sha256(self) -> str:
+        """Lower-case hex digest of the file."""
+        digest = hashlib.sha256()
+        with self.path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model as a caller sees it: what it is, and what runs it here."""
+
+    spec: ModelSpec
+    runs_on: str
+    sha256: str
+    is_default: bool
+
+
+def open_model_file(path: Path) -> ModelFile:
+    """Read the spec of an ONNX file, from inside it or from ``<name>.json`` beside it.
+
+    Raises :class:`ModelNotFoundError` for a missing file, and :class:`ModelSpecError`, with the JSON that is wanted,
+    for one that says nothing of itself; for a face detector too.
+    """
+    if not os.path.isfile(path):  # unlike Path's, no error for a name too long or a folder that may not be entered
+        raise ModelNotFoundError(f"model must be a file that exists and can be reached, got {path}")
+    metadata = metadata_of(path)
+    if METADATA_KEY in metadata:
+        return ModelFile(path, ModelSpec.from_json(metadata[METADATA_KEY], str(path)))
+    if DETECTOR_METADATA_KEY in metadata:
+        raise ModelSpecError(
+            f"{path} must be a model that classifies faces, got a face detector; engine.detector chooses detectors"
+        )
+    sidecar = path.with_suffix(".json")
+    if os.path.isfile(sidecar):
+        return ModelFile(path, ModelSpec.from_sidecar(sidecar))
+    raise ModelSpecError(
+        f"{path} must say what it is (labels, input, outputs), got neither metadata {METADATA_KEY!r} "
+        f"nor {sidecar.name}; write {sidecar} like this:\n{example_spec(path.stem).to_json(indent=2)}"
+    )
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """The key-value metadata of an ONNX file; raises :class:`ModelSpecError` where it is none."""
+    try:
+        return read_metadata(path)
+    except (ValueError, OSError) as error:
+        raise ModelSpecError(f"{path} must be an ONNX file, got {error}") from None
+
+
+class ModelStore:
+    """Finds models by name: the bundled ones first, then those in ``model_dir``."""
+
+    def __init__(self, model_dir: Path | None = None) -> None:
+        self._models: dict[str, ModelFile] = {}
+        for path in _emotion_models(BUNDLED_DIR):
+            self._add_distinct(path)
+        if model_dir is not None:
+            if not os.path.isdir(model_dir):
+                raise ModelNotFoundError(f"model_dir must be a folder that exists and can be reached, got {model_dir}")
+            for path in sorted(model_dir.glob("*.onnx")):
+                self._add_distinct(path)
+
+    def _add_distinct(self, path: Path) -> None:
+        model = open_model_file(path)
+        other = self._models.setdefault(model.spec.name, model)
+        if other is not model:
+            raise ModelSpecError(
+                f"spec.name must be unique, got {model.spec.name!r} in {other.path} and in {path}; rename one"
+            )
+
+    def add(self, path: Path) -> ModelFile:
+        """Make the file at ``path``, or the model in the folder at ``path``, known by its name.
+
+        A folder may hold other forms of its model too (``NAME.onnx``, ``NAME-int8.onnx``): all of them become known,
+        and the plain one is returned. A model takes the place of another of its name: whoever names a file means it.
+        """
+        files = _forms_of_one(path) if os.path.isdir(path) else [path]
+        models = [open_model_file(file) for file in files]
+        for model in models:
+            self._models[model.spec.name] = model
+        return models[0]
+
+    def __contains__(self, name: str) -> bool:
+        """True where :meth:`get` finds a model of that name."""
+        return name in self._models
+
+    def models(self) -> list[ModelFile]:
+        """Every model, by name."""
+        return [self._models[name] for name in sorted(self._models)]
+
+    def get(self, name: str) -> ModelFile:
+        """The model of that name; raises :class:`ModelNotFoundError` that lists the names there are."""
+        if name in self._models:
+            return self._models[name]
+        near = difflib.get_close_matches(name, self._models, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ModelNotFoundError(f"model must be one of {', '.join(sorted(self._models))}, got {name!r}{hint}")
+
+
+def _forms_of_one(folder: Path) -> list[Path]:
+    """The ONNX files of a folder, the one first whose name begins all the others'."""
+    found = sorted(folder.glob("*.onnx"), key=lambda path: (len(path.stem), path.stem))
+    if not found or not all(path.stem.startswith(found[0].stem) for path in found):
+        names = ", ".join(path.name for path in found) or "none"
+        raise ModelNotFoundError(
+            f"model must be a file, or a folder with one model (NAME.onnx, beside it perhaps NAME-int8.onnx), "
+            f"got {names} in {folder}"
+        )
+    return found
+
+
+def _emotion_models(folder: Path) -> Iterator[Path]:
+    """The bundled classifiers; detectors lie in the same folder and say so in their metadata."""
+    for path in sorted(folder.glob("*.onnx")):
+        if METADATA_KEY in metadata_of(path):
+            yield path

@@ -1,0 +1,52 @@
+"""Which model answers those who name none."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ferserve.config import Device, EngineConfig
+from ferserve.models.store import ModelFile, ModelStore
+from ferserve.runtime import uses_cpu
+
+AUTO = "auto"
+_WHOLE, _INT8 = "emotion-lite", "emotion-lite-int8"
+_VNNI = frozenset({"avx512_vnni", "avx_vnni"})
+"""How Linux names the instructions that multiply four pairs of eight-bit numbers and add them up, in one step."""
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def open_store(config: EngineConfig) -> tuple[ModelStore, ModelFile]:
+    """The models at hand under ``config``, and the default one among them.
+
+    A name that is known is that model, whatever lies in the working directory; anything else may be a path. Raises
+    :class:`ModelNotFoundError` or :class:`ModelSpecError`.
+    """
+    store = ModelStore(Path(config.model_dir) if config.model_dir else None)
+    name = bundled_model(config.device) if config.model == AUTO else config.model
+    if name not in store and _is_path(name):
+        return store, store.add(Path(name))
+    return store, store.get(name)
+
+
+def _is_path(text: str) -> bool:
+    return os.sep in text or text.endswith(".onnx") or os.path.isdir(text)
+
+
+def bundled_model(device: Device, cpu_info: Path = CPU_INFO) -> str:
+    """The bundled model that ``auto`` stands for: INT8 where a CPU with VNNI runs it, FP32 everywhere else.
+
+    Both are equally accurate; docs/decisions/0031 has the figures.
+    """
+    return _INT8 if uses_cpu(device) and has_vnni(cpu_info) else _WHOLE
+
+
+def has_vnni(cpu_info: Path = CPU_INFO) -> bool:
+    """True where this processor multiplies eight-bit numbers faster than floats (VNNI, of x86)."""
+    try:
+        text = cpu_info.read_text()
+    except OSError:
+        return False  # no Linux; nothing is known, so nothing is assumed
+    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
+    return not _VNNI.isdisjoint(line.split())

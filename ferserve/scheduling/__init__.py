@@ -1,0 +1,1 @@
+"""Frames that wait for a thread: queues, turns, streams."""

@@ -1,0 +1,1 @@
+"""``ferserve.v1.EmotionService`` on the engine."""

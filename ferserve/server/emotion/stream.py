@@ -1,0 +1,144 @@
+"""One open stream: reads frames, answers them in order, and reads no faster than it may."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from ferserve.errors import InvalidFrameError, ModelNotReadyError, StreamProtocolError
+from ferserve.options import Delivery
+from ferserve.server.emotion.ordered_answers import AnswerLine
+from ferserve.types import FrameFault, FrameResult
+from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire import server_messages as converters
+from ferserve.wire.options import stream_options_to_proto
+
+if TYPE_CHECKING:
+    from ferserve.engine import Engine
+    from ferserve.scheduling.stream import EngineStream
+    from ferserve.server.bridge import LoopBridge
+
+MAX_UNANSWERED_EVERY = 4
+"""Frames of a ``Delivery.EVERY`` stream that are taken before the first of them is answered: enough to keep decoding
+and inference of neighbours busy at once, few enough that the sender soon feels flow control."""
+
+
+class StreamSession:
+    """Serves one call of ``ClassifyStream``.
+
+    A reader task submits frames; the caller's task writes the answers. Between them stand the line of answers, in the
+    order of the frames, and a semaphore of as many slots as frames may be unanswered: without a free slot nothing is
+    read, HTTP/2 flow control fills up, and the client has to wait. Cancelled calls leave no frame behind.
+    """
+
+    def __init__(self, engine: Engine, bridge: LoopBridge, context: Any, max_pending_results: int) -> None:
+        self._engine = engine
+        self._context = context
+        self._max_pending = max_pending_results
+        self._answers = AnswerLine(bridge)
+        self._reader: asyncio.Future[Any] | None = None
+        self._draining = False
+
+    def drain(self) -> None:
+        """Take no further frame, answer those taken, then end the stream: the client may reopen it elsewhere."""
+        self._draining = True
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def run(self) -> None:
+        """Serve until the client half-closes and every frame is answered; raises what ends the stream."""
+        options = converters.stream_options_from_proto(await self._read_config())
+        await asyncio.to_thread(self._engine.model, options.frame.model)  # reads the whole file, once
+        with self._engine.open_stream(options) as stream:
+            await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
+            every = stream.options.delivery is Delivery.EVERY
+            limit = min(MAX_UNANSWERED_EVERY, self._max_pending) if every else self._max_pending
+            slots = asyncio.Semaphore(limit)
+            self._reader = asyncio.ensure_future(self._read_frames(stream, slots))
+            self._reader.add_done_callback(self._on_read)
+            if self._draining:
+                self._reader.cancel()
+            try:
+                await self._write_answers(slots)
+            finally:
+                self._reader.cancel()
+
+    async def _read_config(self) -> pb.StreamConfig:
+        if self._draining:
+            raise _shutting_down()
+        self._reader = asyncio.ensure_future(self._context.read())
+        try:
+            message = await self._reader
+        except asyncio.CancelledError:
+            if self._draining:
+                raise _shutting_down() from None
+            raise
+        if message is grpc.aio.EOF:
+            raise StreamProtocolError("the first message must be a config, got the end of the stream")
+        if message.WhichOneof("message") != "config":
+            raise StreamProtocolError(
+                f"the first message must be a config, got {_name(message)}; send a StreamConfig before the first frame"
+            )
+        config: pb.StreamConfig = message.config
+        return config
+
+    async def _read_frames(self, stream: EngineStream, slots: asyncio.Semaphore) -> None:
+        """Submit frame after frame; whatever ends the reading stands in the queue behind their answers."""
+        try:
+            while True:
+                await slots.acquire()
+                message = await self._context.read()
+                if message is grpc.aio.EOF:
+                    self._answers.end()
+                    return
+                self._submit(stream, message)
+        except Exception as error:
+            self._answers.put(error)
+
+    def _on_read(self, reader: asyncio.Future[None]) -> None:
+        """No ``except`` within the reader would do: one that is cancelled before its first step never gets that far."""
+        if reader.cancelled():
+            self._answers.put(_shutting_down())
+
+    def _submit(self, stream: EngineStream, message: pb.ClassifyStreamRequest) -> None:
+        if message.WhichOneof("message") != "frame":
+            raise StreamProtocolError(f"messages after the config must be frames, got {_name(message)}")
+        try:
+            frame = converters.frame_from_proto(message.frame, self._engine.config.max_faces)
+        except InvalidFrameError as error:
+            stream.pass_over(message.frame.frame_id)
+            self._answers.put(_fault(message.frame, error))
+        else:
+            self._answers.expect(partial(stream.send, frame))
+
+    async def _write_answers(self, slots: asyncio.Semaphore) -> None:
+        while (answer := await self._answers.next()) is not None:
+            if isinstance(answer, BaseException):
+                raise answer
+            await self._context.write(pb.ClassifyStreamResponse(result=converters.result_to_proto(answer)))
+            slots.release()
+
+
+def _shutting_down() -> ModelNotReadyError:
+    return ModelNotReadyError("server must be running, got shutting down; open the stream again to go on")
+
+
+def _name(message: pb.ClassifyStreamRequest) -> str:
+    return message.WhichOneof("message") or "an empty message"
+
+
+def _started(stream: EngineStream) -> pb.StreamStarted:
+    return pb.StreamStarted(
+        model=converters.model_to_proto(stream.model),
+        resumed=stream.resumed,
+        last_frame_id=stream.last_frame_id,
+        effective=stream_options_to_proto(stream.options),
+    )
+
+
+def _fault(message: pb.Frame, error: InvalidFrameError) -> FrameResult:
+    fault = FrameFault(error.kind, str(error))
+    return FrameResult(message.frame_id, message.capture_time_ns, fault=fault)

@@ -1,0 +1,59 @@
+"""Which worker of several carries a stream.
+
+The system deals new connections to workers by a hash of their addresses, so a few connections may all meet the same
+one. A client that says ``ferserve-movable`` is asked to come again on a new connection until it meets the worker with
+the fewest streams, or the one that it names because its tracks are there. Anybody else is served where they land.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableSequence
+from contextlib import contextmanager
+
+from ferserve.errors import WrongWorkerError
+from ferserve.wire.metadata import MOVABLE_KEY, WORKER_KEY
+
+GONE = -1
+"""Stands for the number of streams of a worker that takes none."""
+
+
+class Placement:
+    """The place of one worker among all. For the event loop's thread alone.
+
+    ``open_streams`` is memory that all workers share, a number for each. Everyone writes their own alone, so that no
+    lock is needed and none can be left behind by a worker that dies.
+    """
+
+    def __init__(self, index: int, open_streams: MutableSequence[int]) -> None:
+        self.index = index
+        self._open = open_streams
+
+    def serve(self) -> None:
+        """Take streams from now on."""
+        self._open[self.index] = 0
+
+    def leave(self) -> None:
+        """Send those who can move to the others from now on."""
+        self._open[self.index] = GONE
+
+    @contextmanager
+    def hold(self, metadata: Mapping[str, str]) -> Iterator[None]:
+        """Count one stream while inside; raises :class:`WrongWorkerError` where it should rather go elsewhere."""
+        if MOVABLE_KEY in metadata:
+            self._require_right_place(metadata.get(WORKER_KEY, ""))
+        if self._open[self.index] != GONE:
+            self._open[self.index] += 1
+        try:
+            yield
+        finally:
+            if self._open[self.index] > 0:
+                self._open[self.index] -= 1
+
+    def _require_right_place(self, wanted: str) -> None:
+        serving = {index: count for index, count in enumerate(self._open) if count != GONE}
+        if wanted.isdigit() and int(wanted) in serving:
+            right = int(wanted) == self.index
+        else:
+            right = not serving or self._open[self.index] == min(serving.values())
+        if not right:
+            raise WrongWorkerError("the worker must be the one with the fewest streams, got another; connect anew")

@@ -1,0 +1,1 @@
+"""What a stream remembers from frame to frame: faces, their ids, smoothed answers."""

@@ -1,0 +1,1 @@
+"""From the bytes of a frame to the pixels of a face."""

@@ -1,0 +1,223 @@
+"""Post-processing against plain loops; the bundled detector on real pictures and on pictures of nothing."""
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ferserve.detection.face_lite import (
+    YuNetDetector,
+    cell_grid,
+    decode_cells,
+    default_side_px,
+    detection_size,
+    merge_cells,
+)
+from ferserve.detection.factory import open_detector
+from ferserve.types import Detections
+from tests.builders import ASTRONAUT_FACE, astronaut
+
+LUMA = cv2.cvtColor(astronaut(), cv2.COLOR_BGR2GRAY)
+STRIDES = (8, 16, 32)
+
+
+@pytest.fixture(scope="module")
+def detector():  # type: ignore[no-untyped-def]
+    return open_detector("face-lite")()
+
+
+def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    wide = min(a[2], b[2]) - max(a[0], b[0])
+    tall = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(wide, 0) * max(tall, 0)
+    return float(shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared))
+
+
+def _decode_slowly(output: NDArray[np.float32], height: int, width: int, min_score: float) -> list[tuple[float, ...]]:
+    """Score, box and landmarks of every cell by its definition, one at a time, best first."""
+    found, cell = [], 0
+    for stride in STRIDES:
+        for row in range(height // stride):
+            for column in range(width // stride):
+                v = output[:, cell].astype(float)
+                cell += 1
+                score = 1 / (1 + math.exp(-v[0]))
+                if score < min_score:
+                    continue
+                x, y = (column + 0.5) * stride, (row + 0.5) * stride
+                cx, cy = x + v[1] * stride, y + v[2] * stride
+                w, h = math.exp(v[3]) * stride, math.exp(v[4]) * stride
+                points = [(x, y)[k % 2] + v[5 + k] * stride for k in range(10)]
+                found.append((score, cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2, *points))
+    return sorted(found, reverse=True)
+
+
+def test_cells_are_decoded_as_their_definition_says() -> None:
+    rng = np.random.default_rng(3)
+    output = rng.normal(0, 1.2, (16, 16 * 12 + 8 * 6 + 4 * 3)).astype(np.float32)
+    found = decode_cells(output, cell_grid(96, 128, STRIDES), 0.6)
+    wanted = np.array(_decode_slowly(output, 96, 128, 0.6))
+    assert len(found) == len(wanted) > 50
+    assert found.landmarks is not None
+    np.testing.assert_allclose(found.score, wanted[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(found.xyxy, wanted[:, 1:5], rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(found.landmarks.reshape(-1, 10), wanted[:, 5:], rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("min_score", [0.0, 1.0])
+def test_the_ends_of_the_score_range_are_allowed(min_score: float) -> None:
+    output = np.zeros((16, 21), np.float32)
+    found = decode_cells(output, cell_grid(32, 32, STRIDES), min_score)
+    assert len(found) == (21 if min_score == 0 else 0)
+
+
+def test_a_wild_number_makes_no_infinite_box() -> None:
+    output = np.zeros((16, 21), np.float32)
+    output[3:5] = 3e38
+    found = decode_cells(output, cell_grid(32, 32, STRIDES), 0.5)
+    assert np.isfinite(merge_cells(found).xyxy).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cells_are_merged_as_a_plain_loop_merges_them(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, 100, (80, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(10, 60, (80, 2))], axis=1).astype(np.float32)
+    score = np.sort(rng.random(80).astype(np.float32))[::-1].copy()
+    kept: list[int] = []
+    for i in range(80):
+        if all(_iou(boxes[i], boxes[j]) <= 0.45 for j in kept):
+            kept.append(i)
+    merged = merge_cells(Detections(boxes, score), 0.45, votes=0.6)
+    wanted = []
+    for i in kept:
+        voters = [j for j in range(80) if _iou(boxes[i], boxes[j]) >= 0.6]
+        wanted.append(np.average(boxes[voters], axis=0, weights=score[voters]))
+    np.testing.assert_allclose(merged.xyxy, wanted, rtol=1e-4)
+    np.testing.assert_array_equal(merged.score, score[kept])
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "side", "size"),
+    [
+        (240, 320, 0, (256, 320)),
+        (480, 640, 0, (256, 320)),
+        (720, 1280, 0, (384, 640)),
+        (4320, 7680, 0, (384, 640)),
+        (480, 640, 160, (128, 160)),
+        (480, 640, 5000, (480, 640)),
+        (1, 1, 0, (32, 32)),
+        (10, 8000, 320, (32, 320)),
+    ],
+)
+def test_the_letterbox_is_the_least_that_holds_the_image(
+    height: int, width: int, side: int, size: tuple[int, int]
+) -> None:
+    assert detection_size(height, width, side) == size
+
+
+def test_larger_frames_are_looked_at_more_closely_but_not_without_bounds() -> None:
+    assert [default_side_px(h, w) for h, w in ((240, 320), (480, 640), (720, 1280), (4320, 7680))] == [
+        320,
+        320,
+        640,
+        640,
+    ]
+
+
+def test_the_astronaut_has_one_face_with_landmarks_in_it(detector) -> None:  # type: ignore[no-untyped-def]
+    found = detector.detect(LUMA, side_px=320, min_score=0.5)
+    assert len(found) == 1
+    assert _iou(found.xyxy[0], np.array(ASTRONAUT_FACE, np.float32)) > 0.5
+    assert found.landmarks is not None
+    left_eye, right_eye, nose, left_mouth, right_mouth = found.landmarks[0]
+    assert left_eye[0] < nose[0] < right_eye[0]
+    assert left_mouth[0] < right_mouth[0]
+    assert left_eye[1] < nose[1] < left_mouth[1]
+    x0, y0, x1, y1 = found.xyxy[0]
+    assert ((found.landmarks[0] > (x0, y0)) & (found.landmarks[0] < (x1, y1))).all()
+
+
+@pytest.mark.parametrize("side_px", [128, 200, 320, 512, 4096])
+def test_boxes_are_in_pixels_of_the_image_at_any_resolution(detector, side_px: int) -> None:  # type: ignore[no-untyped-def]
+    found = detector.detect(LUMA, side_px=side_px, min_score=0.5)
+    assert _iou(found.xyxy[0], np.array(ASTRONAUT_FACE, np.float32)) > 0.5
+
+
+def test_a_mirrored_picture_has_the_mirrored_face(detector) -> None:  # type: ignore[no-untyped-def]
+    straight = detector.detect(LUMA, side_px=320, min_score=0.5)
+    mirrored = detector.detect(np.ascontiguousarray(LUMA[:, ::-1]), side_px=320, min_score=0.5)
+    box = straight.xyxy[0].copy()
+    box[[0, 2]] = LUMA.shape[1] - box[[2, 0]]
+    assert _iou(mirrored.xyxy[0], box) > 0.8
+
+
+def test_strided_views_are_read_in_place(detector) -> None:  # type: ignore[no-untyped-def]
+    wide = np.zeros((512, 700), np.uint8)
+    wide[:, 50:562] = LUMA
+    found = detector.detect(wide[:, 50:562], side_px=320, min_score=0.5)
+    np.testing.assert_array_equal(found.xyxy, detector.detect(LUMA, side_px=320, min_score=0.5).xyxy)
+
+
+WRONG_FORMS = [(0, 9), (9, 0), (9,), (9, 9, 1), (9, 9, 3, 1), (1, 65536)]
+
+
+@pytest.mark.parametrize("shape", [*WRONG_FORMS, (9, 9, 3)])
+def test_an_image_of_another_form_is_refused(detector, shape: tuple[int, ...]) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=r"image must be luma uint8 \(H, W\) of 1 to 65535 px a side, got uint8"):
+        detector.detect(np.zeros(shape, np.uint8), side_px=0, min_score=0.5)
+
+
+@pytest.mark.parametrize("shape", [*WRONG_FORMS, (9, 9), (9, 9, 4)])
+def test_yunet_refuses_an_image_of_another_form(yunet_file: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"image must be BGR uint8 \(H, W, 3\) of 1 to 65535 px a side, got uint8"):
+        YuNetDetector(str(yunet_file)).detect(np.zeros(shape, np.uint8), side_px=0, min_score=0.5)
+
+
+def test_other_numbers_than_uint8_are_refused(detector) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=r"image must be luma uint8 .*, got float32 \(512, 512\)"):
+        detector.detect(LUMA.astype(np.float32), side_px=0, min_score=0.5)
+
+
+def test_faces_at_the_edge_are_cut_there(detector) -> None:  # type: ignore[no-untyped-def]
+    x = int(ASTRONAUT_FACE[0]) + 20
+    found = detector.detect(np.ascontiguousarray(LUMA[:, x:]), side_px=512, min_score=0.3)
+    assert (found.xyxy[:, :2] >= 0).all()
+    assert (found.xyxy[:, 2] <= LUMA.shape[1] - x).all()
+
+
+def _nothing() -> dict[str, NDArray[np.uint8]]:
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:480, :640]
+    return {
+        "black": np.zeros((480, 640), np.uint8),
+        "white": np.full((480, 640), 255, np.uint8),
+        "noise": rng.integers(0, 256, (480, 640), dtype=np.uint8),
+        "stripes": ((x // 8 % 2) * 255).astype(np.uint8),
+        "waves": (128 + 100 * np.sin(x / 9 + y / 23)).astype(np.uint8),
+        "board": (((x // 20 + y // 20) % 2) * 255).astype(np.uint8),
+        "gradient": (x * 255 // 640).astype(np.uint8),
+    }
+
+
+@pytest.mark.parametrize("name", _nothing())
+def test_pictures_of_nothing_have_no_face(detector, name: str) -> None:  # type: ignore[no-untyped-def]
+    assert len(detector.detect(_nothing()[name], side_px=320, min_score=0.5)) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2000), (2000, 1), (3, 5), (31, 33), (4320, 7680)])
+@pytest.mark.parametrize("side_px", [0, 320, 2048])
+def test_frames_of_any_shape_are_looked_at(detector, shape: tuple[int, int], side_px: int) -> None:  # type: ignore[no-untyped-def]
+    for value in (0, 255):
+        assert len(detector.detect(np.full(shape, value, np.uint8), side_px=side_px, min_score=0.5)) == 0
+
+
+def test_a_frame_full_of_candidates_is_answered(detector) -> None:  # type: ignore[no-untyped-def]
+    tile = cv2.resize(LUMA[40:220, 130:310], (32, 32), interpolation=cv2.INTER_AREA)
+    crowd = np.tile(tile, (32, 32))
+    found = detector.detect(crowd, side_px=1024, min_score=0.0)
+    assert 0 < len(found) <= 1000
+    assert np.isfinite(found.xyxy).all()

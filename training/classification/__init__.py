@@ -1,0 +1,1 @@
+"""The trainer of the published classification works."""

@@ -1,0 +1,86 @@
+"""How a published classification work is declared, so that its recipe is data and one runner serves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ferserve.models.spec import InputSpec
+from training.classification.augment import Augmentation
+from training.data.samples import Samples
+from training.recipe import RunOptions, require_own_options
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """What a model builder needs to know."""
+
+    shape: tuple[int, int, int]
+    """(height, width, channels) of the input."""
+    heads: Mapping[str, int]
+    """Classes by head, in the order of the heads."""
+    weights: str
+    """``imagenet``, ``none``, or the path of a weight file."""
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Lower the learning rate by ``factor`` after ``patience`` epochs without a better validation loss."""
+
+    factor: float
+    patience: int
+    min_learning_rate: float
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """Magnitude pruning while training, from ``begin`` to ``end`` of all steps (see training/compress)."""
+
+    sparsity: float
+    begin: float = 0.2
+    end: float = 0.8
+
+
+@dataclass(frozen=True)
+class ClassificationRecipe:
+    """A work's training, as it says itself; the runner (training/classification/run.py) does the rest."""
+
+    name: str
+    summary: str
+    work: str
+    """The publication that the recipe follows."""
+    load: Callable[[RunOptions], Samples]
+    build: Callable[[ModelRequest], Any]
+    """Makes the Keras model; imports Keras inside."""
+    input: InputSpec
+    epochs: int
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    """Of Adam, which all five works use or leave open."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    plateau: Plateau | None = None
+    pruning: Pruning | None = None
+    test: float = 0.0
+    """Part held out for the test where the set has no official one."""
+    validation: float | Literal["public_test"] = 0.0
+    """What picks the best epoch: a part of the training images, or FER2013's PublicTest, which its challenge gave out
+    for that. 0 keeps the last epoch and only watches the test."""
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    """By what the best epoch is picked."""
+    split_by: Literal["person", "image"] = "person"
+    weights: str = "none"
+    published: Mapping[str, float] = field(default_factory=dict)
+    """The work's own figures, for the model card: percent by name."""
+    takes: tuple[str, ...] = ()
+    """Options of its own that the recipe heeds: ``balanced``, ``split_by``, ``task``."""
+    measures_cost: bool = False
+    """Whether speed over the test set, memory and GPU load are part of the work."""
+
+    def run(self, options: RunOptions) -> Path:
+        """Train and export; returns the folder that ``ferserve serve --model`` takes."""
+        require_own_options(self, options)
+        from training.classification.run import run_recipe
+
+        return run_recipe(self, options)

@@ -1,0 +1,199 @@
+"""Runs a declared recipe from data to a folder that can be served."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ferserve.models.spec import HeadSpec, ModelSpec
+from training.classification.batches import Batches
+from training.classification.card import write_card
+from training.classification.input_pipeline import fit
+from training.classification.manifest import keep_choices
+from training.classification.prepare import Parts, prepare
+from training.classification.recipe import ClassificationRecipe, ModelRequest
+from training.common.checkpoint import Checkpoint, CheckpointState, load_model, load_state, save_bare
+from training.common.export import export_onnx
+from training.common.pixels import PixelRows
+from training.common.plots import plot_confusion, plot_curves
+from training.common.reseed import Reseed
+from training.compress.magnitude import MagnitudePruning
+from training.data.samples import Samples
+from training.errors import CheckpointError
+from training.evaluation.metrics import Judgement, judge
+from training.recipe import RunOptions
+
+CHECKED_IMAGES = 64
+"""Test images on which the exported model must answer as Keras does."""
+
+
+def run_recipe(recipe: ClassificationRecipe, options: RunOptions) -> Path:
+    """Train ``recipe``, write everything the run is worth into ``options.out``, and return that folder."""
+    state = _state(recipe, options)
+    keras.utils.set_random_seed(options.seed)
+    parts = prepare(recipe, options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    keep_choices(recipe.name, options)
+    (options.out / "audit.txt").write_text("\n".join(parts.audit.lines(None)) + "\n")
+    model = _fit(recipe, options, parts, state)
+    judgements = {name: answer(model, part, recipe, options) for name, part in parts.tests.items()}
+    _deliver(recipe, options, parts, model, state, judgements)
+    return options.out
+
+
+def _state(recipe: ClassificationRecipe, options: RunOptions) -> CheckpointState:
+    """The state to go on from: that of ``--out`` with ``--resume``, else a new one."""
+    folder = options.out / "checkpoints"
+    state = load_state(folder, recipe.name, options.seed)
+    if state is not None and not options.resume:
+        raise CheckpointError(f"{folder}: folder must hold no run, got one of {state.recipe}; --resume it or move it")
+    return state or CheckpointState(recipe.name, options.seed)
+
+
+def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state: CheckpointState) -> Any:
+    """Train to the last epoch; returns the model of the best one."""
+    folder = options.out / "checkpoints"
+    epochs = options.epochs or recipe.epochs
+    train = Batches(
+        parts.train,
+        recipe.input,
+        recipe.batch_size,
+        recipe.augmentation,
+        options.seed,
+        first_epoch=state.epoch,
+    )
+    model = (
+        load_model(folder / state.last)
+        if state.last
+        else compiled(recipe, options.weights or recipe.weights, parts.train)
+    )
+    if state.epoch < epochs:
+        fit(
+            model,
+            train,
+            validation_data=Batches(parts.validation, recipe.input, recipe.batch_size),
+            initial_epoch=state.epoch,
+            epochs=epochs,
+            callbacks=_callbacks(recipe, options, parts, state, epochs * len(train)),
+            verbose="auto" if sys.stdout.isatty() else 2,
+        )
+    return model if state.best == state.last else load_model(folder / state.best)
+
+
+def compiled(recipe: ClassificationRecipe, weights: str, samples: Samples) -> Any:
+    """The recipe's network for the heads of ``samples``, ready to be trained."""
+    heads = {head: len(labels) for head, labels in samples.labels.items()}
+    height, width, channels = recipe.input.row_shape
+    model = recipe.build(ModelRequest((height, width, channels), heads, weights))
+    loss = "sparse_categorical_crossentropy"
+    model.compile(
+        optimizer=keras.optimizers.Adam(recipe.learning_rate),
+        loss=loss if len(heads) == 1 else dict.fromkeys(heads, loss),
+        metrics=["accuracy"] if len(heads) == 1 else {head: ["accuracy"] for head in heads},
+    )
+    return model
+
+
+def _callbacks(
+    recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state: CheckpointState, steps: int
+) -> list[Any]:
+    callbacks: list[Any] = [keras.callbacks.TerminateOnNaN(), Reseed(options.seed)]
+    plateau = None
+    if recipe.plateau is not None:
+        plateau = keras.callbacks.ReduceLROnPlateau(
+            factor=recipe.plateau.factor,
+            patience=recipe.plateau.patience,
+            min_lr=recipe.plateau.min_learning_rate,
+            verbose=1,
+        )
+        callbacks.append(plateau)
+    if recipe.pruning is not None:
+        begin, end = int(recipe.pruning.begin * steps), int(recipe.pruning.end * steps)
+        callbacks.append(MagnitudePruning(recipe.pruning.sparsity, begin, end))
+    monitor = recipe.monitor if parts.selects and recipe.pruning is None else None
+    callbacks.append(Checkpoint(options.out / "checkpoints", state, monitor, plateau))
+    callbacks.append(keras.callbacks.TensorBoard(str(options.out / "logs"), write_graph=False))
+    return callbacks
+
+
+def answer(model: Any, samples: Samples, recipe: ClassificationRecipe, options: RunOptions) -> dict[str, Judgement]:
+    """What ``model`` says of ``samples``, by head."""
+    outputs = model.predict(Batches(samples, recipe.input, recipe.batch_size), verbose=0)
+    if not isinstance(outputs, dict):
+        outputs = {samples.head: outputs}
+    return {head: judge(outputs[head], samples.targets[head], labels) for head, labels in samples.labels.items()}
+
+
+def _deliver(
+    recipe: ClassificationRecipe,
+    options: RunOptions,
+    parts: Parts,
+    model: Any,
+    state: CheckpointState,
+    judgements: dict[str, dict[str, Judgement]],
+) -> None:
+    """Write model files, reports, plots and the card."""
+    out = options.out
+    spec = model_spec(recipe, parts.train, judgements)
+    save_bare(model, out / "model.keras", out / "model.h5")
+    some = next(iter(parts.tests.values()))
+    inputs = PixelRows(some.images, recipe.input, 0).take(np.arange(min(CHECKED_IMAGES, len(some))))
+    difference = export_onnx(model, out / "model.onnx", spec, inputs)
+    plot_curves(state.history, out / "curves.png", recipe.name)
+    report: dict[str, Any] = {"onnx_difference": difference, "history": state.history, "parts": {}}
+    for part, heads in judgements.items():
+        for head, judgement in heads.items():
+            report["parts"].setdefault(part, {})[head] = judgement.report()
+            plot_confusion(judgement, out / f"confusion-{part}-{head}.png", f"{recipe.name}, {part}, {head}")
+            (out / f"report-{part}-{head}.txt").write_text(judgement.text())
+            print(f"{part}, {head}:\n{judgement.text()}")
+    if recipe.measures_cost:
+        from training.cost.serving import measure_test_set
+
+        report["cost"] = measure_test_set(out / "model.onnx", some, recipe.input)
+    (out / "report.json").write_text(json.dumps(report, indent=1))
+    write_card(out / "MODEL_CARD.md", recipe, options, parts, spec, state, judgements, report)
+
+
+def model_spec(recipe: ClassificationRecipe, train: Samples, judgements: dict[str, dict[str, Judgement]]) -> ModelSpec:
+    """What the exported file says of itself."""
+    name = train.terms.name.lower()
+    metrics = {
+        f"{name}/{part}/{'accuracy' if head == train.head else f'{head}_accuracy'}": round(judgement.accuracy, 6)
+        for part, heads in judgements.items()
+        for head, judgement in heads.items()
+    }
+    return replace(
+        model_spec_of(recipe, train.labels),
+        license=f"weights trained on {train.terms.name}: {train.terms.licence}",
+        trained_on=(train.terms.name,),
+        metrics=metrics,
+    )
+
+
+def model_spec_of(recipe: ClassificationRecipe, labels: Mapping[str, tuple[str, ...]]) -> ModelSpec:
+    """What a network of ``recipe`` says of itself before it has learnt anything."""
+    return ModelSpec(
+        name=recipe.name.replace("_", "-"),
+        version="1",
+        input=replace(recipe.input, name="input"),
+        heads=tuple(HeadSpec(head, names, output=head) for head, names in labels.items()),
+        description=recipe.summary,
+        recipe=recipe.name,
+        recipe_sha256=_source_sha256(recipe.name),
+    )
+
+
+def _source_sha256(name: str) -> str:
+    source = inspect.getsource(importlib.import_module(f"training.recipes.{name}"))
+    return hashlib.sha256(source.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What every recipe uses: pixels, checkpoints, files, plots, export."""

@@ -1,0 +1,53 @@
+"""Curves and confusion matrices as PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from training.evaluation.metrics import Judgement
+
+
+def new_figure(width: float, height: float) -> Any:
+    """A figure drawn without a display."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def plot_curves(history: Mapping[str, Sequence[float]], path: Path, title: str) -> None:
+    """Loss and accuracy by epoch, training and validation, side by side."""
+    figure = new_figure(10, 4)
+    for place, metric in enumerate(("loss", "accuracy"), start=1):
+        axes = figure.add_subplot(1, 2, place)
+        for key in sorted(key for key in history if key.endswith(metric)):
+            values = history[key]
+            axes.plot(range(1, len(values) + 1), values, marker=".", label=key)
+        axes.set(xlabel="epoch", ylabel=metric, title=f"{title}: {metric}")
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def plot_confusion(judgement: Judgement, path: Path, title: str) -> None:
+    """Confusion matrix in percent of the true class, one row a true class."""
+    counts = judgement.confusion
+    percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.5 + 0.6 * len(judgement.labels)
+    figure = new_figure(side, side)
+    axes = figure.add_subplot()
+    axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    ticks = range(len(judgement.labels))
+    axes.set_xticks(ticks, judgement.labels, rotation=45, ha="right")
+    axes.set_yticks(ticks, judgement.labels)
+    axes.set(xlabel="predicted", ylabel="true", title=f"{title}: {100 * judgement.accuracy:.2f} %")
+    for (row, column), value in np.ndenumerate(percent):
+        color = "white" if value > 50 else "black"
+        axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=color)
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,66 @@
+"""One training job from arrays to averaged weights on disk, by one process or by several together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from training.common.local_sgd import Peers, together, use_one_thread
+from training.emotion_lite.fit import FitOptions, Floats, Trainer
+from training.emotion_lite.samples import Samples
+from training.emotion_lite.validation import public_test_judge
+from training.models.emotion_lite import Stage, build_model
+
+
+def train_model(
+    stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: Samples, options: FitOptions, out: Path,
+    processes: int = 1, start: Sequence[Floats] | None = None,
+) -> keras.Model:  # fmt: skip
+    """Train (or go on where ``out`` holds an unfinished run) and return the model with its averaged weights.
+
+    ``images`` (N, 48, 48) luma and ``targets`` (N, 17); ``test`` is measured on the way; ``start`` are weights to
+    begin with in place of random ones. Raises :class:`training.errors.CheckpointError` where the state in ``out`` is
+    damaged or of other rows.
+    """
+    options = replace(options, batch_size=min(options.batch_size, len(images)))
+    # A process needs some batches an epoch to be worth its start.
+    processes = max(1, min(processes, len(images) // (8 * options.batch_size)))
+    model = build_model(stages)
+    rows = _fingerprint(images, targets)
+    trainer = Trainer(model, out, options, rows=rows)
+    if not trainer.resume() or trainer.epoch < options.epochs:
+        numbers = 2 * model.count_params()
+        together(processes, numbers, _work, stages, images, targets, test, options, out, start, rows)
+        trainer.resume()
+    model.set_weights(trainer.average)
+    return model
+
+
+def _fingerprint(images: NDArray[np.uint8], targets: Floats) -> str:
+    """Hex digest of what a run learns, so that it is not resumed on something else."""
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    digest.update(np.ascontiguousarray(targets).data)
+    return digest.hexdigest()
+
+
+def _work(
+    peers: Peers, stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: Samples,
+    options: FitOptions, out: Path, start: Sequence[Floats] | None, rows: str,
+) -> None:  # fmt: skip
+    """What each process does."""
+    if peers.count > 1:
+        use_one_thread()
+    # All start from the same weights.
+    keras.utils.set_random_seed(options.seed)
+    model = build_model(stages)
+    if start is not None:
+        model.set_weights(start)
+    trainer = Trainer(model, out, options, peers, rows)
+    trainer.resume()
+    trainer.run(images, targets, public_test_judge(test))

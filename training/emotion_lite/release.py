@@ -1,0 +1,92 @@
+"""From averaged weights to the files that are bundled: calibrated FP32 and INT8, each with its spec inside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ferserve.labels import CLARITY, CLEAR, FER2013, FERPLUS
+from ferserve.models.spec import HeadSpec, InputSpec, ModelSpec
+from training.emotion_lite.augment import MEAN, STD
+from training.emotion_lite.fit import predict_logits
+from training.emotion_lite.onnx_graph import export_graph
+from training.emotion_lite.quantize import quantize
+from training.emotion_lite.samples import Samples
+from training.emotion_lite.temperature import fit_temperature
+from training.evaluation.evaluate import evaluate
+from training.models.emotion_lite import IMAGE_SIZE, Stage, split_heads
+
+VERSION = "1"
+CLARITY_LABELS = (CLEAR, "unclear")
+"""Whether the taggers of FER+ could name an expression at all (their votes for unknown and not-a-face)."""
+INPUT = InputSpec(
+    height=IMAGE_SIZE, width=IMAGE_SIZE, color="luma", layout="NCHW", mean=(MEAN,), std=(STD,), resize="area",
+    margin=0.0, square=True, align="none",
+)  # fmt: skip
+"""Measured: the longer side of a modern detector's box is FER2013's crop (docs/emotion-lite.md)."""
+
+
+def model_spec(recipe: Path, faces: Path | None = None, metrics: Mapping[str, float] | None = None) -> ModelSpec:
+    """The spec of the bundled models; ``faces`` is the folder of the photographs without labels."""
+    return ModelSpec(
+        name="emotion-lite",
+        version=VERSION,
+        input=INPUT,
+        heads=(
+            HeadSpec("emotion", FERPLUS, output="emotion"),
+            HeadSpec("emotion_fer2013", FER2013, output="emotion_fer2013"),
+            HeadSpec(CLARITY, CLARITY_LABELS, output="clarity"),
+        ),
+        description="Eight FER+ emotions, FER2013's seven for comparison, and whether the face can be read at all.",
+        license="Apache-2.0 (weights); trained on FER2013, whose images are for research and education, and FER+ (MIT)",
+        trained_on=("FER2013 train", "FER+ votes", *([f"faces without labels: {faces.name}"] if faces else [])),
+        metrics=dict(metrics or {}),
+        recipe=recipe.stem,
+        recipe_sha256=hashlib.sha256(recipe.read_bytes()).hexdigest(),
+    )
+
+
+def calibrate(model: Any, judge: Samples) -> dict[str, float]:
+    """Temperature by head, fitted on ``judge``."""
+    logits = split_heads(predict_logits(model, judge.images))
+    majority = judge.votes.argmax(axis=1)
+    named = majority < len(FERPLUS)
+    return {
+        "emotion": fit_temperature(logits["emotion"][named], majority[named]),
+        "emotion_fer2013": fit_temperature(logits["emotion_fer2013"], judge.labels),
+    }
+
+
+def release(
+    model: Any, stages: Sequence[Stage], judge: Samples, data: Path, recipe: Path, out: Path, faces: Path | None = None
+) -> ModelSpec:
+    """Write ``out/emotion-lite.onnx`` calibrated on ``judge``, with the figures that evaluating the file gave."""
+    path = out / "emotion-lite.onnx"
+    temperatures = calibrate(model, judge)
+    spec = model_spec(recipe, faces)
+    export_graph(model, stages, spec, temperatures, path, judge.images[:256])
+    spec = replace(spec, metrics=public_test_metrics(path, data))
+    export_graph(model, stages, spec, temperatures, path, judge.images[:256])
+    return spec
+
+
+def release_int8(source: Path, train: Samples, data: Path, images: int = 1024) -> Path:
+    """Write the INT8 form beside ``source``, calibrated on evenly spread training images; returns its path."""
+    target = source.with_name(f"{source.stem}-int8.onnx")
+    chosen = train.images[:: max(1, len(train) // images)][:images]
+    quantize(source, target, chosen)
+    quantize(source, target, chosen, public_test_metrics(target, data))
+    return target
+
+
+def public_test_metrics(path: Path, data: Path) -> dict[str, float]:
+    """Accuracy and calibration error of both heads of an exported file, by ``training.evaluation.evaluate``."""
+    found = {}
+    for label_set in ("fer2013", "ferplus"):
+        scores = evaluate(path, data, label_set, split="public_test", seconds=0.0).scores
+        found[f"{label_set}/public_test/accuracy"] = round(scores.accuracy, 4)
+        found[f"{label_set}/public_test/ece"] = round(scores.ece, 4)
+    return found

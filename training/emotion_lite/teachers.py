@@ -1,0 +1,50 @@
+"""Finished networks that answer for every augmented image which a younger one learns from.
+
+A teacher that looks at the very pixels its student sees, mixed and covered ones too, says something new about each
+view, so that the student has nothing to learn by heart (Beyer et al. 2022, arXiv:2106.05237, section 3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.emotion_lite.augment import MEAN, STD
+from training.errors import TrainingError
+from training.evaluation.served_model import ServedModel
+from training.models.emotion_lite import HEADS, IMAGE_SIZE
+
+Floats = NDArray[np.float32]
+
+
+class Teachers:
+    """Exported ``emotion-lite`` files, INT8 for speed, each on one thread; none of them is a valid number too."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        """Raises :class:`ferserve.errors.FerserveError` where a file is no model with the student's input and heads."""
+        self._models = [_open_teacher(file) for file in files]
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def answer(self, pixels: Floats) -> Floats:
+        """(N, 17) probabilities, the teachers' mean, of (N, 48, 48, 1) normalised luma."""
+        rows = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        answers = [np.concatenate(model.answers(rows), axis=1) for model in self._models]
+        return np.asarray(np.mean(answers, axis=0), np.float32)
+
+
+def _open_teacher(file: Path) -> ServedModel:
+    model = ServedModel(file)
+    heads = {head.name: len(head.labels) for head in model.spec.heads}
+    if list(heads.items()) != list(HEADS.items()):
+        raise TrainingError(f"{file}: a teacher's heads must be {HEADS}, got {heads}")
+    given, wanted = model.spec.input, (1, IMAGE_SIZE, IMAGE_SIZE)
+    pixels = (given.row_shape, given.mean, given.std)
+    # The student's pixels are what it sees: another scale would make its answers noise.
+    if pixels != (wanted, (MEAN,), (STD,)):
+        raise TrainingError(f"{file}: a teacher's input must be {wanted} with mean {MEAN}, std {STD}, got {pixels}")
+    return model

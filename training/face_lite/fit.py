@@ -1,0 +1,231 @@
+"""Training of face-lite: schedule, averaged weights, processes that meet, and a state that a stopped run goes on from.
+
+A run has rounds; each begins with the averaged weights of the one before and a warm restart of the rate (Loshchilov &
+Hutter, arXiv:1608.03983).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from training.common.checkpoint import require_finite
+from training.common.local_sgd import ALONE, Peers
+from training.errors import CheckpointError
+from training.face_lite.batches import SceneBatches
+from training.face_lite.loss import FaceLoss
+from training.face_lite.photographs import Photograph
+
+STATE_FILE = "state.npz"
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """One round: how long and how fast; the names are Adam's."""
+
+    epochs: int = 10
+    steps: int = 500
+    """Batches an epoch, of each process."""
+    batch_size: int = 32
+    """Of each process."""
+    size: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    decay_part: float = 0.4
+    """Last part of the run in which the rate falls to zero; before it the rate stays, so a run can be cut short."""
+    average: float = 0.999
+    """Momentum of the averaged weights that are exported."""
+    landmark_weight: float = 20.0
+    """Of the landmarks in the loss; the score has 1."""
+    look: float = 0.0
+    """Share of the landmarks that the teacher's look at each picture decides; the fused labels decide the rest."""
+    meet_every: int = 16
+    """Steps after which they average all that training changes."""
+
+
+class FaceModel(keras.Model):  # type: ignore[misc]
+    """A network together with the loss that reads :class:`~training.face_lite.targets.Targets`."""
+
+    loss_of: FaceLoss
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Keras calls this on every batch."""
+        cells = y_pred[0] if isinstance(y_pred, list) else y_pred
+        return self.loss_of(y, cells)
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """Linear rise over ``warmup`` steps, constant, then a linear fall to zero over the last part of ``total``."""
+
+    def __init__(self, peak: float, total: int, decay_part: float, warmup: int = 500) -> None:
+        self.peak, self.total, self.decay_part, self.warmup = peak, total, decay_part, warmup
+
+    def __call__(self, step: Any) -> Any:
+        step = keras.ops.cast(step, "float32")
+        rise = (step + 1) / self.warmup
+        fall = (self.total - step) / max(1.0, self.total * self.decay_part)
+        return self.peak * keras.ops.clip(keras.ops.minimum(rise, fall), 0.0, 1.0)
+
+    def get_config(self) -> dict[str, float]:
+        """For Keras, which wants to be able to store it."""
+        return {"peak": self.peak, "total": self.total, "decay_part": self.decay_part, "warmup": self.warmup}
+
+
+def compile_for(network: keras.Model, options: FitOptions) -> FaceModel:
+    """The network with loss and optimizer."""
+    model = FaceModel(network.inputs[0], network.outputs[0], name=network.name)
+    model.loss_of = FaceLoss(options.size, options.size, landmark_weight=options.landmark_weight)
+    schedule = Schedule(options.learning_rate, options.epochs * options.steps, options.decay_part)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=options.weight_decay, global_clipnorm=10.0, use_ema=True, ema_momentum=options.average
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(optimizer=optimizer, jit_compile=False)
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+class Meet(keras.callbacks.Callback):  # type: ignore[misc]
+    """Averages everything that training changes with the other processes, every few steps and before an epoch ends."""
+
+    def __init__(self, peers: Peers, every: int) -> None:
+        super().__init__()
+        self._peers, self._every = peers, every
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Keras calls this."""
+        if (batch + 1) % self._every == 0:
+            self._meet()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Keras calls this."""
+        self._meet()
+
+    def _meet(self) -> None:
+        if self._peers.count == 1:
+            return
+        changing = [v for v in _variables(self.model) if str(v.dtype) == "float32"]
+        mean = self._peers.average([keras.ops.convert_to_numpy(v) for v in changing])
+        for variable, value in zip(changing, mean, strict=True):
+            variable.assign(value)
+
+
+class KeepState(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes everything that training changes at the end of each epoch, in one step, so that no file is ever half."""
+
+    def __init__(self, folder: Path, round_: int) -> None:
+        super().__init__()
+        self._folder, self._round = folder, round_
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Keras calls this."""
+        require_finite("loss", float((logs or {}).get("loss", 0.0)), epoch)
+        save_state(self.model, self._folder, Progress(self._round, epoch + 1))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: the round it is in, from 0, and the epochs done of it."""
+
+    round: int = 0
+    epochs: int = 0
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """Everything that training changes."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def save_state(model: keras.Model, folder: Path, progress: Progress) -> None:
+    """Weights, averages and moments of Adam into ``folder``."""
+    values = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
+    partial = folder / f"partial.{STATE_FILE}"
+    np.savez(partial, round=np.int64(progress.round), epochs_done=np.int64(progress.epochs), **values)
+    partial.replace(folder / STATE_FILE)
+
+
+@contextlib.contextmanager
+def _state_in(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """The arrays of the state; whatever is wrong with them becomes a :class:`CheckpointError`."""
+    path = folder / STATE_FILE
+    try:
+        with path.open("rb") as file, np.load(file) as state:
+            yield state
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: state must be a whole one of this network, got {error}") from None
+
+
+def read_progress(folder: Path) -> Progress:
+    """Where the run in ``folder`` stands; at its start where there is no state.
+
+    Raises :class:`CheckpointError` for a damaged one.
+    """
+    if not (folder / STATE_FILE).exists():
+        return Progress()
+    with _state_in(folder) as state:
+        return Progress(int(state["round"]), int(state["epochs_done"]))
+
+
+def load_state(model: keras.Model, folder: Path) -> None:
+    """Undo :func:`save_state`; raises :class:`CheckpointError` for a state that is damaged or of another network."""
+    with _state_in(folder) as state:
+        for i, variable in enumerate(_variables(model)):
+            variable.assign(state[f"v{i}"])
+
+
+def fit_rounds(
+    network: keras.Model,
+    rounds: Sequence[FitOptions],
+    learnt: Sequence[Photograph],
+    folder: Path,
+    seed: int,
+    peers: Peers = ALONE,
+    teacher: Path | None = None,
+) -> None:
+    """Train ``network`` through what is left of ``rounds``; the state of each epoch, a stopped run's too, lies in
+    ``folder``."""
+    begun = read_progress(folder)
+    for number in range(begun.round, len(rounds)):
+        options, done = rounds[number], 0
+        model = compile_for(network, options)
+        if number == begun.round and begun.epochs:
+            load_state(model, folder)
+            done = begun.epochs
+        batches = SceneBatches(
+            learnt,
+            options.batch_size,
+            options.size,
+            options.steps,
+            seed + number,
+            first_epoch=done,
+            peers=peers,
+            teacher=teacher,
+            look=options.look,
+        )
+        callbacks = [Meet(peers, options.meet_every), *([KeepState(folder, number)] if peers.rank == 0 else [])]
+        verbose = 2 if peers.rank == 0 else 0
+        model.fit(
+            batches, epochs=options.epochs, initial_epoch=done, callbacks=callbacks, verbose=verbose, shuffle=False
+        )
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def load_average(network: keras.Model, options: FitOptions, folder: Path, batches: SceneBatches, steps: int) -> None:
+    """Give ``network`` the averaged weights of the state in ``folder``, and the statistics that belong to them.
+
+    ``options`` are those of the round that the state is of.
+    """
+    model = compile_for(network, options)
+    load_state(model, folder)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    for step in range(steps):
+        model(batches[step][0], training=True)

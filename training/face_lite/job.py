@@ -1,0 +1,65 @@
+"""One training of face-lite, as each of its processes does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import keras
+
+from training.common.local_sgd import Peers, use_one_thread
+from training.face_lite.batches import SceneBatches
+from training.face_lite.fit import FitOptions, fit_rounds, load_average
+from training.face_lite.photographs import Photograph, load_photographs
+from training.models.face_lite import FaceLiteConfig, build_face_lite
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process has to know: it loads the rest itself."""
+
+    config: FaceLiteConfig
+    rounds: tuple[FitOptions, ...]
+    data: Path
+    labels: Path
+    limit: int | None
+    out: Path
+    seed: int
+    teacher: Path | None = None
+    """YuNet's weights, for rounds in which it looks at every picture."""
+
+    def photographs(self) -> list[Photograph]:
+        """All of them, those that are kept out of training too."""
+        return list(load_photographs(self.data, self.labels, self.limit))
+
+    def learnt(self) -> list[Photograph]:
+        """Those that train."""
+        return [photograph for photograph in self.photographs() if not photograph.is_validation]
+
+    def network(self) -> keras.Model:
+        """An untrained network that computes in bfloat16."""
+        size, policy = self.rounds[-1].size, keras.mixed_precision.global_policy()
+        # Half the bytes a convolution moves; head, loss, averages and the exported weights stay float32.
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+        try:
+            return build_face_lite(size, size, self.config)
+        finally:
+            keras.mixed_precision.set_global_policy(policy)
+
+    def trained(self, steps: int = 60) -> keras.Model:
+        """The network with the averaged weights of the state in ``out``; their statistics are taken of ``steps``."""
+        network, last = self.network(), self.rounds[-1]
+        fresh = SceneBatches(self.learnt(), last.batch_size, last.size, steps, self.seed, first_epoch=1 << 20)
+        load_average(network, last, self.out, fresh, steps)
+        return network
+
+
+def train(peers: Peers, job: Job) -> None:
+    """What each process does; the first one writes the state."""
+    cv2.setNumThreads(1)  # the threads belong to the network
+    if peers.count > 1:
+        use_one_thread()
+    # All start from the same weights, and see other pictures.
+    keras.utils.set_random_seed(job.seed)
+    fit_rounds(job.network(), job.rounds, job.learnt(), job.out, job.seed, peers, job.teacher)
