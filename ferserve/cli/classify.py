@@ -38,7 +38,7 @@ def command(
             result = _classify(backend, file, options)
             if result.fault is not None:
                 failed = True
-                report.complain(file, result.fault.message)
+                report.print_error(file, result.fault.message)
             if json:
                 print(report.json_line("file", file, result), flush=True)
             elif result.fault is None:

@@ -11,7 +11,7 @@ from ferserve.rendering import json as report
 from ferserve.types import Frame, FrameResult
 
 
-class Outlet:
+class Sink:
     """Takes results one by one. A context manager; this one prints a line a result."""
 
     closed = False
@@ -20,7 +20,7 @@ class Outlet:
     def __init__(self, json: bool) -> None:
         self._json = json
 
-    def __enter__(self) -> Outlet:
+    def __enter__(self) -> Sink:
         return self
 
     def __exit__(
@@ -40,7 +40,7 @@ class Outlet:
             print(report.text_line(f"frame {result.frame_id}", result), flush=True)
 
 
-class TableOutlet(Outlet):
+class TableSink(Sink):
     """The live table."""
 
     def __init__(self, title: str) -> None:
@@ -49,7 +49,7 @@ class TableOutlet(Outlet):
         super().__init__(json=False)
         self._view = LiveView(title)
 
-    def __enter__(self) -> TableOutlet:
+    def __enter__(self) -> TableSink:
         self._view.__enter__()
         return self
 
@@ -59,11 +59,11 @@ class TableOutlet(Outlet):
         self._view.__exit__(kind, error, trace)
 
     def show(self, result: FrameResult) -> None:
-        """See :class:`Outlet`."""
+        """See :class:`Sink`."""
         self._view.show(result)
 
 
-class WindowOutlet(Outlet):
+class WindowSink(Sink):
     """The frames themselves, with what was found in them."""
 
     def __init__(self, title: str) -> None:
@@ -85,7 +85,7 @@ class WindowOutlet(Outlet):
             yield frame
 
     def show(self, result: FrameResult) -> None:
-        """See :class:`Outlet`; dropped frames are not drawn."""
+        """See :class:`Sink`; dropped frames are not drawn."""
         from ferserve.cli.window import bgr_of
 
         while self._frames and self._frames[0].frame_id < result.frame_id:
@@ -95,10 +95,10 @@ class WindowOutlet(Outlet):
         self.closed = self._window.closed
 
 
-def open_outlet(title: str, *, json: bool, show: bool) -> Outlet:
-    """The outlet that the flags ask for; without any, a live table in a terminal and lines elsewhere."""
+def open_sink(title: str, *, json: bool, show: bool) -> Sink:
+    """The sink that the flags ask for; without any, a live table in a terminal and lines elsewhere."""
     if show:
-        return WindowOutlet(title)
+        return WindowSink(title)
     if not json and sys.stdout.isatty():
-        return TableOutlet(title)
-    return Outlet(json)
+        return TableSink(title)
+    return Sink(json)

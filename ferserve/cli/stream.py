@@ -31,9 +31,9 @@ def command(
     if json and show:
         raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
     from ferserve.cli.connect import model_name, open_backend
-    from ferserve.cli.sinks import open_outlet
+    from ferserve.cli.sinks import open_sink
     from ferserve.client.sources import open_source
-    from ferserve.rendering.json import complain
+    from ferserve.rendering.json import print_error
 
     opened = open_source(int(source) if source.isdecimal() else source)
     options = StreamOptions(
@@ -43,17 +43,17 @@ def command(
     )
     faults = 0
     with (
-        open_outlet(source, json=json, show=show) as outlet,
+        open_sink(source, json=json, show=show) as sink,
         open_backend(target, model, detector, config, tls_ca) as backend,
-        contextlib.closing(backend.stream(outlet.watch(opened.frames), options)) as results,
+        contextlib.closing(backend.stream(sink.watch(opened.frames), options)) as results,
         contextlib.suppress(KeyboardInterrupt),
     ):
         for result in results:
             if result.fault is not None:
                 faults += 1
-                complain(f"frame {result.frame_id}", result.fault.message)
-            outlet.show(result)
-            if outlet.closed:
+                print_error(f"frame {result.frame_id}", result.fault.message)
+            sink.show(result)
+            if sink.closed:
                 break
     if faults:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ferserve.rendering.json import said
+from ferserve.rendering.json import label_text
 from ferserve.types import Face, ModelDescription
 
 BAR_CELLS = 12
@@ -37,7 +37,7 @@ def faces_table(faces: Sequence[Face], tracked: bool, bar_cells: int = 0) -> Tab
             str(face.track_id if tracked else number),
             f"{x0:.0f},{y0:.0f} {x1:.0f},{y1:.0f}",
             f"{face.score:.2f}",
-            said(face),
+            label_text(face),
             bar(face.confidence, bar_cells),
             _runner_up(face),
         )

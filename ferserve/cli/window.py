@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import ConfigError
-from ferserve.rendering.json import said
+from ferserve.rendering.json import label_text
 from ferserve.types import EncodedImage, Frame, FrameResult, PixelFormat, RawImage
 
 _GREEN = (80, 220, 80)
@@ -62,7 +62,7 @@ def annotated(bgr: NDArray[np.uint8], result: FrameResult) -> NDArray[np.uint8]:
     for face in result.faces:
         x0, y0, x1, y1 = (round(edge) for edge in face.box)
         cv2.rectangle(canvas, (x0, y0), (x1, y1), _GREEN, 2)
-        words = f"#{face.track_id} {said(face)} {face.confidence:.2f}"
+        words = f"#{face.track_id} {label_text(face)} {face.confidence:.2f}"
         for color, thickness in ((_BLACK, 3), (_GREEN, 1)):  # an outline, so that it can be read on any picture
             at = (x0, max(y0 - 6, 12))
             cv2.putText(canvas, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, color, thickness, cv2.LINE_AA)

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferserve.client.channel import open_channel
-from ferserve.client.connector import Link
+from ferserve.client.connector import StreamConnector
 from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
 from ferserve.client.rpc_errors import error_from_rpc
 from ferserve.client.sources import ImageLike, payload_of
-from ferserve.client.stream import StreamRun, StreamSource
-from ferserve.client.tasks import Ongoing, finish
+from ferserve.client.stream_run import StreamRun, StreamSource
+from ferserve.client.tasks import TaskTracker, finish
 from ferserve.config import NO_TLS, Tls
 from ferserve.errors import InvalidFrameError
 from ferserve.options import FrameOptions, StreamOptions, require_range
@@ -69,7 +69,7 @@ class AsyncClient:
         self._max_in_flight = max_in_flight
         self._models: dict[str, ModelDescription] = {}
         self._tls = tls
-        self._ongoing = Ongoing()
+        self._tasks = TaskTracker()
         self._channel = open_channel(target, tls)
         self._stub = emotion_pb2_grpc.EmotionServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
@@ -83,7 +83,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """End all calls, all streams and the connection; whoever waits for one hears of it by a FerserveError."""
-        await self._ongoing.close()
+        await self._tasks.close()
         await self._channel.close()
 
     async def classify(
@@ -146,8 +146,8 @@ class AsyncClient:
         self, frames: StreamSource, options: StreamOptions | None, emit: Callable[[FrameResult | None], None]
     ) -> StreamRun:
         """What :meth:`stream` is made of, for those who bring their own queue."""
-        link = Link(self._channel, self.target, self._reconnect_s, self._tls)
-        return StreamRun(self._ongoing, link, frames, options, self._packer, self._max_in_flight, emit)
+        connector = StreamConnector(self._channel, self.target, self._reconnect_s, self._tls)
+        return StreamRun(self._tasks, connector, frames, options, self._packer, self._max_in_flight, emit)
 
     async def models(self, *, timeout_s: float | None = None) -> list[ModelDescription]:
         """The models of the server, by name."""
@@ -162,7 +162,7 @@ class AsyncClient:
     async def _call(self, method: Any, request: Any, timeout_s: float | None) -> Any:
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         try:
-            return await self._ongoing.run(_answer(method, request, timeout_s))
+            return await self._tasks.run(_answer(method, request, timeout_s))
         except grpc.aio.AioRpcError as rpc:
             raise error_from_rpc(rpc, self.target, timeout_s) from None
 

@@ -9,7 +9,7 @@ FIRST_DELAY_S = 0.05
 LONGEST_DELAY_S = 2.0
 
 
-class Outage:
+class ReconnectBackoff:
     """Begins with the first connection that breaks and ends with the next sign that the server is well."""
 
     def __init__(self, longest_s: float) -> None:

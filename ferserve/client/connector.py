@@ -15,7 +15,7 @@ MOST_MOVES = 64
 """New connections that are made for the sake of the right worker; after them any will do."""
 
 
-class Link:
+class StreamConnector:
     """Opens the calls of one stream: on the client's own channel, or, where a worker of the server sends it elsewhere,
     on channels of its own, each of which is a new connection and may reach another worker.
     """

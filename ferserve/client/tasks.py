@@ -11,7 +11,7 @@ from ferserve.errors import FerserveError
 T = TypeVar("T")
 
 
-class Ongoing:
+class TaskTracker:
     """Carries a client's calls and streams, so that closing it ends them with an error of ours.
 
     gRPC alone would cancel them, and whoever awaits them would believe that somebody cancelled its own task.

@@ -48,15 +48,15 @@ def text_line(name: str | int, result: FrameResult) -> str:
         return f"{name}: {result.fault.message}"
     if result.dropped is not None:
         return f"{name}: dropped, {result.dropped.value}"
-    faces = ", ".join(f"#{face.track_id} {said(face)} {face.confidence:.2f}" for face in result.faces)
+    faces = ", ".join(f"#{face.track_id} {label_text(face)} {face.confidence:.2f}" for face in result.faces)
     return f"{name}: {faces or 'no face'}"
 
 
-def said(face: Face) -> str:
+def label_text(face: Face) -> str:
     """What people are told of a face."""
     return face.emotion if face.sure else f"{NOT_SURE}: {face.emotion}"
 
 
-def complain(name: str | int, message: str) -> None:
+def print_error(name: str | int, message: str) -> None:
     """Say on stderr, in one line, what was wrong with one input."""
     print(f"ferserve: {name}: {message}", file=sys.stderr, flush=True)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from ferserve.client.channel import open_channel
-from ferserve.client.connector import Link
+from ferserve.client.connector import StreamConnector
 from ferserve.client.feed import open_feed
-from ferserve.client.session import StreamSession
+from ferserve.client.reconnecting_stream import ReconnectingStream
 from ferserve.types import Frame
 from ferserve.v1 import emotion_pb2 as pb
 
 
-class _ShortOfMemory(Link):
+class _ShortOfMemory(StreamConnector):
     """Its calls carry a config and no frame."""
 
     def open_call(self) -> Any:
@@ -38,7 +38,7 @@ def _message(frame: Frame) -> pb.ClassifyStreamRequest:
 async def test_a_stream_that_cannot_send_says_why(address: str) -> None:
     async with open_channel(address) as channel:
         feed, _ = await open_feed([b"one", b"two"], _message, 8)
-        link = _ShortOfMemory(channel, address, 30)
-        session = StreamSession(link, feed, pb.StreamConfig(), lambda model: None, lambda result: None)
+        connector = _ShortOfMemory(channel, address, 30)
+        session = ReconnectingStream(connector, feed, pb.StreamConfig(), lambda model: None, lambda result: None)
         with pytest.raises(MemoryError, match="for the message"):
             await asyncio.wait_for(session.run(), 30)

@@ -21,7 +21,7 @@ from ferserve.bench.live import LiveStream, open_streams
 from ferserve.bench.messages import config_request
 from ferserve.bench.poller import Poller
 from ferserve.client.channel import open_channel
-from ferserve.client.connector import Link
+from ferserve.client.connector import StreamConnector
 from ferserve.errors import KIND_KEY
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import WORKER_KEY, as_dict
@@ -135,40 +135,40 @@ def test_what_keeps_workers_from_starting_is_said_in_one_line(model_dir: Path) -
 async def test_few_streams_are_spread_evenly(server: ServerProcess) -> None:
     """One client with a single connection, or six at once: the workers share them."""
     async with open_channel(server.address) as channel:
-        links = [Link(channel, server.address, 0) for _ in range(2 * WORKERS)]
-        calls = await asyncio.gather(*(_open(link) for link in links))
+        connectors = [StreamConnector(channel, server.address, 0) for _ in range(2 * WORKERS)]
+        calls = await asyncio.gather(*(_open(connector) for connector in connectors))
         places = [as_dict(await call.initial_metadata())[WORKER_KEY] for call in calls]
         assert Counter(places) == {str(index): 2 for index in range(WORKERS)}
-        for call, link in zip(calls, links, strict=True):
+        for call, connector in zip(calls, connectors, strict=True):
             call.cancel()
-            await link.close()
+            await connector.close()
 
 
-async def _open(link: Link) -> grpc.aio.StreamStreamCall:
+async def _open(connector: StreamConnector) -> grpc.aio.StreamStreamCall:
     """A stream that has started, as the session of a client opens it."""
     while True:
-        call = link.open_call()
+        call = connector.open_call()
         try:
             await call.write(pb.ClassifyStreamRequest(config=pb.StreamConfig()))
             assert (await call.read()).HasField("started")
             return call
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            await link.move()
+            await connector.move()
 
 
 async def test_a_broken_stream_comes_back_to_its_worker(server: ServerProcess) -> None:
     async with open_channel(server.address) as channel:
-        link = Link(channel, server.address, 0)
-        call = await _open(link)
-        await link.settle(call)
+        connector = StreamConnector(channel, server.address, 0)
+        call = await _open(connector)
+        await connector.settle(call)
         home = as_dict(await call.initial_metadata())[WORKER_KEY]
         for _ in range(3):
             call.cancel()
-            await link.move()
-            call = await _open(link)
+            await connector.move()
+            call = await _open(connector)
             assert as_dict(await call.initial_metadata())[WORKER_KEY] == home
         call.cancel()
-        await link.close()
+        await connector.close()
 
 
 async def test_new_streams_fill_a_worker_that_was_replaced(server: ServerProcess) -> None:
@@ -177,9 +177,9 @@ async def test_new_streams_fill_a_worker_that_was_replaced(server: ServerProcess
     async with open_channel(server.address) as channel, contextlib.AsyncExitStack() as held:
 
         async def place(stack: contextlib.AsyncExitStack) -> str:
-            link = Link(channel, server.address, 0)
-            stack.push_async_callback(link.close)
-            call = await _open(link)
+            connector = StreamConnector(channel, server.address, 0)
+            stack.push_async_callback(connector.close)
+            call = await _open(connector)
             stack.callback(call.cancel)
             return as_dict(await call.initial_metadata())[WORKER_KEY]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ferserve.rendering.json import said
+from ferserve.rendering.json import label_text
 from ferserve.types import Face, HeadResult
 
 
@@ -22,7 +22,7 @@ def _face(happy: float, *more: HeadResult) -> Face:
 def test_a_face_that_is_hard_to_read_makes_a_weak_answer_not_sure(clear: float, certainty: float, words: str) -> None:
     face = _face(0.6, _head("clarity", ("clear", "unclear"), clear, 1 - clear))
     assert face.certainty == pytest.approx(certainty)
-    assert said(face) == words
+    assert label_text(face) == words
 
 
 def test_a_model_that_does_not_tell_is_believed() -> None:

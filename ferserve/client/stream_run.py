@@ -7,12 +7,12 @@ import uuid
 from collections.abc import AsyncIterable, Callable, Iterable
 from typing import TypeAlias
 
-from ferserve.client.connector import Link
+from ferserve.client.connector import StreamConnector
 from ferserve.client.encoding import ArrayPacker
 from ferserve.client.feed import Feed, open_feed
-from ferserve.client.session import StreamSession
+from ferserve.client.reconnecting_stream import ReconnectingStream
 from ferserve.client.sources import ImageLike, VideoSource
-from ferserve.client.tasks import Ongoing
+from ferserve.client.tasks import TaskTracker
 from ferserve.options import Delivery, StreamOptions
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
@@ -27,16 +27,16 @@ class StreamRun:
 
     def __init__(
         self,
-        ongoing: Ongoing,
-        link: Link,
+        tasks: TaskTracker,
+        connector: StreamConnector,
         source: StreamSource,
         options: StreamOptions | None,
         packer: ArrayPacker,
         max_in_flight: int,
         emit: Callable[[FrameResult | None], None],
     ) -> None:
-        self._ongoing = ongoing
-        self._link = link
+        self._tasks = tasks
+        self._connector = connector
         self._source = source
         self._options = options
         self._packer = packer
@@ -50,7 +50,7 @@ class StreamRun:
         Returns what the source raised, for the caller to raise; raises what else ended the stream.
         """
         try:
-            return await self._ongoing.run(self._run())
+            return await self._tasks.run(self._run())
         finally:
             self._emit(None)
 
@@ -59,7 +59,7 @@ class StreamRun:
         self._feed, live = await open_feed(source, self._prepare, self._max_in_flight)
         del source
         config = stream_options_to_proto(self._settled(live))
-        return await StreamSession(self._link, self._feed, config, self._on_model, self._emit).run()
+        return await ReconnectingStream(self._connector, self._feed, config, self._on_model, self._emit).run()
 
     def take(self) -> None:
         """The user took a result, so one frame more may be pulled. May be called from any thread."""

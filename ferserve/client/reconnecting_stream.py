@@ -10,8 +10,8 @@ from typing import Any
 
 import grpc
 
-from ferserve.client.backoff import LONGEST_DELAY_S, Outage
-from ferserve.client.connector import Link
+from ferserve.client.backoff import LONGEST_DELAY_S, ReconnectBackoff
+from ferserve.client.connector import StreamConnector
 from ferserve.client.feed import Feed
 from ferserve.client.rpc_errors import error_from_rpc, is_broken_connection, is_wrong_worker
 from ferserve.errors import FerserveError, ServerUnavailableError, StreamProtocolError
@@ -20,7 +20,7 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire import client_messages as converters
 
 
-class StreamSession:
+class ReconnectingStream:
     """Sends the feed's frames, emits one result for each, in order, and reconnects where the connection breaks.
 
     Frames stay in ``_unanswered`` until their result has come; a new connection first sends them again. A frame that
@@ -29,14 +29,14 @@ class StreamSession:
 
     def __init__(
         self,
-        link: Link,
+        connector: StreamConnector,
         feed: Feed,
         config: pb.StreamConfig,
         on_model: Callable[[pb.Model], None],
         emit: Callable[[FrameResult], None],
     ) -> None:
         """``on_model`` hears of the model before the first frame is pulled, ``emit`` of every result."""
-        self._link = link
+        self._connector = connector
         self._feed = feed
         self._config = config
         self._on_model = on_model
@@ -49,7 +49,7 @@ class StreamSession:
         self._exhausted = False
         self._feed_error: BaseException | None = None
         self._connected_before = False
-        self._outage = Outage(link.reconnect_s)
+        self._backoff = ReconnectBackoff(connector.reconnect_s)
         self._started_at: float | None = None
 
     async def run(self) -> BaseException | None:
@@ -66,24 +66,24 @@ class StreamSession:
                     error: FerserveError = ServerUnavailableError("the server ended the stream early")
                 except grpc.aio.AioRpcError as rpc:
                     if is_wrong_worker(rpc):
-                        await self._link.move()
+                        await self._connector.move()
                         continue
-                    error = error_from_rpc(rpc, self._link.target)
+                    error = error_from_rpc(rpc, self._connector.target)
                     if not (self._connected_before and is_broken_connection(rpc)):
                         raise error from None
                 await self._back_off(error)
         finally:
-            await asyncio.gather(self._feed.close(), self._link.close())
+            await asyncio.gather(self._feed.close(), self._connector.close())
         return self._feed_error
 
     async def _back_off(self, error: FerserveError) -> None:
         if self._was_good():
-            self._outage.end()
-        delay_s = self._outage.next_delay_s()
+            self._backoff.end()
+        delay_s = self._backoff.next_delay_s()
         if delay_s is None:
             raise ServerUnavailableError(
-                f"target must be a server that comes back within {self._link.reconnect_s:g} s, "
-                f"got {self._link.target}: {error}"
+                f"target must be a server that comes back within {self._connector.reconnect_s:g} s, "
+                f"got {self._connector.target}: {error}"
             )
         await asyncio.sleep(delay_s)
 
@@ -92,21 +92,21 @@ class StreamSession:
 
         One that leaves frames without an answer has to last longer, for they may be what breaks the server.
         """
-        patience_s = self._link.reconnect_s
+        patience_s = self._connector.reconnect_s
         enough_s = patience_s if self._unanswered else min(patience_s, LONGEST_DELAY_S)
         return self._started_at is not None and time.monotonic() - self._started_at > enough_s
 
     async def _run_connection(self) -> bool:
         """One connection from its config to its end; True where every frame was answered."""
         self._started_at = None
-        call = self._link.open_call()
+        call = self._connector.open_call()
         sender: asyncio.Task[None] | None = None
         try:
             await call.write(pb.ClassifyStreamRequest(config=self._config))
             response = await call.read()
             if response is grpc.aio.EOF:
                 return False
-            await self._link.settle(call)
+            await self._connector.settle(call)
             self._on_started(response.started)
             sender = asyncio.ensure_future(self._send(call))
             while (response := await call.read()) is not grpc.aio.EOF:
@@ -173,10 +173,10 @@ class StreamSession:
 
     def _on_result(self, message: pb.FrameResult) -> None:
         result = converters.result_from_proto(message, self._labels)
-        if result.dropped is DropReason.SHUTDOWN and self._link.reconnect_s:
+        if result.dropped is DropReason.SHUTDOWN and self._connector.reconnect_s:
             return
         if self._unanswered.pop(result.frame_id, None) is not None:
-            self._outage.end()
+            self._backoff.end()
             self._emit(result)
 
 
