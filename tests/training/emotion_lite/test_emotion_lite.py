@@ -21,7 +21,7 @@ import onnx
 
 from ferserve.labels import FER2013, FERPLUS
 from ferserve.models.store import BUNDLED_DIR, ModelStore
-from tests.training.emotion_sets import make_faces
+from tests.training.emotion_lite.sets import make_faces
 from training import __main__ as command
 from training.common.export import embed_spec, read_spec
 from training.emotion_lite.ablation import table

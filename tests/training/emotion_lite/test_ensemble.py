@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from ferserve.models.store import BUNDLED_DIR
-from tests.training.emotion_sets import make_faces
+from tests.training.emotion_lite.sets import make_faces
 from training.common.export import embed_spec, read_spec
-from training.emotion_lite import together
+from training.emotion_lite import ensemble
 from training.evaluation.evaluate import evaluate, load_labelled
 from training.evaluation.served_model import ServedModel
 
@@ -25,7 +25,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_one_alone_is_what_evaluate_says_and_all_are_the_mean(data: Path) -> None:
-    found = together.accuracies(MODELS, data, "ferplus")
+    found = ensemble.accuracies(MODELS, data, "ferplus")
     assert list(found) == [MODELS[:1], MODELS[1:], MODELS]
     for model in MODELS:
         assert found[(model,)] == evaluate(model, data, "ferplus", seconds=0.0).scores.accuracy
@@ -48,15 +48,15 @@ def test_a_head_with_its_labels_in_another_order_means_the_same(data: Path, tmp_
     head = dataclasses.replace(spec.heads[0], labels=tuple(spec.heads[0].labels[i] for i in turned))
     embed_spec(model, dataclasses.replace(spec, heads=(head, *spec.heads[1:])))
     onnx.save(model, tmp_path / "turned.onnx")
-    found = together.accuracies([MODELS[0], tmp_path / "turned.onnx"], data, "ferplus")
+    found = ensemble.accuracies([MODELS[0], tmp_path / "turned.onnx"], data, "ferplus")
     assert len(set(found.values())) == 1
 
 
 def test_the_table_has_a_row_for_each_combination(
     data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["together", *map(str, MODELS), "--data", str(data)])
-    together.main()
+    monkeypatch.setattr("sys.argv", ["ensemble", *map(str, MODELS), "--data", str(data)])
+    ensemble.main()
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "| models | fer2013 | ferplus |"
     assert len(said) == 2 + 3

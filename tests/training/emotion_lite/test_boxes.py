@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from ferserve.detection.factory import open_detector
-from tests.training.emotion_sets import make_faces
+from tests.training.emotion_lite.sets import make_faces
 from training.emotion_lite import boxes
 from training.errors import DataError
 

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("keras", reason="training needs the training extra")
 
 from ferserve.labels import FER2013
-from tests.training.emotion_sets import Arrays, as_samples, make_faces
+from tests.training.emotion_lite.sets import Arrays, as_samples, make_faces
 from training.emotion_lite.augment import NONE, Augmentation, augment_batch, normalise
 from training.emotion_lite.samples import Samples, load_samples, make_targets
 from training.errors import DataError

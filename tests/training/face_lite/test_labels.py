@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ferserve.vision.geometry import iou_matrix
-from tests.training.face_sets import make_photographs
+from tests.training.face_lite.sets import make_photographs
 from training.face_lite.faces import Faces
 from training.face_lite.photographs import Photograph
 from training.face_lite.teacher import Teacher, fuse, merge_drawn, seen_landmarks, unmirror

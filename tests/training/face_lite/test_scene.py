@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.training.face_sets import draw_face, make_photographs
+from tests.training.face_lite.sets import draw_face, make_photographs
 from training.face_lite.batches import SceneBatches
 from training.face_lite.disturb import disturb, hide_faces, ignore_lost
 from training.face_lite.faces import Faces

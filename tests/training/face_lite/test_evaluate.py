@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ferserve.types import Detections
-from tests.training.face_sets import make_photographs
+from tests.training.face_lite.sets import make_photographs
 from training.face_lite.evaluate import Report, evaluate, judge, operating_point, shrink
 from training.face_lite.faces import Faces
 from training.face_lite.photographs import Photograph

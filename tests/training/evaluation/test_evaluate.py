@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ferserve.models.spec import METADATA_KEY
 from ferserve.models.store import BUNDLED_DIR
-from tests.training.emotion_sets import Arrays, make_faces
+from tests.training.emotion_lite.sets import Arrays, make_faces
 from training import __main__ as command
 from training.errors import DataError
 from training.evaluation.evaluate import evaluate, load_labelled, to_json, to_text

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ferserve.detection.factory import open_face_lite, read_detector_spec
-from tests.training.face_sets import QUICK, SMALL, make_photographs
+from tests.training.face_lite.sets import QUICK, SMALL, make_photographs
 from training.common.local_sgd import Peers
 from training.errors import CheckpointError, TrainingError
 from training.face_lite.batches import SceneBatches

@@ -10,7 +10,7 @@ import pytest
 
 from ferserve.detection.factory import read_detector_spec
 from ferserve.models.detector_spec import DetectorSpec
-from tests.training.face_sets import SMALL
+from tests.training.face_lite.sets import SMALL
 from training.face_lite.export import export_face_lite
 from training.models.face_lite import build_face_lite
 

@@ -12,8 +12,8 @@ from ferserve.errors import ModelSpecError
 from ferserve.models.store import BUNDLED_DIR
 from training.__main__ import main as train
 from training.errors import DataError, in_one_line
-from training.face_lite import clips, report
 from training.face_lite.photographs import drawn_boxes, labelled_names, require_both_parts
+from training.face_lite.reports import clips, report
 from training.face_lite.teacher import Teacher
 
 MODEL = str(BUNDLED_DIR / "face-lite.onnx")
