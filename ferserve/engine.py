@@ -16,7 +16,8 @@ import numpy as np
 from ferserve.config import EngineConfig
 from ferserve.detection.factory import open_detector
 from ferserve.errors import InvalidOptionsError, ModelNotReadyError
-from ferserve.models.store import ModelFile, ModelInfo
+from ferserve.models.description import describe
+from ferserve.models.store import ModelFile
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime import Session, Tensor, open_session
@@ -28,7 +29,7 @@ from ferserve.scheduling.pool import WorkerPool
 from ferserve.scheduling.resumable import Parked, ParkedStreams
 from ferserve.scheduling.stream import Backlog, EngineStream, submit_single
 from ferserve.tracking.state import Memory, StreamState
-from ferserve.types import Frame, FrameResult, PixelFormat, RawImage
+from ferserve.types import Frame, FrameResult, ModelDescription, PixelFormat, RawImage
 
 _BATCH_SIZES = (1, 4, 16)
 
@@ -68,13 +69,13 @@ class Engine:
             f"{self._classifier(self._default).session.runs_on}, {self.threads} thread{'s' * (self.threads != 1)}"
         )
 
-    def models(self) -> list[ModelInfo]:
+    def models(self) -> list[ModelDescription]:
         """Every model that can be asked for, by name."""
-        return [self._info(file) for file in self._store.models()]
+        return [self._describe(file) for file in self._store.models()]
 
-    def model(self, name: str) -> ModelInfo:
+    def model(self, name: str) -> ModelDescription:
         """One model, the default one for an empty name; raises :class:`ModelNotFoundError`."""
-        return self._info(self._file(name))
+        return self._describe(self._file(name))
 
     def submit(self, frame: Frame, options: FrameOptions | None = None) -> Future[FrameResult]:
         """Classify a single frame; the future raises what is wrong with it.
@@ -146,10 +147,10 @@ class Engine:
     def _file(self, name: str) -> ModelFile:
         return self._store.get(name) if name else self._default
 
-    def _info(self, file: ModelFile) -> ModelInfo:
+    def _describe(self, file: ModelFile) -> ModelDescription:
         classifier = self._classifiers.get(file.spec.name)
         runs_on = classifier.session.runs_on if classifier else ""
-        return ModelInfo(file.spec, runs_on, file.sha256, is_default=file is self._default)
+        return describe(file, runs_on=runs_on, is_default=file is self._default)
 
     def _classifier(self, file: ModelFile) -> Classifier:
         """The model's graph, loaded by whoever needs it first."""

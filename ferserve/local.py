@@ -13,12 +13,9 @@ from ferserve.client.feed_thread import start_feed_thread
 from ferserve.client.sources import ImageLike, payload_of
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
-from ferserve.models.store import ModelInfo
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.scheduling.stream import EngineStream
 from ferserve.types import Frame, FrameResult, ModelDescription
-from ferserve.wire.client_messages import model_from_proto
-from ferserve.wire.server_messages import model_to_proto
 
 MAX_IN_FLIGHT = 8
 """Frames of a stream that are pulled before the result of the first of them has been taken."""
@@ -64,11 +61,11 @@ class LocalClient:
 
     def models(self) -> list[ModelDescription]:
         """See :meth:`ferserve.AsyncClient.models`."""
-        return [describe(model) for model in self._engine.models()]
+        return self._engine.models()
 
     def model(self, name: str = "") -> ModelDescription:
         """See :meth:`ferserve.AsyncClient.model`."""
-        return describe(self._engine.model(name))
+        return self._engine.model(name)
 
 
 def _submit_all(
@@ -81,8 +78,3 @@ def _submit_all(
     except BaseException as error:
         answers.put(error)
     answers.put(None)
-
-
-def describe(model: ModelInfo) -> ModelDescription:
-    """``model`` as a client of a server sees it."""
-    return model_from_proto(model_to_proto(model))

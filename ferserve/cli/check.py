@@ -25,13 +25,12 @@ def command(
     """Load a model, run it, and say what it is, what runs it, and how fast."""
     from ferserve.cli.table import model_table, plain_console
     from ferserve.engine import Engine
-    from ferserve.local import describe
     from ferserve.runtime.default_model import bundled_model
     from ferserve.vision.preprocess import features
 
     loaded = flags.load(config, engine_model=model, engine_model_dir=model_dir, engine_threads=1).engine
     with Engine(loaded) as engine:
-        table = model_table(describe(engine.model("")))
+        table = model_table(engine.model(""))
         table.add_row("one face", _speed(engine))
     table.add_row("auto takes", bundled_model(loaded.device))
     for name, value in features().items():

@@ -110,12 +110,11 @@ def _model(
 
 def _local_models(model_dir: str | None, config: Path | None) -> list[ModelDescription]:
     """What an engine of this configuration would serve; no model is loaded for it."""
-    from ferserve.local import describe
-    from ferserve.models.store import ModelInfo
+    from ferserve.models.description import describe
     from ferserve.runtime.default_model import open_store
 
     store, default = open_store(flags.load(config, engine_model_dir=model_dir).engine)
-    return [describe(ModelInfo(file.spec, "", file.sha256, file is default)) for file in store.models()]
+    return [describe(file, runs_on="", is_default=file is default) for file in store.models()]
 
 
 def _print_json(model: ModelDescription) -> None:

@@ -35,16 +35,6 @@ class ModelFile:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class ModelInfo:
-    """A model as a caller sees it: what it is, and what runs it here."""
-
-    spec: ModelSpec
-    runs_on: str
-    sha256: str
-    is_default: bool
-
-
 def open_model_file(path: Path) -> ModelFile:
     """Read the spec of an ONNX file, from inside it or from ``<name>.json`` beside it.
 

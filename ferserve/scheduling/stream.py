@@ -10,13 +10,12 @@ from concurrent.futures import Future
 from types import TracebackType
 
 from ferserve.errors import ModelNotReadyError, OverloadedError, StreamProtocolError
-from ferserve.models.store import ModelInfo
 from ferserve.options import Delivery, StreamOptions
 from ferserve.pipeline import Pipeline
 from ferserve.scheduling.pending import Job, Tell, Walk, promised
 from ferserve.scheduling.pool import WorkerPool
 from ferserve.tracking.state import Memory, StreamState
-from ferserve.types import DropReason, Frame, FrameResult
+from ferserve.types import DropReason, Frame, FrameResult, ModelDescription
 
 
 class Backlog:
@@ -67,7 +66,7 @@ class EngineStream:
     def __init__(
         self,
         options: StreamOptions,
-        model: ModelInfo,
+        model: ModelDescription,
         walk: Walk,
         pool: WorkerPool[Pipeline],
         backlog: Backlog,

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import InvalidFrameError, InvalidOptionsError
-from ferserve.models.store import ModelInfo
 from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
 from ferserve.types import (
     Crops,
@@ -19,6 +18,7 @@ from ferserve.types import (
     Frame,
     FrameResult,
     HeadResult,
+    ModelDescription,
     PixelFormat,
     RawImage,
     Timings,
@@ -172,20 +172,19 @@ def _timings_to_proto(timings: Timings) -> pb.Timings:
     )
 
 
-def model_to_proto(model: ModelInfo) -> pb.Model:
-    """What a client may know of a model."""
-    spec = model.spec
+def model_to_proto(model: ModelDescription) -> pb.Model:
+    """The message of a model's description."""
     return pb.Model(
-        name=spec.name,
-        version=spec.version,
-        description=spec.description,
-        heads=[pb.Head(name=head.name, labels=head.labels) for head in spec.heads],
-        input_width=spec.input.width,
-        input_height=spec.input.height,
-        input_color=spec.input.color,
-        license=spec.license,
-        trained_on=spec.trained_on,
-        metrics=spec.metrics,
+        name=model.name,
+        version=model.version,
+        description=model.description,
+        heads=[pb.Head(name=name, labels=labels) for name, labels in model.heads.items()],
+        input_width=model.input_width,
+        input_height=model.input_height,
+        input_color=model.input_color,
+        license=model.license,
+        trained_on=model.trained_on,
+        metrics=model.metrics,
         runs_on=model.runs_on,
         is_default=model.is_default,
         sha256=model.sha256,

@@ -242,7 +242,7 @@ def test_a_named_stream_is_resumed_with_its_tracks(engine: Engine) -> None:
 
 
 def test_a_second_model_is_loaded_when_it_is_asked_for(engine: Engine) -> None:
-    assert {m.spec.name for m in engine.models()} >= {"brightness", "emotion-lite"}
+    assert {m.name for m in engine.models()} >= {"brightness", "emotion-lite"}
     assert engine.model("").is_default
     result = engine.classify(Frame(0, _raw(GREY), boxes=np.array([FACE], np.float32)), FrameOptions("emotion-lite"))
     assert result.model_name == "emotion-lite"

@@ -47,10 +47,10 @@ def test_a_gpu_gets_floats(device: str, tmp_path: Path) -> None:
 def test_the_engine_says_which_one_it_took() -> None:
     with Engine(EngineConfig(threads=1)) as engine:
         taken = engine.model("")
-        assert taken.spec.name == bundled_model("auto")
+        assert taken.name == bundled_model("auto")
         assert taken.is_default
-        assert engine.runs_on.startswith(f"{taken.spec.name} ")
-        assert [m.spec.name for m in engine.models() if m.is_default] == [taken.spec.name]
+        assert engine.runs_on.startswith(f"{taken.name} ")
+        assert [m.name for m in engine.models() if m.is_default] == [taken.name]
 
 
 @pytest.mark.parametrize("name", ["emotion-lite", "emotion-lite-int8"])
