@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
 
-from ferserve.client.feed_thread import start_feed_thread
-from ferserve.client.sources import ImageLike, payload_of
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.scheduling.stream import EngineStream
+from ferserve.sources.images import ImageLike, payload_of
+from ferserve.sources.threads import start_feed_thread
 from ferserve.types import Frame, FrameResult, ModelDescription
 
 MAX_IN_FLIGHT = 8

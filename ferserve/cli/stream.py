@@ -32,8 +32,8 @@ def command(
         raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
     from ferserve.cli.connect import model_name, open_backend
     from ferserve.cli.sinks import open_sink
-    from ferserve.client.sources import open_source
     from ferserve.rendering.json import print_error
+    from ferserve.sources.source import open_source
 
     opened = open_source(int(source) if source.isdecimal() else source)
     options = StreamOptions(

@@ -16,12 +16,12 @@ from ferserve.client.channel import open_channel
 from ferserve.client.connector import StreamConnector
 from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
 from ferserve.client.rpc_errors import error_from_rpc
-from ferserve.client.sources import ImageLike, payload_of
 from ferserve.client.stream_run import StreamRun, StreamSource
 from ferserve.client.tasks import TaskTracker, finish
 from ferserve.config import NO_TLS, Tls
 from ferserve.errors import InvalidFrameError
 from ferserve.options import FrameOptions, StreamOptions, require_range
+from ferserve.sources.images import ImageLike, payload_of
 from ferserve.types import Frame, FrameResult, ModelDescription
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc

@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike
 
 from ferserve.client.asynchronous import DEFAULT_TARGET, AsyncClient
 from ferserve.client.encoding import Encoding
-from ferserve.client.sources import ImageLike, VideoSource
 from ferserve.client.tasks import closed_before
 from ferserve.config import NO_TLS, Tls
 from ferserve.options import FrameOptions, StreamOptions
+from ferserve.sources.images import ImageLike
+from ferserve.sources.source import VideoSource
 from ferserve.types import Frame, FrameResult, ModelDescription
 
 T = TypeVar("T")

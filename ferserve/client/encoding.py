@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.client.sources import raw_image
 from ferserve.errors import InvalidOptionsError
+from ferserve.sources.images import raw_image
 from ferserve.types import EncodedImage, Payload, PixelFormat, RawImage
 
 Encoding = Literal["auto", "raw", "jpeg"]

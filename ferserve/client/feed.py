@@ -11,9 +11,10 @@ from functools import partial
 from itertools import count
 from typing import Protocol
 
-from ferserve.client.feed_thread import start_feed_thread
-from ferserve.client.sources import FrameSource, ImageLike, VideoSource, frame_of, open_source
 from ferserve.client.tasks import finish
+from ferserve.sources.images import ImageLike
+from ferserve.sources.source import FrameSource, VideoSource, frame_of, open_source
+from ferserve.sources.threads import start_feed_thread
 from ferserve.types import Frame
 from ferserve.v1 import emotion_pb2 as pb
 
@@ -128,7 +129,7 @@ async def open_feed(
     prepare: Prepare,
     slots: int,
 ) -> tuple[Feed, bool]:
-    """A feed of ``source``, and whether it is live; raises as :func:`ferserve.client.sources.open_source` does."""
+    """A feed of ``source``, and whether it is live; raises as :func:`ferserve.sources.source.open_source` does."""
     if isinstance(source, AsyncIterable):
         return TaskFeed(_frames_of(source), prepare, slots), False
     opened = await _opened(source)

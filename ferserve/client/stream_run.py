@@ -11,9 +11,10 @@ from ferserve.client.connector import StreamConnector
 from ferserve.client.encoding import ArrayPacker
 from ferserve.client.feed import Feed, open_feed
 from ferserve.client.reconnecting_stream import ReconnectingStream
-from ferserve.client.sources import ImageLike, VideoSource
 from ferserve.client.tasks import TaskTracker
 from ferserve.options import Delivery, StreamOptions
+from ferserve.sources.images import ImageLike
+from ferserve.sources.source import VideoSource
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire import client_messages as converters

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import ferserve
-from ferserve.client.sources import raw_image
 from ferserve.errors import ServerUnavailableError
+from ferserve.sources.images import raw_image
 from ferserve.types import Frame
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc

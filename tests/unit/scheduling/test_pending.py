@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ferserve.client.sources import raw_image
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import InvalidFrameError, OverloadedError
 from ferserve.options import Delivery, StreamOptions
 from ferserve.pipeline import Pipeline
 from ferserve.scheduling.pending import Answer, Job
+from ferserve.sources.images import raw_image
 from ferserve.tracking.state import StreamState
 from ferserve.types import DropReason, Frame, FrameResult
 from tests.tiny_models import write_brightness_model

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from ferserve.client.sources import raw_image
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.options import Delivery, FrameOptions, StreamOptions
+from ferserve.sources.images import raw_image
 from ferserve.types import Frame, FrameResult
 from tests.tiny_models import write_brightness_model
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ferserve.client.sources import open_source, payload_of
 from ferserve.errors import ConfigError, InvalidFrameError
+from ferserve.sources.images import payload_of
+from ferserve.sources.source import open_source
 from ferserve.types import EncodedImage, Frame, PixelFormat, RawImage
 from tests import builders
 
