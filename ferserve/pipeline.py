@@ -19,9 +19,10 @@ from ferserve.runtime.classifier import Classifier
 from ferserve.tracking.state import StreamState
 from ferserve.tracking.tracker import Tracked
 from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadResult, Timings
-from ferserve.vision.decode import Picture, decode
+from ferserve.vision.decode import decode
+from ferserve.vision.picture import Picture
 from ferserve.vision.preprocess import preprocess_into
-from ferserve.vision.selection import client_boxes, largest_rows, require_few, require_room, wanted_rows
+from ferserve.vision.selection import client_boxes, largest_rows, require_at_most, require_crop, rows_to_classify
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Pipeline:
         watch.lap("decode")
         detections, track_ids = self._find(frame, picture, settings, state, now_ns)
         if frame.boxes is None:
-            wanted = wanted_rows(detections, classifier.spec.input, settings.options.max_faces)
+            wanted = rows_to_classify(detections, classifier.spec.input, settings.options.max_faces)
             detections, track_ids = detections.select(wanted), track_ids[wanted]
         watch.lap("detect")
         batch = classifier.empty_batch(len(detections))
@@ -110,7 +111,7 @@ class Pipeline:
     ) -> FrameResult:
         if frame.boxes is not None:
             raise InvalidFrameError("boxes must be left out where the payload is crops, got both; send one of them")
-        require_few(len(crops.images), "crops.images", settings.options.max_faces)
+        require_at_most(settings.options.max_faces, len(crops.images), "crops.images")
         spec = classifier.spec.input
         batch = classifier.empty_batch(len(crops.images))
         boxes = []
@@ -118,7 +119,7 @@ class Pipeline:
             picture = decode(image, color=spec.color != "luma", max_pixels=settings.max_pixels)
             watch.lap("decode")
             boxes.append(_whole(picture.width, picture.height))
-            require_room(boxes[row], spec, f"crops.images[{row}]")
+            require_crop(boxes[row], spec, f"crops.images[{row}]")
             if spec.color == "luma":
                 preprocess_into(picture.luma, "luma", boxes[row], spec, batch, row=row)
             else:
@@ -194,7 +195,7 @@ def _fill(batch: Tensor, picture: Picture, detections: Detections, classifier: C
     if len(detections) == 0:
         return
     spec = classifier.spec.input
-    require_room(detections.xyxy, spec, "boxes")
+    require_crop(detections.xyxy, spec, "boxes")
     landmarks = detections.landmarks if spec.align != "none" else None
     if spec.color == "luma":
         preprocess_into(picture.luma, "luma", detections.xyxy, spec, batch, landmarks=landmarks)

@@ -1,56 +1,36 @@
-"""Bytes to pixels: luma for everybody, colour only where a model asked for it."""
+"""Bytes to pixels: luma always, colour only if a model or a detector asks for it."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
 
 from ferserve.errors import InvalidFrameError
-from ferserve.types import EncodedImage, PixelFormat, RawImage
+from ferserve.types import EncodedImage, RawImage
 from ferserve.vision.image_header import ImageHeader, read_header
+from ferserve.vision.picture import Picture, Pixels
+from ferserve.vision.raw_layouts import decode_raw
 
-Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A decoded, upright frame: ``luma`` uint8 (H, W), possibly a strided view; ``bgr`` uint8 (H, W, 3) or None."""
-
-    luma: Pixels
-    bgr: Pixels | None = None
-
-    @property
-    def width(self) -> int:
-        """Columns, px."""
-        return int(self.luma.shape[1])
-
-    @property
-    def height(self) -> int:
-        """Rows, px."""
-        return int(self.luma.shape[0])
+LONGEST_SIDE_PX = 65_535
+"""The largest side of a JPEG, and of what detectors and kernels can count."""
+_MAX_SCANS = 100
+"""Encoders write about ten; a scan takes as few as 38 bytes and may cost a pass over all pixels."""
 
 
 def decode(image: EncodedImage | RawImage, *, color: bool, max_pixels: int) -> Picture:
-    """Decode ``image`` to BT.601 luma, and to BGR too where ``color`` is set.
+    """Decode ``image`` to BT.601 luma, and to BGR too if ``color`` is set.
 
     The size is checked against ``max_pixels`` before anything is decoded. Raises :class:`InvalidFrameError`.
     """
     if isinstance(image, RawImage):
         _require_pixels(image.width, image.height, max_pixels)
-        return _decode_raw(image, color)
+        return decode_raw(image, color=color)
     header = read_header(image.data)
     _require_pixels(header.width, header.height, max_pixels)
     if header.codec == "jpeg":
         return _decode_jpeg(image.data, header, color)
     return _decode_other(image.data, header, color)
-
-
-LONGEST_SIDE_PX = 65_535
-"""No JPEG is longer, and detectors and kernels count in as many."""
 
 
 def _require_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -62,14 +42,10 @@ def _require_pixels(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-_MOST_SCANS = 100
-"""Encoders write some ten; each scan may cost a pass over all pixels, and takes no more than 38 bytes."""
-
-
 def _decode_jpeg(data: bytes, header: ImageHeader, color: bool) -> Picture:
-    if header.progressive and (scans := data.count(b"\xff\xda")) > _MOST_SCANS:
+    if header.progressive and (scans := data.count(b"\xff\xda")) > _MAX_SCANS:
         raise InvalidFrameError(
-            f"encoded must have at most {_MOST_SCANS} scans, got a JPEG with {scans}; send it with one (baseline)"
+            f"encoded must have at most {_MAX_SCANS} scans, got a JPEG with {scans}; send it with one (baseline)"
         )
     try:
         if not color:
@@ -107,73 +83,3 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
 
 def _luma(bgr: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
-
-
-def _decode_raw(image: RawImage, color: bool) -> Picture:
-    height, width = image.height, image.width
-    data = np.frombuffer(image.data, np.uint8)
-    stride = _check_raw(image, data.size)
-    match image.pixel_format:
-        case PixelFormat.GRAY8:
-            luma = np.ndarray((height, width), np.uint8, data, strides=(stride, 1))
-            return Picture(luma, _convert(luma, cv2.COLOR_GRAY2BGR) if color else None)
-        case PixelFormat.BGR24 | PixelFormat.RGB24:
-            pixels = np.ndarray((height, width, 3), np.uint8, data, strides=(stride, 3, 1))
-            rgb = image.pixel_format is PixelFormat.RGB24
-            luma = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY if rgb else cv2.COLOR_BGR2GRAY), np.uint8)
-            return Picture(luma, (_convert(pixels, cv2.COLOR_RGB2BGR) if rgb else pixels) if color else None)
-        case PixelFormat.YUYV:
-            luma = np.ndarray((height, width), np.uint8, data, strides=(stride, 2))
-            packed = np.ndarray((height, width, 2), np.uint8, data, strides=(stride, 2, 1))
-            return Picture(luma, _convert(packed, cv2.COLOR_YUV2BGR_YUY2) if color else None)
-        case PixelFormat.NV12:
-            luma = np.ndarray((height, width), np.uint8, data, strides=(stride, 1))
-            planes = np.ndarray((height * 3 // 2, width), np.uint8, data, strides=(stride, 1))
-            return Picture(luma, _convert(planes, cv2.COLOR_YUV2BGR_NV12) if color else None)
-        case PixelFormat.I420:
-            luma = np.ndarray((height, width), np.uint8, data, strides=(stride, 1))
-            return Picture(luma, _i420_to_bgr(data, width, height, stride) if color else None)
-
-
-def _convert(pixels: Pixels, code: int) -> Pixels:
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), code), np.uint8)
-
-
-def _i420_to_bgr(data: Pixels, width: int, height: int, stride: int) -> Pixels:
-    """OpenCV wants I420 without padding: copy the three planes together."""
-    rows, half = height // 2, stride // 2
-    y = np.ndarray((height, width), np.uint8, data, strides=(stride, 1))
-    chroma = [
-        np.ndarray((rows, width // 2), np.uint8, data, offset=height * stride + i * rows * half, strides=(half, 1))
-        for i in range(2)
-    ]
-    packed = np.concatenate([plane.reshape(-1) for plane in (y, *chroma)]).reshape(height * 3 // 2, width)
-    return _convert(packed, cv2.COLOR_YUV2BGR_I420)
-
-
-_THREE_BYTES_A_PIXEL = (PixelFormat.BGR24, PixelFormat.RGB24)
-_SUBSAMPLED = (PixelFormat.NV12, PixelFormat.I420)
-
-
-def _check_raw(image: RawImage, size: int) -> int:
-    """Check width, height, stride and ``size`` in bytes against the format; returns the stride in bytes."""
-    layout, width, height = image.pixel_format, image.width, image.height
-    if width < 1 or height < 1:
-        raise InvalidFrameError(f"raw.width and height must be at least 1 px, got {width}x{height}")
-    subsampled = layout in _SUBSAMPLED
-    if width % 2 and (subsampled or layout is PixelFormat.YUYV):
-        raise InvalidFrameError(f"raw.width must be even for {layout.value}, got {width}")
-    if height % 2 and subsampled:
-        raise InvalidFrameError(f"raw.height must be even for {layout.value}, got {height}")
-    row = width * (3 if layout in _THREE_BYTES_A_PIXEL else 2 if layout is PixelFormat.YUYV else 1)
-    stride = image.stride or row
-    if stride < row or (layout is PixelFormat.I420 and stride % 2):
-        even = " and even" if layout is PixelFormat.I420 else ""
-        raise InvalidFrameError(f"raw.stride_bytes must be at least {row}{even} for {layout.value}, got {stride}")
-    expected = stride * height * 3 // 2 if subsampled else stride * height
-    if size != expected:
-        raise InvalidFrameError(
-            f"raw.data must be {expected} bytes for {width}x{height} {layout.value} with rows of {stride} bytes, "
-            f"got {size}"
-        )
-    return stride

@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 
 def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of boxes (N, 4) and (M, 4), as float32 (N, M); 0 for boxes without area."""
+    """Intersection over union of every box of ``a`` (N, 4) with every box of ``b`` (M, 4), float32 (N, M).
+
+    A box without area has 0 with every box.
+    """
     corner = np.minimum(a[:, None, 2:], b[:, 2:]) - np.maximum(a[:, None, :2], b[:, :2])
     wide, tall = np.maximum(corner, 0).transpose(2, 0, 1)
     size_a, size_b = np.maximum(a[:, 2:] - a[:, :2], 0), np.maximum(b[:, 2:] - b[:, :2], 0)

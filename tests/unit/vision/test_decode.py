@@ -11,7 +11,8 @@ from skimage import data
 
 from ferserve.errors import InvalidFrameError
 from ferserve.types import EncodedImage, PixelFormat, RawImage
-from ferserve.vision.decode import Picture, decode
+from ferserve.vision.decode import decode
+from ferserve.vision.picture import Picture
 
 MAX = 10_000_000
 RGB: NDArray[np.uint8] = np.ascontiguousarray(data.astronaut()[:240, 100:420])
