@@ -14,8 +14,8 @@ import pytest
 from ferserve.tracking.smoothing import LEAD
 from ferserve.v1 import emotion_pb2 as pb
 from tests import builders
-from tests.server.bad_frames import BAD_FRAMES
-from tests.server.conftest import RawStream, stub_of
+from tests.serving.bad_frames import BAD_FRAMES
+from tests.serving.streams import RawStream, stub_of
 
 STREAMS, FRAMES = 12, 12
 SECOND_NS = 1_000_000_000

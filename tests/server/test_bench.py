@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.server.test_workers import is_worker
+from tests.serving.workers import is_worker
 from tests.tiny_models import brightness_spec, write_brightness_model
 
 STREAMS_KEYS = {

@@ -13,8 +13,8 @@ from ferserve.errors import KIND_KEY
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
 from tests import builders
-from tests.server.bad_frames import BAD_FRAMES
-from tests.server.conftest import astronaut_jpeg
+from tests.serving.bad_frames import BAD_FRAMES
+from tests.serving.streams import astronaut_jpeg
 
 
 async def _classify(stub: Any, options: dict[str, Any] | None = None, **frame: Any) -> pb.FrameResult:

@@ -18,7 +18,7 @@ from ferserve.errors import FrameDeadlineError
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from tests import builders
-from tests.server.scripted import scripted_server
+from tests.serving.scripted import scripted_server
 
 
 def _images(tmp_path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import ferserve
 from ferserve.errors import FerserveError
 from ferserve.v1 import emotion_pb2_grpc
 from tests import builders
-from tests.server.scripted import scripted_server
+from tests.serving.scripted import scripted_server
 
 
 class _Mute(emotion_pb2_grpc.EmotionServiceServicer):

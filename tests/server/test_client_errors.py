@@ -14,7 +14,7 @@ import pytest
 import ferserve
 from ferserve import errors
 from tests import builders
-from tests.server.conftest import StartServer
+from tests.serving.fixtures import StartServer
 
 FAILURES: dict[str, tuple[Callable[[ferserve.Client], Any], type[Exception], str]] = {
     "empty bytes": (lambda c: c.classify(b""), errors.InvalidFrameError, "got 0 bytes"),

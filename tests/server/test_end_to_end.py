@@ -12,7 +12,7 @@ import pytest
 
 import ferserve
 from tests import builders
-from tests.server.process import ServerProcess
+from tests.serving.process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
 FACES = Path(os.environ.get("FERSERVE_SHARED", ROOT.parent / "shared")) / "data" / "faces"

@@ -16,7 +16,8 @@ from ferserve.types import FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
 from ferserve.wire.status import STATUS_BY_KIND
-from tests.server.conftest import StartServer, stub_of
+from tests.serving.fixtures import StartServer
+from tests.serving.streams import stub_of
 
 # The product's own: training, which has further ones, may be loaded beside it.
 ERRORS = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, FerserveError)]

@@ -21,10 +21,10 @@ from ferserve import AsyncClient, StreamOptions
 from ferserve.options import Delivery
 from ferserve.types import EncodedImage, Frame
 from ferserve.v1 import emotion_pb2 as pb
-from tests.server.bystander import FACE, Bystander, Footprint, bystander
-from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
-from tests.server.process import ServerProcess, serve_command
-from tests.server.test_workers import workers_command, workers_of
+from tests.serving.bystander import FACE, Bystander, Footprint, bystander
+from tests.serving.process import ServerProcess, serve_command
+from tests.serving.streams import RawStream, astronaut_jpeg, stub_of
+from tests.serving.workers import workers_command, workers_of
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ async def progress(seen: Bystander, frames: int = 5) -> None:
 _STREAMER = """
 import asyncio, itertools, sys
 from ferserve import AsyncClient
-from tests.server.conftest import astronaut_jpeg
+from tests.serving.streams import astronaut_jpeg
 
 async def main():
     async with AsyncClient(sys.argv[1]) as client:

@@ -16,9 +16,10 @@ from ferserve.engine import Engine
 from ferserve.errors import ConfigError
 from ferserve.server import Server
 from ferserve.v1 import emotion_pb2 as pb
-from tests.server.certificates import issue
-from tests.server.conftest import RawStream, StartServer, stub_of
-from tests.server.process import ServerProcess, serve_command
+from tests.serving.certificates import issue
+from tests.serving.fixtures import StartServer
+from tests.serving.process import ServerProcess, serve_command
+from tests.serving.streams import RawStream, stub_of
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

@@ -18,8 +18,8 @@ from ferserve.errors import KIND_KEY, ConfigError
 from ferserve.server import Server
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
-from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
-from tests.server.process import ServerProcess, serve_command
+from tests.serving.process import ServerProcess, serve_command
+from tests.serving.streams import RawStream, astronaut_jpeg, stub_of
 
 
 async def test_a_drain_answers_what_it_took_and_then_says_goodbye(engine: Engine) -> None:
@@ -109,7 +109,7 @@ async def test_the_process_says_when_it_is_ready_and_stops_on_a_signal(model_dir
 
 async def test_a_second_signal_stops_at_once() -> None:
     """The first one waits for an answer that never comes, and would do so for a minute."""
-    with ServerProcess([sys.executable, "-m", "tests.server.silent_server"]) as server:
+    with ServerProcess([sys.executable, "-m", "tests.serving.silent_server"]) as server:
         async with stub_of(server.address) as stub:
             call = stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=b"x")))
             await asyncio.sleep(0.5)  # until the call has arrived

@@ -9,7 +9,8 @@ from ferserve.errors import KIND_KEY, OverloadedError
 from ferserve.server.emotion.limits import StreamLimit, client_address
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
-from tests.server.conftest import RawStream, StartServer, stub_of
+from tests.serving.fixtures import StartServer
+from tests.serving.streams import RawStream, stub_of
 
 
 async def test_streams_a_client_are_limited_and_a_closed_one_counts_no_more(start_server: StartServer) -> None:

@@ -20,9 +20,9 @@ from ferserve.types import Frame
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from tests import builders
-from tests.server.process import ServerProcess, serve_command
-from tests.server.relay import relay_to
-from tests.server.scripted import scripted_server
+from tests.serving.process import ServerProcess, serve_command
+from tests.serving.relay import relay_to
+from tests.serving.scripted import scripted_server
 
 FRAMES = 60
 

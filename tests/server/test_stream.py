@@ -12,8 +12,9 @@ from ferserve.errors import KIND_KEY
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
 from tests import builders
-from tests.server.bad_frames import BAD_FRAMES
-from tests.server.conftest import RawStream, StartServer, many_faces, stub_of
+from tests.serving.bad_frames import BAD_FRAMES
+from tests.serving.fixtures import StartServer
+from tests.serving.streams import RawStream, many_faces, stub_of
 
 
 async def _fails(call: Any) -> tuple[grpc.StatusCode, str, str]:

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import serialization
 from ferserve import AsyncClient, Tls, errors
 from ferserve.config import ServerConfig
 from tests import builders
-from tests.server.certificates import Files, issue
-from tests.server.conftest import StartServer
-from tests.server.process import ServerProcess, serve_command
+from tests.serving.certificates import Files, issue
+from tests.serving.fixtures import StartServer
+from tests.serving.process import ServerProcess, serve_command
 
 
 @pytest.fixture(scope="module")

@@ -25,45 +25,15 @@ from ferserve.client.connector import StreamConnector
 from ferserve.errors import KIND_KEY
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import WORKER_KEY, as_dict
-from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
-from tests.server.process import ServerProcess, serve_command
-
-WORKERS = 3
-
-
-def workers_command(model_dir: Path, *more: str) -> list[str]:
-    command = serve_command(model_dir)
-    command[command.index("--threads") + 1] = "1"
-    return [*command, "--workers", str(WORKERS), *more]
+from tests.serving.process import ServerProcess, serve_command
+from tests.serving.streams import RawStream, astronaut_jpeg, stub_of
+from tests.serving.workers import WORKERS, gone, workers_command, workers_of
 
 
 @pytest.fixture
 def server(model_dir: Path) -> Iterator[ServerProcess]:
     with ServerProcess(workers_command(model_dir)) as server:
         yield server
-
-
-def workers_of(server: ServerProcess) -> list[psutil.Process]:
-    """The worker processes; multiprocessing's resource tracker is none."""
-    return [child for child in psutil.Process(server.process.pid).children() if is_worker(child)]
-
-
-def is_worker(process: psutil.Process) -> bool:
-    """False too for one that ended in the meantime, a zombie or gone."""
-    try:
-        return "spawn_main" in " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return False
-
-
-def gone(process: psutil.Process, within_s: float) -> bool:
-    """True where ``process`` ended in time; a zombie has ended."""
-    until = time.monotonic() + within_s
-    while is_worker(process):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_one_ready_line_speaks_for_all(server: ServerProcess) -> None:

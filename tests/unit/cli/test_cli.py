@@ -19,7 +19,7 @@ import pytest
 from ferserve import __version__
 from ferserve.models.spec import METADATA_KEY
 from tests import builders
-from tests.server.process import ServerProcess, serve_command
+from tests.serving.process import ServerProcess, serve_command
 from tests.tiny_models import brightness_spec, write_brightness_model
 
 FERSERVE = [sys.executable, "-W", "error", "-m", "ferserve"]

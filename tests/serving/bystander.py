@@ -10,7 +10,7 @@ import grpc
 import psutil
 
 from ferserve.v1 import emotion_pb2 as pb
-from tests.server.conftest import RawStream, astronaut_jpeg, stub_of
+from tests.serving.streams import RawStream, astronaut_jpeg, stub_of
 
 _PERIOD_S = 0.05
 FACE = pb.Boxes(boxes=[pb.Box(x0=169, y0=68, x1=274, y1=178)])
