@@ -28,7 +28,7 @@ from ferserve.scheduling.pending import Walk
 from ferserve.scheduling.pool import WorkerPool
 from ferserve.scheduling.resumable import Parked, ParkedStreams
 from ferserve.scheduling.stream import Backlog, EngineStream, submit_single
-from ferserve.tracking.state import Memory, StreamState
+from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import Frame, FrameResult, ModelDescription, PixelFormat, RawImage
 
 _BATCH_SIZES = (1, 4, 16)
@@ -98,7 +98,7 @@ class Engine:
         self._require_open()
         options = options or StreamOptions()
         effective = self._effective_stream(options)
-        memory = _memory(effective, firm=options.min_detection_interval > 0)
+        settings = _state_settings(effective, strict_minimum=options.min_detection_interval > 0)
         parked = self._unpark(effective.stream_id)
         stream = EngineStream(
             effective,
@@ -106,8 +106,8 @@ class Engine:
             self._walk(effective.frame),
             self._pool,
             self._backlog,
-            state=parked.state if parked else StreamState(memory, square_crops),
-            memory=memory,
+            state=parked.state if parked else StreamState(settings, square_crops),
+            settings=settings,
             last_frame_id=parked.last_frame_id if parked else None,
             on_close=self._park,
         )
@@ -250,13 +250,13 @@ def _one_row(classifier: Classifier) -> Tensor:
     return np.zeros_like(classifier.empty_batch(1))
 
 
-def _memory(options: StreamOptions, *, firm: bool) -> Memory:
-    """What an effective stream remembers; ``firm`` where its client chose the least interval."""
-    return Memory(
+def _state_settings(options: StreamOptions, *, strict_minimum: bool) -> StateSettings:
+    """State settings of effective options; ``strict_minimum`` if the client chose the minimum interval."""
+    return StateSettings(
         model=options.frame.model,
         smoothing_ms=options.smoothing_ms or 0.0,
         neutral_first_ms=options.neutral_first_ms,
-        least_interval=options.min_detection_interval,
-        most_interval=options.detection_interval,
-        firm=firm,
+        min_interval=options.min_detection_interval,
+        max_interval=options.detection_interval,
+        strict_minimum=strict_minimum,
     )

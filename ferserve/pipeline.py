@@ -135,10 +135,10 @@ class Pipeline:
     ) -> tuple[Detections, NDArray[np.int64]]:
         """Boxes from the client, the tracker or the detector, whichever comes first, and their track ids."""
         if state:
-            state.tracker.fit(picture.width, picture.height)
+            state.tracker.set_frame_size(picture.width, picture.height)
         if frame.boxes is not None:
             detections = client_boxes(frame.boxes, picture, settings.options.max_faces)
-            ids = state.tracker.confirm(detections, now_ns).track_ids if state else _untracked(detections)
+            ids = state.tracker.update(detections, now_ns).track_ids if state else _untracked(detections)
             return detections, ids
         if state is None:
             detections = self._detect(picture, settings)
@@ -148,14 +148,14 @@ class Pipeline:
 
     def _track(self, picture: Picture, settings: Settings, state: StreamState, now_ns: int) -> Tracked:
         """Follow the faces where that will do, look for them where it is time, or where following is not sure."""
-        tracker, cadence = state.tracker, state.cadence
-        if not cadence.next_frame(now_ns, self._load()):
+        tracker, schedule = state.tracker, state.schedule
+        if not schedule.next_frame(now_ns, self._load()):
             followed = tracker.follow(picture.luma, now_ns)
-            if not (followed.unsure and cadence.may_look()):
+            if not (followed.unsure and schedule.may_detect()):
                 return followed
-        confirmed = tracker.confirm(self._detect(picture, settings), now_ns, picture.luma)
-        cadence.looked(now_ns, unsure=confirmed.unsure)
-        return confirmed
+        updated = tracker.update(self._detect(picture, settings), now_ns, picture.luma)
+        schedule.record_pass(now_ns, unsure=updated.unsure)
+        return updated
 
     def _detect(self, picture: Picture, settings: Settings) -> Detections:
         if self._detector is None:

@@ -14,7 +14,7 @@ from ferserve.options import Delivery, StreamOptions
 from ferserve.pipeline import Pipeline
 from ferserve.scheduling.pending import Job, Tell, Walk, promised
 from ferserve.scheduling.pool import WorkerPool
-from ferserve.tracking.state import Memory, StreamState
+from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import DropReason, Frame, FrameResult, ModelDescription
 
 
@@ -47,7 +47,7 @@ class Backlog:
 
 
 class SingleFrame:
-    """The strand of a unary call: one frame, no memory."""
+    """The strand of a unary call: one frame, no state."""
 
     def __init__(self, job: Job, walk: Walk, backlog: Backlog) -> None:
         self.weight, self.turn = 1.0, 0.0
@@ -72,7 +72,7 @@ class EngineStream:
         backlog: Backlog,
         *,
         state: StreamState,
-        memory: Memory,
+        settings: StateSettings,
         last_frame_id: int | None,
         on_close: Callable[[EngineStream], None],
     ) -> None:
@@ -80,7 +80,7 @@ class EngineStream:
         self.options = options
         self.model = model
         self.state = state
-        self._memory = memory
+        self._state_settings = settings
         self.resumed = last_frame_id is not None
         self.last_frame_id = last_frame_id or 0
         """The newest frame that a worker took up, of this connection or of the one that it resumes."""
@@ -159,7 +159,7 @@ class EngineStream:
             job.drop(DropReason.DEADLINE)
         else:
             with self.state.lock:  # a stream that was resumed may still be at work on a frame of its former connection
-                self.state.adopt(self._memory)
+                self.state.reconfigure(self._state_settings)
                 job.run(self._walk, pipeline, self.state, faults=True)
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""What a stream remembers from frame to frame: faces, their ids, smoothed answers."""
+"""State that a stream keeps between frames: tracked faces, their ids, smoothed results."""

@@ -1,10 +1,10 @@
-"""A person's own neutral face.
+"""Calibration on a person's own neutral face.
 
-Some faces read as sad or angry when they rest. From frames in which a person is known to be neutral, the mean reading
-``b`` is taken as the person's reference, and every later reading is re-weighted so that ``b`` itself becomes the
-target ``t``: ``p'_k`` proportional to ``p_k * t_k / b_k``. This is the re-weighting of posteriors for a shifted prior
-(Saerens et al. 2002, "Adjusting the Outputs of a Classifier to New a Priori Probabilities", eq. 2.4), with the weights
-bounded, so that no reference can forbid an emotion.
+Some faces look sad or angry at rest. The mean ``b`` of a person's results on frames known to be neutral becomes that
+person's reference. Every later result is re-weighted so that ``b`` itself maps to the target ``t``: ``p'_k`` is
+proportional to ``p_k * t_k / b_k``. This is the re-weighting of posteriors for a shifted prior (Saerens et al. 2002,
+"Adjusting the Outputs of a Classifier to New a Priori Probabilities", eq. 2.4), with bounded weights, so that no
+reference can rule an emotion out.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from ferserve.types import HeadResult
 
 NEUTRAL = "neutral"
-TARGET = 0.8
-"""What a person's own neutral face shall read as neutral."""
-LIMIT = 4.0
-"""Largest factor, and one over the smallest, by which a reading is re-weighted."""
+NEUTRAL_TARGET = 0.8
+"""Probability of ``neutral`` that a person's own neutral face is mapped to."""
+MAX_WEIGHT = 4.0
+"""Largest weight of a label; the smallest is its reciprocal."""
 
 
 @dataclass(slots=True)
@@ -33,15 +33,15 @@ class _Reference:
 
 
 class NeutralCalibration:
-    """References for the tracks of one stream, one a head; heads without a label ``neutral`` pass through."""
+    """One reference per track and head of a stream. Heads without a label ``neutral`` pass unchanged."""
 
     def __init__(self, first_ms: float) -> None:
-        """Each track is taken to be neutral for its ``first_ms``; 0 where only marked frames count."""
+        """The first ``first_ms`` of each track count as neutral; with 0, only marked frames do."""
         self._first_ns = first_ms * 1e6
         self._references: dict[tuple[int, str], _Reference] = {}
 
     def correct(self, track_id: int, raw: HeadResult, now_ns: int, *, neutral: bool) -> HeadResult:
-        """The result in the light of the person's reference; ``neutral`` marks a frame that belongs to it."""
+        """The result, re-weighted by the person's reference; ``neutral`` adds this result to the reference first."""
         if NEUTRAL not in raw.labels:
             return raw
         key = (track_id, raw.name)
@@ -60,13 +60,13 @@ class NeutralCalibration:
         weighted = raw.probabilities * reference.weights
         return raw.with_probabilities(np.asarray(weighted / weighted.sum(), np.float32))
 
-    def forget_others(self, known_ids: Collection[int]) -> None:
-        """Drop all tracks but these, so that memory does not grow."""
-        for key in [key for key in self._references if key[0] not in known_ids]:
+    def retain(self, track_ids: Collection[int]) -> None:
+        """Forget all tracks except ``track_ids``, so that memory does not grow."""
+        for key in [key for key in self._references if key[0] not in track_ids]:
             del self._references[key]
 
 
 def _weights(reference: NDArray[np.float64], neutral: int) -> NDArray[np.float32]:
-    target = np.full(len(reference), (1 - TARGET) / max(len(reference) - 1, 1))
-    target[neutral] = TARGET
-    return np.clip(target / np.maximum(reference, 1e-6), 1 / LIMIT, LIMIT).astype(np.float32)
+    target = np.full(len(reference), (1 - NEUTRAL_TARGET) / max(len(reference) - 1, 1))
+    target[neutral] = NEUTRAL_TARGET
+    return np.clip(target / np.maximum(reference, 1e-6), 1 / MAX_WEIGHT, MAX_WEIGHT).astype(np.float32)

@@ -1,50 +1,54 @@
-"""When the detector looks at a frame of a stream, and when following will do.
+"""Decides which frames of a stream get a detection pass; in between, faces are followed by their templates.
 
-Bounds come first: never more often than every ``least``-th frame, never later than every ``most``-th or, at low frame
-rates, :data:`MAX_GAP_NS`, which also comes before a ``least`` that nobody asked for while there is time. Between them
-the load of the machine decides, so that idle cores buy accuracy, and a face that was missed or lost by the follower
-brings the next look forward.
+The bounds are hard: at most one pass per ``min_interval`` frames, at least one per ``max_interval`` frames. Between
+them the load of the machine decides, so that idle cores buy accuracy. A missed face and a lost template bring the next
+pass forward. At low frame rates :data:`MAX_GAP_NS` applies as well; it overrides a minimum that no client asked for
+if the machine has time.
 """
 
 from __future__ import annotations
 
 MAX_GAP_NS = 160_000_000
-"""Longest time between two looks, whatever the frame rate: a new face has to be reported within 200 ms."""
+"""Longest time between two detection passes at any frame rate: a new face must be reported within 200 ms."""
 
 FULL_LOAD = 0.6
-"""From this load on looks are as rare as they may be: threads that work on frames share their cores with those that
-carry them, and what is left is for bursts."""
+"""From this load on, passes are as rare as the bounds allow. The rest of the machine moves frames and absorbs bursts.
+"""
 
 
-class Cadence:
-    """Decides for the frames of one stream, in order."""
+class DetectionSchedule:
+    """The detection passes of one stream. Call :meth:`next_frame` once per frame, in order."""
 
-    def __init__(self, least: int, most: int, *, firm: bool = True) -> None:
-        """``least`` and ``most`` are in frames, 1 <= least <= most; equal bounds give a fixed interval.
+    def __init__(self, min_interval: int, max_interval: int, *, strict_minimum: bool = True) -> None:
+        """Intervals are in frames, 1 <= min_interval <= max_interval; equal bounds give a fixed interval.
 
-        ``firm`` is False where ``least`` may give way to :data:`MAX_GAP_NS`.
+        Without ``strict_minimum``, :data:`MAX_GAP_NS` may override ``min_interval``.
         """
-        self._least, self._most, self._firm = least, most, firm
-        self._since_look = most  # frames since the last look, that one included
-        self._looked_ns: int | None = None
+        self._min_interval, self._max_interval, self._strict_minimum = min_interval, max_interval, strict_minimum
+        self._frames_since_pass = max_interval
+        self._last_pass_ns: int | None = None
         self._unsure = False
 
     def next_frame(self, now_ns: int, load: float) -> bool:
-        """True where the detector should look at this frame. ``load`` is the busy part of the machine, 0 to 1."""
-        self._since_look += 1
-        if self._looked_ns is None:
+        """Whether this frame gets a detection pass. ``load`` is the busy share of the machine, 0 to 1."""
+        self._frames_since_pass += 1
+        if self._last_pass_ns is None:
             return True
-        if now_ns - self._looked_ns >= MAX_GAP_NS:
-            hurried = load < FULL_LOAD and not self._firm  # frames that come late for want of time can wait for a look
-            if hurried or self._since_look >= self._least:
+        if now_ns - self._last_pass_ns >= MAX_GAP_NS:
+            # On a busy machine frames are late because it is busy: an early pass would make them later.
+            override = load < FULL_LOAD and not self._strict_minimum
+            if override or self.may_detect():
                 return True
-        wanted = self._least + round((self._most - self._least) * min(max(load / FULL_LOAD, 0.0), 1.0))
-        return self._since_look >= (self._least if self._unsure else wanted)
+        if self._unsure:
+            return self.may_detect()
+        share = min(max(load / FULL_LOAD, 0.0), 1.0)
+        return self._frames_since_pass >= self._min_interval + round((self._max_interval - self._min_interval) * share)
 
-    def may_look(self) -> bool:
-        """True where the bounds allow a look at this frame after all, because following was not sure."""
-        return self._since_look >= self._least
+    def may_detect(self) -> bool:
+        """Whether the bounds allow an unscheduled pass on this frame, such as after a lost template."""
+        return self._frames_since_pass >= self._min_interval
 
-    def looked(self, now_ns: int, *, unsure: bool) -> None:
-        """The detector has looked at this frame; ``unsure`` where it missed a face that was there before."""
-        self._since_look, self._looked_ns, self._unsure = 0, now_ns, unsure
+    def record_pass(self, now_ns: int, *, unsure: bool) -> None:
+        """Note that this frame got a detection pass; ``unsure`` if the pass missed a known face or found a doubtful
+        one."""
+        self._frames_since_pass, self._last_pass_ns, self._unsure = 0, now_ns, unsure

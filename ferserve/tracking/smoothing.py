@@ -1,8 +1,8 @@
-"""Probabilities and labels that do not flicker, a track at a time.
+"""Probabilities and labels without flicker, per track and head.
 
-Probabilities go through a first-order low-pass filter sampled at irregular times, ``p += (1 - exp(-dt / tau)) * (raw -
-p)``: the weight of the past follows from the time that went by, not from the number of frames. The top label has
-hysteresis: another label takes over only when it leads by a margin.
+Probabilities pass a first-order low-pass filter sampled at irregular times, ``p += (1 - exp(-dt / tau)) * (raw - p)``:
+the weight of the past depends on the time elapsed, not on the number of frames. The label has hysteresis: another one
+replaces it only after a lead of :data:`HYSTERESIS_MARGIN`.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from numpy.typing import NDArray
 
 from ferserve.types import HeadResult
 
-LEAD = 0.3
-"""By how much another label's probability must lead before it becomes the top label.
+HYSTERESIS_MARGIN = 0.3
+"""Lead in probability that another label needs to replace the current one.
 
-Wide enough that two labels which a face stands between do not take turns, and that a label changes where probabilities
-move fast and not where they cross: docs/decisions/0043 has what narrower and wider ones do.
+Wide enough that two labels of similar probability do not alternate, and that the label changes while probabilities
+move fast, not when they merely cross. docs/decisions/0043 compares narrower and wider margins.
 """
 
 
 @dataclass(slots=True)
-class _State:
+class _FilterState:
     probabilities: NDArray[np.float32]
     top: int
     time_ns: int
 
 
 class Smoother:
-    """Smooths what the heads say of the tracks of one stream."""
+    """Smooths the head results of one stream's tracks."""
 
     def __init__(self, tau_ms: float) -> None:
         """``tau_ms`` is the time constant; 0 turns smoothing and hysteresis off."""
         self._tau_ns = tau_ms * 1e6
-        self._states: dict[tuple[int, str], _State] = {}
+        self._states: dict[tuple[int, str], _FilterState] = {}
 
     def smooth(self, track_id: int, raw: HeadResult, now_ns: int) -> HeadResult:
-        """The head's result over time, with ``raw_probabilities`` as they came; a new track starts with its first."""
+        """The filtered result, with the input kept as ``raw_probabilities``. A new track starts at its first input."""
         if self._tau_ns <= 0:
             return raw
         key = (track_id, raw.name)
@@ -51,11 +51,11 @@ class Smoother:
             weight = np.float32(-math.expm1(-max(now_ns - state.time_ns, 0) / self._tau_ns))
             smoothed = state.probabilities + weight * (raw.probabilities - state.probabilities)
             leader = raw.leader(smoothed)
-            top = leader if smoothed[leader] - smoothed[state.top] >= LEAD else state.top
-        self._states[key] = _State(smoothed, top, now_ns)
+            top = leader if smoothed[leader] - smoothed[state.top] >= HYSTERESIS_MARGIN else state.top
+        self._states[key] = _FilterState(smoothed, top, now_ns)
         return HeadResult(raw.name, raw.labels, smoothed, top, raw.reserved, raw_probabilities=raw.probabilities)
 
-    def forget_others(self, known_ids: Collection[int]) -> None:
-        """Drop all tracks but these, so that memory does not grow."""
-        for key in [key for key in self._states if key[0] not in known_ids]:
+    def retain(self, track_ids: Collection[int]) -> None:
+        """Forget all tracks except ``track_ids``, so that memory does not grow."""
+        for key in [key for key in self._states if key[0] not in track_ids]:
             del self._states[key]

@@ -1,4 +1,4 @@
-"""What a stream remembers from frame to frame."""
+"""State that a stream keeps between frames."""
 
 from __future__ import annotations
 
@@ -9,65 +9,66 @@ from numpy import int64
 from numpy.typing import NDArray
 
 from ferserve.tracking.neutral import NeutralCalibration
-from ferserve.tracking.schedule import Cadence
+from ferserve.tracking.schedule import DetectionSchedule
 from ferserve.tracking.smoothing import Smoother
 from ferserve.tracking.template import Sampler
 from ferserve.tracking.tracker import Tracker
 from ferserve.types import HeadResult
 
-_LEAP_NS = 5_000_000_000
-_LEAST_STEP_NS = 1_000_000
-"""A camera clock that moves by more than the first or less than the second between two frames is not believed: it
-leaps, stands still, or does not count nanoseconds."""
+_MIN_STEP_NS = 1_000_000
+_MAX_STEP_NS = 5_000_000_000
+"""Steps of a trustworthy camera clock. Outside of them it stands still, jumps, or does not count nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """How a stream remembers: smoothing and calibration in ms, bounds of the detector's interval in frames."""
+class StateSettings:
+    """Settings of a stream's state: durations in ms, detection intervals in frames."""
 
     model: str
-    """Name of the model whose answers are remembered."""
+    """Name of the model that the smoothed results come from."""
     smoothing_ms: float
     neutral_first_ms: float
-    least_interval: int
-    most_interval: int
-    firm: bool
-    """Whether the least interval holds at low frame rates too."""
+    min_interval: int
+    max_interval: int
+    strict_minimum: bool
+    """Whether ``min_interval`` holds at low frame rates too."""
 
 
 class StreamState:
-    """The memory of one stream, for one worker at a time, who holds ``lock``."""
+    """State of one stream. One worker at a time uses it, holding ``lock``."""
 
-    def __init__(self, memory: Memory, sample: Sampler) -> None:
+    def __init__(self, settings: StateSettings, sample: Sampler) -> None:
         self.lock = threading.Lock()
-        """Held while a frame is worked on; two connections may meet here when a stream is resumed."""
+        """Held while a frame is processed: on resumption the old and the new connection may both have one."""
         self.tracker = Tracker(sample)
         self._now_ns = 0
         self._capture_ns = 0
         self._arrival_ns = 0
-        self._remember(memory)
+        self._apply(settings)
 
-    def _remember(self, memory: Memory) -> None:
-        self._memory = memory
-        self.cadence = Cadence(memory.least_interval, memory.most_interval, firm=memory.firm)
-        self._smoother = Smoother(memory.smoothing_ms)
-        self._calibration = NeutralCalibration(memory.neutral_first_ms)
+    def _apply(self, settings: StateSettings) -> None:
+        self._settings = settings
+        self.schedule = DetectionSchedule(
+            settings.min_interval, settings.max_interval, strict_minimum=settings.strict_minimum
+        )
+        self._smoother = Smoother(settings.smoothing_ms)
+        self._calibration = NeutralCalibration(settings.neutral_first_ms)
 
-    def adopt(self, memory: Memory) -> None:
-        """Go on under the settings of a stream that was reopened: tracks stay; where settings are new, what rested on
-        the old ones starts afresh. For whoever holds ``lock``.
+    def reconfigure(self, settings: StateSettings) -> None:
+        """Take the settings of a resumed stream. Tracks stay; schedule, smoothing and calibration restart on a change.
+
+        The caller holds ``lock``.
         """
-        if memory is not self._memory and memory != self._memory:
-            self._remember(memory)
+        if settings is not self._settings and settings != self._settings:
+            self._apply(settings)
 
     def advance(self, capture_ns: int, arrival_ns: int) -> int:
-        """The stream's own clock at this frame, in ns, which never falls.
+        """The stream's clock at this frame, in ns; it never falls.
 
-        It follows the camera's clock, and the server's where the camera gives none, stands still, jumps back, or leaps
-        ahead.
+        It follows the camera's clock, or the server's if the camera's is missing, stands still, or jumps.
         """
         step = capture_ns - self._capture_ns if capture_ns and self._capture_ns else -1
-        if not _LEAST_STEP_NS <= step <= _LEAP_NS:
+        if not _MIN_STEP_NS <= step <= _MAX_STEP_NS:
             step = max(arrival_ns - self._arrival_ns, 0) if self._arrival_ns else 0
         self._capture_ns, self._arrival_ns = capture_ns, arrival_ns
         self._now_ns += step
@@ -76,12 +77,12 @@ class StreamState:
     def refine(
         self, faces: list[tuple[HeadResult, ...]], track_ids: NDArray[int64], now_ns: int, *, neutral: bool
     ) -> list[tuple[HeadResult, ...]]:
-        """Calibrate and smooth what the heads say of each tracked face."""
+        """Calibrate and smooth the head results of each face, in the order of ``track_ids`` (N,)."""
         refined = []
         for track_id, heads in zip(track_ids.tolist(), faces, strict=True):
             corrected = (self._calibration.correct(track_id, head, now_ns, neutral=neutral) for head in heads)
             refined.append(tuple(self._smoother.smooth(track_id, head, now_ns) for head in corrected))
         known = self.tracker.known_ids
-        self._smoother.forget_others(known)
-        self._calibration.forget_others(known)
+        self._smoother.retain(known)
+        self._calibration.retain(known)
         return refined

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ferserve.tracking.smoothing import LEAD
+from ferserve.tracking.smoothing import HYSTERESIS_MARGIN
 from ferserve.v1 import emotion_pb2 as pb
 from tests import builders
 from tests.serving.bad_frames import BAD_FRAMES
@@ -86,4 +86,6 @@ def _require_sense(result: pb.FrameResult) -> None:
         assert all(map(math.isfinite, (face.box.x0, face.box.y0, face.box.x1, face.box.y1)))
         for head in face.heads:
             assert sum(head.probabilities) == pytest.approx(1, abs=1e-3)
-            assert head.confidence == pytest.approx(max(head.probabilities), abs=LEAD + 0.01), "but for hysteresis"
+            assert head.confidence == pytest.approx(max(head.probabilities), abs=HYSTERESIS_MARGIN + 0.01), (
+                "but for hysteresis"
+            )

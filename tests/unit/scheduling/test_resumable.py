@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ferserve.pipeline import square_crops
 from ferserve.scheduling.resumable import MOST_PARKED, ParkedStreams
-from ferserve.tracking.state import Memory, StreamState
+from ferserve.tracking.state import StateSettings, StreamState
 
 
 def _state() -> StreamState:
-    return StreamState(Memory("model", 0, 0, 1, 1, firm=True), square_crops)
+    return StreamState(StateSettings("model", 0, 0, 1, 1, strict_minimum=True), square_crops)
 
 
 def test_a_stream_is_given_back_once() -> None:

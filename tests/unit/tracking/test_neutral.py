@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ferserve.tracking.neutral import TARGET, NeutralCalibration
+from ferserve.tracking.neutral import NEUTRAL_TARGET, NeutralCalibration
 from ferserve.types import HeadResult
 
 LABELS = ("neutral", "happiness", "sadness")
@@ -24,7 +24,7 @@ def test_a_face_that_rests_sad_reads_neutral_after_marked_frames() -> None:
         calibration.correct(1, RESTS_SAD, i, neutral=True)
     corrected = calibration.correct(1, RESTS_SAD, 10, neutral=False)
     assert corrected.label == "neutral"
-    assert corrected.probabilities[0] == pytest.approx(TARGET, abs=0.05)
+    assert corrected.probabilities[0] == pytest.approx(NEUTRAL_TARGET, abs=0.05)
     assert corrected.probabilities.sum() == pytest.approx(1)
     assert calibration.correct(1, HAPPY, 11, neutral=False).label == "happiness"
     assert calibration.correct(2, RESTS_SAD, 11, neutral=False) is RESTS_SAD
@@ -54,5 +54,5 @@ def test_heads_without_neutral_pass_and_old_tracks_are_forgotten() -> None:
     age = _head(0.2, 0.3, 0.5, labels=("young", "middle", "old"))
     assert calibration.correct(1, age, 0, neutral=True) is age
     calibration.correct(1, RESTS_SAD, 0, neutral=True)
-    calibration.forget_others({2})
+    calibration.retain({2})
     assert calibration.correct(1, RESTS_SAD, 2, neutral=False) is RESTS_SAD

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ferserve.tracking.smoothing import LEAD, Smoother
+from ferserve.tracking.smoothing import HYSTERESIS_MARGIN, Smoother
 from ferserve.types import HeadResult
 
 LABELS = ("neutral", "happiness", "unsure")
@@ -31,9 +31,9 @@ def test_the_step_response_depends_on_time_and_not_on_the_frame_rate(fps: int) -
 
 def test_the_label_changes_only_with_a_clear_lead() -> None:
     smoother = Smoother(tau_ms=1)
-    close = (0.5 - 0.4 * LEAD, 0.5 + 0.4 * LEAD, 0)
+    close = (0.5 - 0.4 * HYSTERESIS_MARGIN, 0.5 + 0.4 * HYSTERESIS_MARGIN, 0)
     back = (close[1], close[0], 0)
-    clear = (0.5 - 0.6 * LEAD, 0.5 + 0.6 * LEAD, 0)
+    clear = (0.5 - 0.6 * HYSTERESIS_MARGIN, 0.5 + 0.6 * HYSTERESIS_MARGIN, 0)
     labels = [
         smoother.smooth(1, _head(*p), i * 1_000_000_000).label
         for i, p in enumerate([(1.0, 0.0, 0.0), close, clear, back])
@@ -65,5 +65,5 @@ def test_zero_turns_it_off_and_old_tracks_are_forgotten() -> None:
     assert Smoother(0).smooth(1, LOW, 0) is LOW
     smoother = Smoother(tau_ms=1000)
     smoother.smooth(1, LOW, 0)
-    smoother.forget_others({2})
+    smoother.retain({2})
     assert smoother.smooth(1, HIGH, 2).probabilities.tolist() == [0, 1, 0]
