@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from ferserve.client.channel import open_channel
 from ferserve.client.connector import StreamConnector
 from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
-from ferserve.client.rpc_errors import error_from_rpc
 from ferserve.client.stream_run import StreamRun, StreamSource
 from ferserve.client.tasks import TaskTracker, finish
 from ferserve.config import NO_TLS, Tls
@@ -25,8 +24,11 @@ from ferserve.sources.images import ImageLike, payload_of
 from ferserve.types import Frame, FrameResult, ModelDescription
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
-from ferserve.wire import client_messages as converters
+from ferserve.wire.frames import frame_to_proto
+from ferserve.wire.models import model_from_proto
 from ferserve.wire.options import frame_options_to_proto
+from ferserve.wire.results import result_from_proto
+from ferserve.wire.status import error_from_rpc
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 
@@ -104,12 +106,12 @@ class AsyncClient:
         """
         frame = Frame(0, self._packer(payload_of(image)), boxes=_boxes(boxes))
         request = pb.ClassifyRequest(
-            frame=converters.frame_to_proto(frame),
+            frame=frame_to_proto(frame),
             options=frame_options_to_proto(options or FrameOptions()),
         )
         response = await self._call(self._stub.Classify, request, timeout_s)
         model = await self._described(response.result.model_name, response.result.model_version, timeout_s)
-        return converters.result_from_proto(response.result, dict(model.heads))
+        return result_from_proto(response.result, dict(model.heads))
 
     async def stream(
         self,
@@ -152,12 +154,12 @@ class AsyncClient:
     async def models(self, *, timeout_s: float | None = None) -> list[ModelDescription]:
         """The models of the server, by name."""
         response = await self._call(self._stub.ListModels, pb.ListModelsRequest(), timeout_s)
-        return [converters.model_from_proto(model) for model in response.models]
+        return [model_from_proto(model) for model in response.models]
 
     async def model(self, name: str = "", *, timeout_s: float | None = None) -> ModelDescription:
         """One model, the default one for an empty name; raises :class:`ModelNotFoundError`."""
         response = await self._call(self._stub.GetModel, pb.GetModelRequest(name=name), timeout_s)
-        return converters.model_from_proto(response)
+        return model_from_proto(response)
 
     async def _call(self, method: Any, request: Any, timeout_s: float | None) -> Any:
         timeout_s = self._timeout_s if timeout_s is None else timeout_s

@@ -13,11 +13,11 @@ import grpc
 from ferserve.client.backoff import LONGEST_DELAY_S, ReconnectBackoff
 from ferserve.client.connector import StreamConnector
 from ferserve.client.feed import Feed
-from ferserve.client.rpc_errors import error_from_rpc, is_broken_connection, is_wrong_worker
 from ferserve.errors import FerserveError, ServerUnavailableError, StreamProtocolError
 from ferserve.types import DropReason, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
-from ferserve.wire import client_messages as converters
+from ferserve.wire.results import HeadLabels, result_from_proto
+from ferserve.wire.status import error_from_rpc, is_broken_connection, is_wrong_worker
 
 
 class ReconnectingStream:
@@ -41,7 +41,7 @@ class ReconnectingStream:
         self._config = config
         self._on_model = on_model
         self._emit = emit
-        self._labels: converters.HeadLabels = {}
+        self._labels: HeadLabels = {}
         self._unanswered: dict[int, pb.ClassifyStreamRequest] = {}
         self._outbox: deque[pb.ClassifyStreamRequest] = deque()
         self._more = asyncio.Event()
@@ -172,7 +172,7 @@ class ReconnectingStream:
             raise
 
     def _on_result(self, message: pb.FrameResult) -> None:
-        result = converters.result_from_proto(message, self._labels)
+        result = result_from_proto(message, self._labels)
         if result.dropped is DropReason.SHUTDOWN and self._connector.reconnect_s:
             return
         if self._unanswered.pop(result.frame_id, None) is not None:

@@ -17,7 +17,7 @@ from ferserve.sources.images import ImageLike
 from ferserve.sources.source import VideoSource
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
-from ferserve.wire import client_messages as converters
+from ferserve.wire.frames import frame_to_proto
 from ferserve.wire.options import stream_options_to_proto
 
 StreamSource: TypeAlias = "VideoSource | Iterable[ImageLike | Frame] | AsyncIterable[ImageLike | Frame]"
@@ -73,7 +73,7 @@ class StreamRun:
 
     def _prepare(self, frame: Frame) -> pb.ClassifyStreamRequest:
         packed = dataclasses.replace(frame, payload=self._packer(frame.payload))
-        return pb.ClassifyStreamRequest(frame=converters.frame_to_proto(packed))
+        return pb.ClassifyStreamRequest(frame=frame_to_proto(packed))
 
     def _on_model(self, model: pb.Model) -> None:
         self._packer = dataclasses.replace(self._packer, luma=model.input_color == "luma")

@@ -1,1 +1,1 @@
-"""Messages of the protocol, in both directions: the only package that knows protobuf and our types."""
+"""Messages of the protocol, in both directions: the only package that knows both protobuf and our types."""

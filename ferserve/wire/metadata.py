@@ -1,4 +1,4 @@
-"""Names of the gRPC metadata that servers and clients tell each other beside the messages."""
+"""gRPC metadata beside the messages."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 WORKER_KEY: Final = "ferserve-worker"
-"""From the server: which of its workers carries the stream. From the client: which one had the stream before."""
+"""From the server: index of the worker that carries the stream. From the client: the worker that carried it last."""
 MOVABLE_KEY: Final = "ferserve-movable"
-"""From a client that, asked to, opens the stream anew on another connection; its value is of no matter."""
+"""From a client that can open the stream again on a new connection if the server asks; the value is ignored."""
 
 
 def as_dict(metadata: Iterable[tuple[str, Any]] | None) -> dict[str, str]:
-    """gRPC's metadata by key. ``dict()`` itself fails on the Metadata of grpcio 1.78: its ``keys`` are pairs."""
+    """Metadata by key. ``dict()`` fails on the Metadata of grpcio 1.78, whose ``keys`` are pairs."""
     return {key: str(value) for key, value in metadata or ()}

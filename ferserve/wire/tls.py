@@ -1,4 +1,4 @@
-"""PEM files to gRPC's credentials, for both ends of a connection."""
+"""gRPC credentials from PEM files, for both ends of a connection."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 
 
 def server_credentials(config: ServerConfig) -> grpc.ServerCredentials | None:
-    """What clients are shown and asked for; None where the configuration names no certificate.
+    """The server's certificate and the authorities that it trusts; None if the configuration names no certificate.
 
-    Files that change are read again before the next client is let in. Raises :class:`ConfigError` for one that cannot
-    be read, or is not what it should be; of later ones a warning is logged, and what was there before still counts.
+    Files that change are read again at the next handshake. Raises :class:`ConfigError` for a file that cannot be read
+    or has the wrong content. If a changed file does, a warning is logged and the old certificates stay in force.
     """
     if not config.tls_cert:
         return None
@@ -47,8 +47,8 @@ class _CertificateFiles:
         self._stamps = stamps
         try:
             return self.read()
-        except ConfigError as error:  # half a renewal looks like this too: the certificate is there, its key is not yet
-            logger.warning("the certificates of before still count: %s", error)
+        except ConfigError as error:  # also between two writes of one renewal: the new certificate with the old key
+            logger.warning("cannot renew the certificates, the old ones stay in force: %s", error)
             return None
 
     def _now(self) -> list[tuple[int, ...] | None]:
@@ -56,7 +56,7 @@ class _CertificateFiles:
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:
-    """What tells two versions of a file apart, its owner and rights included; None for one that is not there."""
+    """Differs between two versions of a file, or of its owner and rights; None if the file is missing."""
     try:
         found = path.stat()
     except OSError:
@@ -65,7 +65,10 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 
 def channel_credentials(tls: Tls) -> grpc.ChannelCredentials | None:
-    """What a server is shown and asked for; None where ``tls`` names no authority. Raises as the above does."""
+    """The client's certificate and the authorities that it trusts; None if ``tls`` names no authority.
+
+    Raises :class:`ConfigError` for a file that cannot be read or has the wrong content.
+    """
     if not tls.ca:
         return None
     servers = None if tls.ca == SYSTEM_CA else _authorities("tls.ca", tls.ca)
@@ -74,10 +77,10 @@ def channel_credentials(tls: Tls) -> grpc.ChannelCredentials | None:
 
 
 def _identity(cert_name: str, cert: str, key_name: str, key: str) -> tuple[bytes, bytes]:
-    """Key and certificate. gRPC takes anything here and fails at the first handshake, so OpenSSL looks before."""
+    """Key and certificate, as OpenSSL reads them: gRPC would take any bytes and fail at the first handshake."""
     pair = _read(key_name, key), _read(cert_name, cert)
     try:
-        # Without an answer OpenSSL would ask the terminal for the password of a key that has one.
+        # Without `password` OpenSSL would ask the terminal for that of an encrypted key.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
     except (ssl.SSLError, ValueError) as error:
         raise ConfigError(

@@ -23,20 +23,6 @@ from tests.serving.streams import stub_of
 ERRORS = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, FerserveError)]
 
 
-def test_the_table_is_whole() -> None:
-    assert set(STATUS_BY_KIND) == {cls.kind for cls in ERRORS}
-
-
-def test_the_table_says_what_clients_rely_on() -> None:
-    code = grpc.StatusCode
-    assert STATUS_BY_KIND[errors.InvalidFrameError.kind] is code.INVALID_ARGUMENT
-    assert STATUS_BY_KIND[errors.StreamProtocolError.kind] is code.INVALID_ARGUMENT
-    assert STATUS_BY_KIND[errors.ModelNotFoundError.kind] is code.NOT_FOUND
-    assert STATUS_BY_KIND[errors.ModelNotReadyError.kind] is code.UNAVAILABLE
-    assert STATUS_BY_KIND[errors.OverloadedError.kind] is code.RESOURCE_EXHAUSTED
-    assert STATUS_BY_KIND[errors.FrameDeadlineError.kind] is code.DEADLINE_EXCEEDED
-
-
 class _FailingEngine:
     """Stands in for an engine with a defect, which a real one cannot be made to have."""
 

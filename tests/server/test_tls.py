@@ -99,7 +99,9 @@ async def test_a_renewed_certificate_counts_for_whoever_comes_next(
         for cert, key in ((__file__, __file__), (theirs.cert, ours.key)):
             put(cert, key)
             assert await brightness_of(address, Tls(ours.ca)) == "brightness"
-            assert caplog.messages.pop().startswith("the certificates of before still count: server.tls_cert and")
+            assert caplog.messages.pop().startswith(
+                "cannot renew the certificates, the old ones stay in force: server."
+            )
         put(theirs.cert, theirs.key)
         assert await brightness_of(address, Tls(theirs.ca)) == "brightness"
         with pytest.raises(errors.ServerUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):

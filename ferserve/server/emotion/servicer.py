@@ -12,8 +12,11 @@ from ferserve.server.emotion.limits import StreamLimit
 from ferserve.server.emotion.stream import StreamSession
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
-from ferserve.wire import server_messages as converters
+from ferserve.wire.frames import frame_from_proto
 from ferserve.wire.metadata import WORKER_KEY, as_dict
+from ferserve.wire.models import model_to_proto
+from ferserve.wire.options import frame_options_from_proto
+from ferserve.wire.results import result_to_proto
 
 if TYPE_CHECKING:
     from ferserve.engine import Engine
@@ -51,10 +54,10 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
     async def Classify(self, request: pb.ClassifyRequest, context: Any) -> pb.ClassifyResponse:
         """One image, all its faces."""
         self._track_call()
-        options = converters.frame_options_from_proto(request.options)
-        frame = converters.frame_from_proto(request.frame, self._engine.config.max_faces)
+        options = frame_options_from_proto(request.options)
+        frame = frame_from_proto(request.frame, self._engine.config.max_faces)
         result = await self._bridge.wrap(self._engine.submit(frame, options))
-        return pb.ClassifyResponse(result=converters.result_to_proto(result))
+        return pb.ClassifyResponse(result=result_to_proto(result))
 
     async def ClassifyStream(self, request_iterator: Any, context: Any) -> None:
         """Live video."""
@@ -95,11 +98,11 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
         """Every model."""
         models = await asyncio.to_thread(self._engine.models)  # reads whole files, once
-        return pb.ListModelsResponse(models=[converters.model_to_proto(model) for model in models])
+        return pb.ListModelsResponse(models=[model_to_proto(model) for model in models])
 
     async def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.Model:
         """One model by name."""
-        return converters.model_to_proto(await asyncio.to_thread(self._engine.model, request.name))
+        return model_to_proto(await asyncio.to_thread(self._engine.model, request.name))
 
     def _track_call(self) -> None:
         task = asyncio.current_task()

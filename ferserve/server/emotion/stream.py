@@ -13,8 +13,10 @@ from ferserve.options import Delivery
 from ferserve.server.emotion.ordered_answers import AnswerLine
 from ferserve.types import FrameFault, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
-from ferserve.wire import server_messages as converters
-from ferserve.wire.options import stream_options_to_proto
+from ferserve.wire.frames import frame_from_proto
+from ferserve.wire.models import model_to_proto
+from ferserve.wire.options import stream_options_from_proto, stream_options_to_proto
+from ferserve.wire.results import result_to_proto
 
 if TYPE_CHECKING:
     from ferserve.engine import Engine
@@ -50,7 +52,7 @@ class StreamSession:
 
     async def run(self) -> None:
         """Serve until the client half-closes and every frame is answered; raises what ends the stream."""
-        options = converters.stream_options_from_proto(await self._read_config())
+        options = stream_options_from_proto(await self._read_config())
         await asyncio.to_thread(self._engine.model, options.frame.model)  # reads the whole file, once
         with self._engine.open_stream(options) as stream:
             await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
@@ -107,7 +109,7 @@ class StreamSession:
         if message.WhichOneof("message") != "frame":
             raise StreamProtocolError(f"messages after the config must be frames, got {_name(message)}")
         try:
-            frame = converters.frame_from_proto(message.frame, self._engine.config.max_faces)
+            frame = frame_from_proto(message.frame, self._engine.config.max_faces)
         except InvalidFrameError as error:
             stream.pass_over(message.frame.frame_id)
             self._answers.put(_fault(message.frame, error))
@@ -118,7 +120,7 @@ class StreamSession:
         while (answer := await self._answers.next()) is not None:
             if isinstance(answer, BaseException):
                 raise answer
-            await self._context.write(pb.ClassifyStreamResponse(result=converters.result_to_proto(answer)))
+            await self._context.write(pb.ClassifyStreamResponse(result=result_to_proto(answer)))
             slots.release()
 
 
@@ -132,7 +134,7 @@ def _name(message: pb.ClassifyStreamRequest) -> str:
 
 def _started(stream: EngineStream) -> pb.StreamStarted:
     return pb.StreamStarted(
-        model=converters.model_to_proto(stream.model),
+        model=model_to_proto(stream.model),
         resumed=stream.resumed,
         last_frame_id=stream.last_frame_id,
         effective=stream_options_to_proto(stream.options),

@@ -1,0 +1,44 @@
+"""Descriptions of models as messages."""
+
+from __future__ import annotations
+
+from ferserve.types import ModelDescription
+from ferserve.v1 import emotion_pb2 as pb
+
+
+def model_to_proto(model: ModelDescription) -> pb.Model:
+    """The message of ``model``."""
+    return pb.Model(
+        name=model.name,
+        version=model.version,
+        description=model.description,
+        heads=[pb.Head(name=name, labels=labels) for name, labels in model.heads.items()],
+        input_width=model.input_width,
+        input_height=model.input_height,
+        input_color=model.input_color,
+        license=model.license,
+        trained_on=model.trained_on,
+        metrics=model.metrics,
+        runs_on=model.runs_on,
+        is_default=model.is_default,
+        sha256=model.sha256,
+    )
+
+
+def model_from_proto(message: pb.Model) -> ModelDescription:
+    """The description in ``message``."""
+    return ModelDescription(
+        name=message.name,
+        version=message.version,
+        description=message.description,
+        heads={head.name: tuple(head.labels) for head in message.heads},
+        input_width=message.input_width,
+        input_height=message.input_height,
+        input_color=message.input_color,
+        license=message.license,
+        trained_on=tuple(message.trained_on),
+        metrics=dict(message.metrics),
+        runs_on=message.runs_on,
+        is_default=message.is_default,
+        sha256=message.sha256,
+    )

@@ -1,0 +1,132 @@
+"""Results as messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferserve.types import DropReason, Face, FrameFault, FrameResult, HeadResult, Timings
+from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.enums import EnumTable
+
+_DROP_REASONS = EnumTable(DropReason, pb.Dropped.Reason, "REASON")
+
+HeadLabels: TypeAlias = Mapping[str, tuple[str, ...]]
+"""The ordered labels of a model by the name of the head; a result names only the label that is told."""
+
+
+def result_to_proto(result: FrameResult) -> pb.FrameResult:
+    """The message of ``result``, with exactly one outcome: the fault, the reason of the drop, or the faces."""
+    message = pb.FrameResult(
+        frame_id=result.frame_id,
+        capture_time_ns=result.capture_time_ns,
+        timings=_timings_to_proto(result.timings),
+        model_name=result.model_name,
+        model_version=result.model_version,
+        width=result.width,
+        height=result.height,
+    )
+    if result.fault is not None:
+        message.fault.code = result.fault.code
+        message.fault.message = result.fault.message
+    elif result.dropped is not None:
+        message.dropped.reason = _DROP_REASONS.number(result.dropped)
+    else:
+        message.faces.faces.extend([_face_to_proto(face) for face in result.faces])
+        message.faces.SetInParent()
+    return message
+
+
+def result_from_proto(message: pb.FrameResult, labels: HeadLabels) -> FrameResult:
+    """The result of ``message``; a reason that only newer servers know counts as :attr:`DropReason.OVERLOADED`."""
+    outcome = message.WhichOneof("outcome")
+    fault = FrameFault(message.fault.code, message.fault.message) if outcome == "fault" else None
+    reason = (_DROP_REASONS.get(message.dropped.reason) or DropReason.OVERLOADED) if outcome == "dropped" else None
+    faces = tuple([_face_from_proto(face, labels) for face in message.faces.faces]) if outcome == "faces" else ()
+    return FrameResult(
+        frame_id=message.frame_id,
+        capture_time_ns=message.capture_time_ns,
+        faces=faces,
+        fault=fault,
+        dropped=reason,
+        timings=_timings_from_proto(message.timings),
+        model_name=message.model_name,
+        model_version=message.model_version,
+        width=message.width,
+        height=message.height,
+    )
+
+
+def _face_to_proto(face: Face) -> pb.Face:
+    """Parts go in as mappings: protobuf reads them in two thirds of the time that copying messages takes."""
+    x0, y0, x1, y1 = face.box
+    points = () if face.landmarks is None else face.landmarks.tolist()
+    return pb.Face(
+        track_id=face.track_id,
+        box={"x0": x0, "y0": y0, "x1": x1, "y1": y1},
+        landmarks=[{"x": x, "y": y} for x, y in points],
+        score=face.score,
+        heads=[_head_to_mapping(head) for head in face.heads],
+    )
+
+
+def _face_from_proto(message: pb.Face, labels: HeadLabels) -> Face:
+    box = message.box
+    landmarks: NDArray[np.float32] | None = None
+    if message.landmarks:
+        landmarks = np.array([(p.x, p.y) for p in message.landmarks], np.float32)
+    return Face(
+        box=(box.x0, box.y0, box.x1, box.y1),
+        score=message.score,
+        heads=tuple([_head_from_proto(head, labels) for head in message.heads]),
+        landmarks=landmarks,
+        track_id=message.track_id,
+    )
+
+
+def _head_to_mapping(head: HeadResult) -> dict[str, Any]:
+    probabilities, raw = head.probabilities.tolist(), head.raw_probabilities
+    return {
+        "name": head.name,
+        "probabilities": probabilities,
+        "label": head.label,
+        "confidence": probabilities[head.top],
+        "raw_probabilities": () if raw is None else raw.tolist(),
+    }
+
+
+def _head_from_proto(message: pb.HeadOutput, labels: HeadLabels) -> HeadResult:
+    raw = np.array(message.raw_probabilities, np.float32) if message.raw_probabilities else None
+    ordered = labels[message.name]
+    return HeadResult(
+        name=message.name,
+        labels=ordered,
+        probabilities=np.array(message.probabilities, np.float32),
+        top=ordered.index(message.label),
+        raw_probabilities=raw,
+    )
+
+
+def _timings_to_proto(timings: Timings) -> pb.Timings:
+    return pb.Timings(
+        queue_ms=timings.queue_ms,
+        decode_ms=timings.decode_ms,
+        detect_ms=timings.detect_ms,
+        preprocess_ms=timings.preprocess_ms,
+        infer_ms=timings.infer_ms,
+        total_ms=timings.total_ms,
+    )
+
+
+def _timings_from_proto(message: pb.Timings) -> Timings:
+    return Timings(
+        queue_ms=message.queue_ms,
+        decode_ms=message.decode_ms,
+        detect_ms=message.detect_ms,
+        preprocess_ms=message.preprocess_ms,
+        infer_ms=message.infer_ms,
+        total_ms=message.total_ms,
+    )
