@@ -18,7 +18,7 @@ from ferserve.detection.factory import open_detector
 from ferserve.errors import InvalidOptionsError, ModelNotReadyError
 from ferserve.models.description import describe
 from ferserve.models.store import ModelFile
-from ferserve.options import FrameOptions, StreamOptions
+from ferserve.options import Delivery, FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime import Session, Tensor, open_session
 from ferserve.runtime.batching import Batcher, Measurement, choose, measure
@@ -214,6 +214,7 @@ class Engine:
         return dataclasses.replace(
             options,
             frame=self._effective(options.frame),
+            delivery=options.delivery or Delivery.LATEST,
             smoothing_ms=self.config.smoothing_ms if options.smoothing_ms is None else options.smoothing_ms,
             detection_interval=most,
             min_detection_interval=options.min_detection_interval or min(self.config.min_detection_interval, most),
@@ -259,4 +260,5 @@ def _state_settings(options: StreamOptions, *, strict_minimum: bool) -> StateSet
         min_interval=options.min_detection_interval,
         max_interval=options.detection_interval,
         strict_minimum=strict_minimum,
+        repeatable=options.delivery is Delivery.EVERY,
     )

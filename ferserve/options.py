@@ -62,7 +62,9 @@ class StreamOptions:
     """Choices for a stream of frames."""
 
     frame: FrameOptions = FrameOptions()
-    delivery: Delivery = Delivery.LATEST
+    delivery: Delivery | None = None
+    """None lets a client choose by the source: ``LATEST`` for live ones, ``EVERY`` for all others. A server's own
+    default is ``LATEST``."""
     smoothing_ms: float | None = None
     """Time constant of the smoothing of probabilities; 0 for none."""
     detection_interval: int = 0
@@ -79,7 +81,8 @@ class StreamOptions:
     """A name under which the stream can be reopened after a broken connection."""
 
     def __post_init__(self) -> None:
-        for name, value, kind in (("delivery", self.delivery, Delivery), ("priority", self.priority, Priority)):
+        chosen = Delivery.LATEST if self.delivery is None else self.delivery
+        for name, value, kind in (("delivery", chosen, Delivery), ("priority", self.priority, Priority)):
             if not isinstance(value, kind):
                 choices = ", ".join(str(choice) for choice in kind)
                 raise InvalidOptionsError(f"config.{name} must be one of {choices}, got {value!r}")

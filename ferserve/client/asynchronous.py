@@ -122,8 +122,9 @@ class AsyncClient:
 
         ``frames`` is a camera's index, the path or URL of a video, or an iterable, asynchronous or not, of what
         :meth:`classify` takes or of :class:`Frame`. It is pulled only as fast as results are taken; a blocking one is
-        pulled in a thread, an asynchronous generator is closed with its stream. Without ``options`` a live source is
-        answered with :attr:`Delivery.LATEST` and anything else with :attr:`Delivery.EVERY`. A broken connection is
+        pulled in a thread, an asynchronous generator is closed with its stream. Unless ``options.delivery``
+        says otherwise, a live source is answered with :attr:`Delivery.LATEST` and anything else with
+        :attr:`Delivery.EVERY`. A broken connection is
         reopened and what was not answered is sent again.
 
         A frame that cannot be read is a result with a ``fault``. Raises what ends the stream:

@@ -68,8 +68,12 @@ class StreamRun:
             self._feed.release()
 
     def _settled(self, live: bool) -> StreamOptions:
-        options = self._options or StreamOptions(delivery=Delivery.LATEST if live else Delivery.EVERY)
-        return options if options.stream_id else dataclasses.replace(options, stream_id=uuid.uuid4().hex)
+        options = self._options or StreamOptions()
+        return dataclasses.replace(
+            options,
+            delivery=options.delivery or (Delivery.LATEST if live else Delivery.EVERY),
+            stream_id=options.stream_id or uuid.uuid4().hex,
+        )
 
     def _prepare(self, frame: Frame) -> pb.ClassifyStreamRequest:
         packed = dataclasses.replace(frame, payload=self._packer(frame.payload))

@@ -19,11 +19,15 @@ FULL_LOAD = 0.6
 class DetectionSchedule:
     """The detection passes of one stream. Call :meth:`next_frame` once per frame, in order."""
 
-    def __init__(self, min_interval: int, max_interval: int, *, strict_minimum: bool = True) -> None:
+    def __init__(
+        self, min_interval: int, max_interval: int, *, strict_minimum: bool = True, repeatable: bool = False
+    ) -> None:
         """Intervals are in frames, 1 <= min_interval <= max_interval; equal bounds give a fixed interval.
 
-        Without ``strict_minimum``, :data:`MAX_GAP_NS` may override ``min_interval``.
+        Without ``strict_minimum``, :data:`MAX_GAP_NS` may override ``min_interval``. A ``repeatable`` schedule
+        ignores the load, so that every run over a recording looks at the same frames.
         """
+        self._repeatable = repeatable
         self._min_interval, self._max_interval, self._strict_minimum = min_interval, max_interval, strict_minimum
         self._frames_since_pass = max_interval
         self._last_pass_ns: int | None = None
@@ -36,12 +40,13 @@ class DetectionSchedule:
             return True
         if now_ns - self._last_pass_ns >= MAX_GAP_NS:
             # On a busy machine frames are late because it is busy: an early pass would make them later.
-            override = load < FULL_LOAD and not self._strict_minimum
+            has_time = self._repeatable or load < FULL_LOAD
+            override = has_time and not self._strict_minimum
             if override or self.may_detect():
                 return True
         if self._unsure:
             return self.may_detect()
-        share = min(max(load / FULL_LOAD, 0.0), 1.0)
+        share = 1.0 if self._repeatable else min(max(load / FULL_LOAD, 0.0), 1.0)
         return self._frames_since_pass >= self._min_interval + round((self._max_interval - self._min_interval) * share)
 
     def may_detect(self) -> bool:

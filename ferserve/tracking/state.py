@@ -19,6 +19,8 @@ _MIN_STEP_NS = 1_000_000
 _MAX_STEP_NS = 5_000_000_000
 """Steps of a trustworthy camera clock. Outside of them it stands still, jumps, or does not count nanoseconds."""
 
+_USUAL_STEP_NS = 33_333_333
+
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
@@ -32,6 +34,9 @@ class StateSettings:
     max_interval: int
     strict_minimum: bool
     """Whether ``min_interval`` holds at low frame rates too."""
+    repeatable: bool = False
+    """Whether the same frames must always give the same results. Neither the machine's load nor its clock counts then.
+    """
 
 
 class StreamState:
@@ -44,12 +49,16 @@ class StreamState:
         self._now_ns = 0
         self._capture_ns = 0
         self._arrival_ns = 0
+        self._step_ns = _USUAL_STEP_NS
         self._apply(settings)
 
     def _apply(self, settings: StateSettings) -> None:
         self._settings = settings
         self.schedule = DetectionSchedule(
-            settings.min_interval, settings.max_interval, strict_minimum=settings.strict_minimum
+            settings.min_interval,
+            settings.max_interval,
+            strict_minimum=settings.strict_minimum,
+            repeatable=settings.repeatable,
         )
         self._smoother = Smoother(settings.smoothing_ms)
         self._calibration = NeutralCalibration(settings.neutral_first_ms)
@@ -65,10 +74,15 @@ class StreamState:
     def advance(self, capture_ns: int, arrival_ns: int) -> int:
         """The stream's clock at this frame, in ns; it never falls.
 
-        It follows the camera's clock, or the server's if the camera's is missing, stands still, or jumps.
+        It follows the camera's clock, or the server's if the camera's is missing, stands still, or jumps. In a
+        repeatable stream a clock that stands still moves on by its last good step, and a leap counts as the longest.
         """
         step = capture_ns - self._capture_ns if capture_ns and self._capture_ns else -1
-        if not _MIN_STEP_NS <= step <= _MAX_STEP_NS:
+        if _MIN_STEP_NS <= step <= _MAX_STEP_NS:
+            self._step_ns = step
+        elif self._settings.repeatable and capture_ns and self._capture_ns:
+            step = self._step_ns if step < _MIN_STEP_NS else _MAX_STEP_NS
+        else:
             step = max(arrival_ns - self._arrival_ns, 0) if self._arrival_ns else 0
         self._capture_ns, self._arrival_ns = capture_ns, arrival_ns
         self._now_ns += step

@@ -11,6 +11,7 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.enums import EnumTable
 
 E = TypeVar("E", bound=Enum)
+Default = TypeVar("Default")
 
 _DELIVERIES = EnumTable(Delivery, pb.Delivery, "DELIVERY")
 _PRIORITIES = EnumTable(Priority, pb.Priority, "PRIORITY")
@@ -36,7 +37,7 @@ def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
     """The message of a stream's options."""
     return pb.StreamConfig(
         options=frame_options_to_proto(options.frame),
-        delivery=_DELIVERIES.number(options.delivery),
+        delivery=_DELIVERIES.number(options.delivery) if options.delivery else pb.DELIVERY_UNSPECIFIED,
         smoothing_ms=options.smoothing_ms,
         detection_interval=options.detection_interval,
         min_detection_interval=options.min_detection_interval,
@@ -51,7 +52,7 @@ def stream_options_from_proto(message: pb.StreamConfig) -> StreamOptions:
     """The options of a stream; raises :class:`InvalidOptionsError`, also for numbers that no enum here has."""
     return StreamOptions(
         frame=frame_options_from_proto(message.options),
-        delivery=_choice("delivery", message.delivery, _DELIVERIES, Delivery.LATEST),
+        delivery=_choice("delivery", message.delivery, _DELIVERIES, None),
         smoothing_ms=message.smoothing_ms if message.HasField("smoothing_ms") else None,
         detection_interval=message.detection_interval,
         min_detection_interval=message.min_detection_interval,
@@ -62,7 +63,7 @@ def stream_options_from_proto(message: pb.StreamConfig) -> StreamOptions:
     )
 
 
-def _choice(field: str, number: int, table: EnumTable[E], default: E) -> E:
+def _choice(field: str, number: int, table: EnumTable[E], default: Default) -> E | Default:
     if number == 0:  # UNSPECIFIED, in every enum of the protocol
         return default
     chosen = table.get(number)

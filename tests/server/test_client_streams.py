@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import ferserve
+from ferserve.types import DropReason
 from tests import builders
 
 
@@ -38,6 +39,28 @@ def test_a_video_file(client: ferserve.Client, tmp_path: Path) -> None:
     assert all(r.ok for r in results), "every frame of a recording counts"
     steps = np.diff([r.capture_time_ns for r in results]) / 1e6
     assert steps == pytest.approx(1000 / 30, abs=2), "frames carry the recording's own clock"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ferserve.StreamOptions(),
+        ferserve.StreamOptions(smoothing_ms=0),
+        ferserve.StreamOptions(ferserve.FrameOptions(max_faces=1)),
+        ferserve.StreamOptions(priority=ferserve.Priority.LOW, stream_id="mine"),
+    ],
+)
+def test_options_leave_a_recording_a_recording(
+    client: ferserve.Client, tmp_path: Path, options: ferserve.StreamOptions
+) -> None:
+    results = list(client.stream(builders.video_file(tmp_path / "clip.avi", frames=40), options))
+    assert [r.dropped for r in results] == [None] * 40
+
+
+def test_a_recording_may_be_streamed_as_if_it_were_live(client: ferserve.Client, tmp_path: Path) -> None:
+    options = ferserve.StreamOptions(delivery=ferserve.Delivery.LATEST)
+    results = list(client.stream(builders.video_file(tmp_path / "clip.avi", frames=60), options))
+    assert DropReason.SUPERSEDED in {r.dropped for r in results}
 
 
 def test_frames_keep_their_ids_and_times(client: ferserve.Client) -> None:

@@ -25,6 +25,14 @@ def test_equal_bounds_give_a_fixed_interval() -> None:
     assert _passes(DetectionSchedule(3, 3), 10, 0.0) == _passes(DetectionSchedule(3, 3), 10, 1.0) == [0, 3, 6, 9]
 
 
+@pytest.mark.parametrize("load", [0.0, 0.3, 0.6, 1.0])
+@pytest.mark.parametrize("firm", [True, False])
+def test_a_repeatable_schedule_ignores_the_load(load: float, firm: bool) -> None:
+    assert _passes(DetectionSchedule(2, 4, strict_minimum=firm, repeatable=True), 13, load) == [0, 4, 8, 12]
+    slow = _passes(DetectionSchedule(2, 4, strict_minimum=firm, repeatable=True), 6, load, frame_ns=200_000_000)
+    assert slow == ([0, 2, 4] if firm else [0, 1, 2, 3, 4, 5])
+
+
 def test_at_low_frame_rates_time_decides() -> None:
     assert _passes(DetectionSchedule(1, 5), 5, 1.0, frame_ns=200_000_000) == [0, 1, 2, 3, 4]
     assert _passes(DetectionSchedule(2, 5), 5, 1.0, frame_ns=200_000_000) == [0, 2, 4]

@@ -103,6 +103,25 @@ def test_a_camera_clock_that_counts_no_nanoseconds_is_not_believed(engine: Engin
     assert np.diff(times).tolist() == [33_000_000] * 3
 
 
+@pytest.mark.parametrize(
+    ("capture_ms", "steps_ms"),
+    [
+        ([1, 41, 81, 121], [40, 40, 40]),
+        ([1, 41, 41, 41], [40, 40, 40]),
+        ([1, 41, 20, 60], [40, 40, 40]),
+        ([1, 41, 9041, 9081], [40, 5000, 40]),
+        ([7, 7, 7], [33.333333, 33.333333]),
+    ],
+)
+def test_in_a_stream_of_every_frame_the_servers_clock_does_not_count(
+    engine: Engine, capture_ms: list[int], steps_ms: list[float]
+) -> None:
+    for delay_ms in (1, 900):
+        state = engine.open_stream(StreamOptions(delivery=Delivery.EVERY)).state
+        times = [state.advance(ms * 10**6, 10**12 + i * delay_ms * 10**6) for i, ms in enumerate(capture_ms)]
+        assert (np.diff(times) / 1e6).tolist() == steps_ms
+
+
 def test_a_stream_is_reopened_while_a_frame_of_its_former_connection_is_at_work(engine: Engine) -> None:
     options = StreamOptions(stream_id="slow")
     former = engine.open_stream(options)

@@ -30,7 +30,7 @@ def stream_options(draw: st.DrawFn) -> StreamOptions:
     interval = draw(st.integers(0, 1000))
     return StreamOptions(
         frame=draw(frame_options),
-        delivery=draw(st.sampled_from(Delivery)),
+        delivery=draw(st.none() | st.sampled_from(Delivery)),
         smoothing_ms=draw(st.none() | st.floats(0, 60_000, width=32)),
         detection_interval=interval,
         min_detection_interval=draw(st.integers(0, interval or 1000)),
