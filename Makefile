@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto
 
 .PHONY: help setup build build-debug proto lint test bench soak fuzz sanitize aarch64 demo docs clean
@@ -40,8 +41,8 @@ lint: setup ## ruff, mypy, import-linter, cython-lint, stubtest
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint ext
 	$(BIN)/python -m mypy.stubtest ferserve._kernels --mypy-config-file pyproject.toml --allowlist ext/stubtest-allow.txt
 
-test: setup ## the whole test suite
-	$(BIN)/python -m pytest
+test: setup ## the whole test suite, in two processes; TEST_PROCESSES=N for another number
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 soak: setup ## open and drop 200 streams a second for a minute
 	FERSERVE_STORM_S=60 $(BIN)/python -m pytest tests/server/test_faults.py -k two_hundred --timeout 600
