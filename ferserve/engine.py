@@ -199,7 +199,7 @@ class Engine:
         config = self.config
         if options.detection_side_px > config.max_detection_side_px:
             raise InvalidOptionsError(
-                f"options.detection_side_px must be at most {config.max_detection_side_px} px, "
+                f"detection_side_px must be at most {config.max_detection_side_px} px, "
                 f"got {options.detection_side_px}; engine.max_detection_side_px sets this limit"
             )
         return FrameOptions(

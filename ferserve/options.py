@@ -1,32 +1,55 @@
-"""What a caller may choose for one call or one stream. None and 0 stand for the engine's default."""
+"""Choices of a caller for one call or one stream. None and 0 select the engine's default."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from numbers import Integral, Real
+from typing import Any
 
 from ferserve.errors import InvalidOptionsError
 
 
-def require_range(name: str, value: float | None, low: float, high: float, unit: str = "") -> None:
-    """Raises :class:`InvalidOptionsError` where ``value`` is neither None nor a number from ``low`` to ``high``."""
+def require_range(name: str, value: object, low: float, high: float, unit: str = "", *, whole: bool = False) -> None:
+    """Raises :class:`InvalidOptionsError` unless ``value`` is None or a number from ``low`` to ``high``.
+
+    ``whole`` accepts integers only. Bool is no number.
+    """
     if value is None:
         return
-    if not low <= value <= high:  # nor where it is no number
-        raise InvalidOptionsError(f"{name} must be from {low:g} to {high:g}{unit}, got {value:g}")
+    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+        wanted = "a whole number" if whole else "a number"
+        raise InvalidOptionsError(f"{name} must be {wanted} from {low:.12g} to {high:.12g}{unit}, got {value!r}")
+    number: Any = value
+    if not low <= number <= high:  # nan included
+        raise InvalidOptionsError(f"{name} must be from {low:.12g} to {high:.12g}{unit}, got {_number(number)}")
+
+
+def _number(value: Any) -> str:
+    try:
+        return f"{float(value):.12g}"
+    except OverflowError:  # an int beyond float64
+        return "a number beyond 1e308"
+
+
+def _require_type(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        choices = ", ".join(map(str, kind)) if issubclass(kind, Enum) else ""
+        expected = f"one of {choices}" if choices else f"a {kind.__name__}"
+        raise InvalidOptionsError(f"{name} must be {expected}, got {value!r}")
 
 
 class Delivery(Enum):
-    """How a stream treats frames that arrive faster than they can be answered."""
+    """What a stream does with frames that arrive faster than it can classify them."""
 
     LATEST = "latest"
-    """The newest frame wins; skipped ones are answered as dropped."""
+    """The newest frame wins; skipped frames come back as dropped."""
     EVERY = "every"
     """Every frame is classified; the sender is slowed down."""
 
 
 class Priority(Enum):
-    """Shares of the machine: a stream gets turns in proportion to its weight when workers are short."""
+    """Share of the machine: when workers are short, a stream gets turns in proportion to its weight."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -34,67 +57,74 @@ class Priority(Enum):
 
     @property
     def weight(self) -> float:
-        """Turns in comparison with a normal stream."""
+        """Turns relative to a normal stream."""
         return {Priority.LOW: 0.25, Priority.NORMAL: 1.0, Priority.HIGH: 4.0}[self]
 
 
 @dataclass(frozen=True, slots=True)
 class FrameOptions:
-    """Choices that hold for a single image as well as for a stream."""
+    """Options of a single image, and of every frame of a stream.
+
+    Raises :class:`InvalidOptionsError` for a value of the wrong type or out of range.
+    """
 
     model: str = ""
     """Name of a model; empty for the engine's default."""
     min_score: float | None = None
-    """Least detector score of a face, in [0, 1]."""
+    """Lowest detector score of a face, in [0, 1]."""
     max_faces: int = 0
-    """At most this many faces a frame, the largest first."""
+    """Most faces per frame; the largest are kept."""
     detection_side_px: int = 0
-    """Longest side of the image that the detector sees."""
+    """Longest side of the image that the detector gets, at most 65535 px; frames are never enlarged."""
 
     def __post_init__(self) -> None:
-        require_range("options.min_score", self.min_score, 0, 1)
-        require_range("options.max_faces", self.max_faces, 0, 2**31)
-        require_range("options.detection_side_px", self.detection_side_px, 0, 65535, " px")
+        _require_type("model", self.model, str)
+        require_range("min_score", self.min_score, 0, 1)
+        require_range("max_faces", self.max_faces, 0, 2**31, whole=True)
+        require_range("detection_side_px", self.detection_side_px, 0, 65535, " px", whole=True)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """Choices for a stream of frames."""
+    """Options of a stream of frames.
+
+    Raises :class:`InvalidOptionsError` for a value of the wrong type or out of range.
+    """
 
     frame: FrameOptions = FrameOptions()
+    """Options of its frames."""
     delivery: Delivery | None = None
-    """None lets a client choose by the source: ``LATEST`` for live ones, ``EVERY`` for all others. A server's own
-    default is ``LATEST``."""
+    """What happens to frames that arrive faster than they can be classified. None lets a client choose by the source:
+    ``LATEST`` for live ones, ``EVERY`` for all others; a server's own default is ``LATEST``."""
     smoothing_ms: float | None = None
-    """Time constant of the smoothing of probabilities; 0 for none."""
+    """Time constant of the smoothing of probabilities, at most 60000 ms; 0 turns it off."""
     detection_interval: int = 0
-    """The detector looks at every n-th frame at least."""
+    """At least one detection pass per this many frames, at most 1000."""
     min_detection_interval: int = 0
-    """The detector looks at every n-th frame at most."""
+    """At most one detection pass per this many frames."""
     priority: Priority = Priority.NORMAL
     """The stream's share of the machine when there is not enough for all."""
     neutral_first_ms: float = 0.0
-    """Each face is taken to be neutral for so long after it appeared, to learn how it looks at rest; 0 for never."""
+    """Calibrate on each face's first milliseconds, at most 60000, taken as its neutral face; 0 turns this off."""
     frame_deadline_ms: int = 0
-    """Frames not answered this long after they arrived are dropped; 0 for no deadline."""
+    """Frames without a result this long after their arrival are dropped, at most 600000 ms; 0 for no deadline."""
     stream_id: str = ""
-    """A name under which the stream can be reopened after a broken connection."""
+    """Name under which the stream can be reopened after a broken connection, at most 128 characters."""
 
     def __post_init__(self) -> None:
-        chosen = Delivery.LATEST if self.delivery is None else self.delivery
-        for name, value, kind in (("delivery", chosen, Delivery), ("priority", self.priority, Priority)):
-            if not isinstance(value, kind):
-                choices = ", ".join(str(choice) for choice in kind)
-                raise InvalidOptionsError(f"config.{name} must be one of {choices}, got {value!r}")
-        require_range("config.smoothing_ms", self.smoothing_ms, 0, 60_000, " ms")
-        require_range("config.detection_interval", self.detection_interval, 0, 1000, " frames")
-        require_range("config.min_detection_interval", self.min_detection_interval, 0, 1000, " frames")
+        _require_type("frame", self.frame, FrameOptions)
+        _require_type("delivery", Delivery.LATEST if self.delivery is None else self.delivery, Delivery)
+        _require_type("priority", self.priority, Priority)
+        _require_type("stream_id", self.stream_id, str)
+        require_range("smoothing_ms", self.smoothing_ms, 0, 60_000, " ms")
+        require_range("detection_interval", self.detection_interval, 0, 1000, " frames", whole=True)
+        require_range("min_detection_interval", self.min_detection_interval, 0, 1000, " frames", whole=True)
         if self.detection_interval and self.min_detection_interval > self.detection_interval:
             raise InvalidOptionsError(
-                f"config.min_detection_interval must be at most detection_interval {self.detection_interval}, "
+                f"min_detection_interval must be at most detection_interval {self.detection_interval}, "
                 f"got {self.min_detection_interval}"
             )
-        require_range("config.neutral_first_ms", self.neutral_first_ms, 0, 60_000, " ms")
-        require_range("config.frame_deadline_ms", self.frame_deadline_ms, 0, 600_000, " ms")
+        require_range("neutral_first_ms", self.neutral_first_ms, 0, 60_000, " ms")
+        require_range("frame_deadline_ms", self.frame_deadline_ms, 0, 600_000, " ms", whole=True)
         if len(self.stream_id) > 128:
-            raise InvalidOptionsError(f"config.stream_id must be at most 128 characters, got {len(self.stream_id)}")
+            raise InvalidOptionsError(f"stream_id must be at most 128 characters, got {len(self.stream_id)}")
