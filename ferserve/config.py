@@ -1,7 +1,7 @@
 """Deployment choices: frozen dataclasses and one loader.
 
 Later beats earlier: defaults < TOML file < ``FERSERVE_*`` environment < flags. Unknown keys are errors that name the
-nearest valid key. Facts about weights are no configuration; they live in :mod:`ferserve.models.spec`.
+nearest valid key. Facts about weights are not configuration; they live in :mod:`ferserve.models.spec`.
 """
 
 from __future__ import annotations
@@ -26,60 +26,59 @@ def _check(name: str, value: Any, ok: bool, expected: str) -> None:
         raise ConfigError(f"{name} must be {expected}, got {value!r}")
 
 
-def _check_pair(cert_name: str, cert: str, key_name: str, key: str) -> None:
-    if bool(cert) != bool(key):
-        raise ConfigError(f"{cert_name} and {key_name} must come together, got {cert!r} and {key!r}")
+def _check_needs(name: str, value: str, other_name: str, other: str) -> None:
+    if value and not other:
+        raise ConfigError(f"{name} needs {other_name}; set {other_name} or drop {name}")
 
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """What runs, and on how much of the machine."""
+    """Models, detector and device, and their share of the machine."""
 
     model: str = "auto"
-    """Default model: the name of a bundled model or of one in ``model_dir``, or the path of an ONNX file or of a run's
-    folder; a folder that is called like one of these models needs a separator, as in ``./auto``. ``auto`` takes
-    ``emotion-lite-int8`` on a CPU with VNNI, which runs it more than twice as fast, and ``emotion-lite`` elsewhere."""
+    """Default model: the name of a bundled model or of one in ``model_dir``, or the path of an ONNX file or of a
+    training run's folder. A folder with the name of a model needs a separator, as in ``./auto``. ``auto`` selects
+    ``emotion-lite-int8`` on a CPU with VNNI, which runs it more than twice as fast, otherwise ``emotion-lite``."""
     model_dir: str = ""
-    """A folder with further models; each ``*.onnx`` file in it is served under the name in its spec."""
+    """Folder of further models; each ``*.onnx`` file is served under the name in its spec."""
     detector: str = "face-lite"
-    """Face detector: ``face-lite`` (bundled), ``yunet`` (after ``ferserve models pull yunet``), or ``none`` where
+    """Face detector: ``face-lite`` (bundled), ``yunet`` (after ``ferserve models pull yunet``), or ``none`` if
     clients send boxes or crops."""
     device: Device = "auto"
-    """What runs the models: ``auto`` takes CUDA where ONNX Runtime offers it and the CPU elsewhere; ``cuda`` and
-    ``tensorrt`` fail at the start where they cannot be had, instead of running on the CPU in silence."""
+    """Device of the models: ``auto`` selects CUDA if ONNX Runtime offers it, otherwise the CPU. ``cuda`` and
+    ``tensorrt`` fail at the start if they are unavailable; they never fall back to the CPU in silence."""
     cache_dir: str = ""
-    """Where TensorRT keeps the engines that it builds; empty for ``~/.cache/ferserve``."""
+    """Folder of the engines that TensorRT builds; empty for ``~/.cache/ferserve``."""
     threads: int = 0
-    """Worker threads; 0 for one a processor that this process may use."""
+    """Worker threads; 0 for one per processor that this process may use."""
     min_score: float = 0.5
-    """Least detector score of a face unless the caller says otherwise."""
+    """Lowest detector score of a face, unless the caller sets one; in [0, 1]."""
     max_faces: int = 64
-    """Most faces that are classified in one frame; the largest are kept."""
+    """Most faces that are classified per frame; the largest are kept."""
     max_pixels: int = 50_000_000
-    """Largest frame, width x height, checked before anything is decoded."""
+    """Largest frame, width x height, checked before decoding."""
     detection_side_px: int = 0
-    """Longest side of the image that the detector sees unless the caller says otherwise; 0 lets the frame's size
-    choose: half of its longer side, from 320 to 640 px. Frames are never enlarged, so a large number, up to
-    ``max_detection_side_px``, is full size."""
+    """Longest side of the image that the detector gets, unless the caller sets one. 0 selects half of the frame's
+    longer side, from 320 to 640 px. Frames are never enlarged, so ``max_detection_side_px`` means full size."""
     max_detection_side_px: int = 2048
-    """Largest ``detection_side_px``, here and of callers; 65535 at most."""
+    """Largest ``detection_side_px``, of this configuration and of callers; at most 65535."""
     detection_interval: int = 4
-    """In streams the detector looks at every n-th frame at least; in between, faces are followed. 1000 at most."""
+    """Streams get at least one detection pass per this many frames, at most 1000; in between, faces are followed."""
     min_detection_interval: int = 2
-    """In streams the detector looks at every n-th frame at most; the load decides between the two. Below six frames a
-    second it looks at every frame, unless the client asks for other bounds."""
+    """Streams get at most one detection pass per this many frames; the load decides between the two bounds. Below six
+    frames per second every frame gets one, unless the client sets its own bounds."""
     smoothing_ms: float = 400.0
     """Time constant of the smoothing of probabilities in streams; 0 turns it off."""
     max_batch_size: int = 0
-    """Most faces of different frames that go through the model together; 0 measures at the start and chooses."""
+    """Most faces of different frames in one run of the model; 0 measures at the start and chooses."""
     max_queue_delay_us: int = 2000
-    """How long a face may wait for others to fill a batch."""
+    """Longest wait of a face for others to fill a batch."""
     max_queue: int = 256
-    """Frames that may wait for a worker, over all streams, before new ones are refused."""
+    """Most frames that wait for a worker, over all streams; further ones are refused."""
     max_queue_bytes: int = 512 * 1024 * 1024
-    """Memory that waiting frames may hold, over all streams, before new ones are refused."""
+    """Most memory of waiting frames, over all streams; further ones are refused."""
     resume_s: float = 30.0
-    """How long the tracks of a named stream outlive a broken connection; of a thousand streams at most."""
+    """How long a named stream can be resumed after its connection broke; at most a thousand streams wait."""
 
     def __post_init__(self) -> None:
         _check("engine.device", self.device, self.device in get_args(Device), f"one of {', '.join(get_args(Device))}")
@@ -110,45 +109,44 @@ _CPUS = ("split", "shared")
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """Where the server listens and what it allows."""
+    """Addresses and limits of the server."""
 
     host: str = "127.0.0.1"
     """Address to listen on; ``0.0.0.0`` for every interface."""
     port: int = 50051
-    """TCP port; 0 lets the system choose, and the ready line says which."""
+    """TCP port; 0 lets the system choose, and the ready line prints the choice."""
     uds: str = ""
-    """Path of a Unix domain socket to listen on in the place of TCP; for clients of this machine."""
+    """Path of a Unix domain socket that replaces TCP, for clients on the same machine."""
     workers: int = 1
-    """Processes that share the port, each with an engine of its own; ``engine.threads`` counts for each."""
+    """Processes that share the port, each with its own engine and ``engine.threads``."""
     cpus: str = "split"
-    """Where several workers run: ``split`` keeps each to its share of the processors, so that what its threads hand
-    each other stays in one cache, and its event loop from interrupting models; ``shared`` leaves it to the system."""
+    """Placement of several workers: ``split`` pins each to its share of the processors, so that its threads share a
+    cache and event loops do not interrupt models; ``shared`` leaves placement to the system."""
     loop: str = "auto"
-    """Event loop: ``asyncio``, ``uvloop``, or ``auto`` for uvloop where it is installed."""
+    """Event loop: ``asyncio``, ``uvloop``, or ``auto`` for uvloop if it is installed."""
     max_message_bytes: int = 32 * 1024 * 1024
-    """Largest message that is received."""
+    """Largest message that the server accepts."""
     max_streams_per_client: int = 64
-    """Open streams that one client address may hold."""
+    """Most open streams per client address."""
     max_pending_results: int = 64
-    """Answers that may wait for a client that does not read before its frames are no longer taken."""
+    """Most unread results per stream; a client that does not read them sends no further frames."""
     grace_s: float = 5.0
-    """How long frames in flight may take to finish when the server stops."""
+    """Time for frames in flight to finish when the server stops."""
     tls_cert: str = ""
-    """PEM file with the server's certificate and what links it to an authority; with ``tls_key``, clients must speak
-    TLS. Read at the start, and again when it changes."""
+    """PEM file with the server's certificate chain. With ``tls_key``, clients must use TLS. Reloaded on change."""
     tls_key: str = ""
     """PEM file with the private key of ``tls_cert``, without a password."""
     tls_client_ca: str = ""
-    """PEM file with authorities; clients must then show a certificate of one of them."""
+    """PEM file with authorities; clients must present a certificate of one of them."""
     health_port: int = 0
-    """TCP port where the health service alone answers, in plain text, for probes that cannot speak TLS; 0 for none."""
+    """TCP port of a second health service without TLS, for probes that cannot use TLS; 0 for no such port."""
 
     def __post_init__(self) -> None:
         _check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")
         _check("server.workers", self.workers, 1 <= self.workers <= 256, "from 1 to 256")
         _check("server.loop", self.loop, self.loop in _LOOPS, f"one of {', '.join(_LOOPS)}")
         _check("server.cpus", self.cpus, self.cpus in _CPUS, f"one of {', '.join(_CPUS)}")
-        _check("server.uds", self.uds, not (self.uds and self.workers > 1), "empty where server.workers is above 1")
+        _check("server.uds", self.uds, not (self.uds and self.workers > 1), "empty if server.workers is above 1")
         _check(
             "server.max_message_bytes",
             self.max_message_bytes,
@@ -168,35 +166,35 @@ class ServerConfig:
             "at least 1",
         )
         _check("server.grace_s", self.grace_s, self.grace_s >= 0, "at least 0 s")
-        _check_pair("server.tls_cert", self.tls_cert, "server.tls_key", self.tls_key)
-        _check(
-            "server.tls_client_ca",
-            self.tls_client_ca,
-            not self.tls_client_ca or bool(self.tls_cert),
-            "left out where server.tls_cert is",
-        )
+        _check_needs("server.tls_cert", self.tls_cert, "server.tls_key", self.tls_key)
+        _check_needs("server.tls_key", self.tls_key, "server.tls_cert", self.tls_cert)
+        _check_needs("server.tls_client_ca", self.tls_client_ca, "server.tls_cert", self.tls_cert)
         port, taken = self.health_port, self.health_port == self.port != 0
-        _check("server.health_port", port, 0 <= port <= 65535 and not taken, "from 0 to 65535, and not server.port")
+        _check(
+            "server.health_port", port, 0 <= port <= 65535 and not taken, "from 0 to 65535 and other than server.port"
+        )
 
 
 SYSTEM_CA = "system"
+"""Value of :attr:`Tls.ca` for the authorities that gRPC ships."""
 
 
 @dataclass(frozen=True)
 class Tls:
-    """How a client makes sure of its server, and says who it is."""
+    """A client's TLS settings: how it verifies the server and identifies itself."""
 
     ca: str = ""
-    """PEM file with the authorities that may vouch for the server; ``system`` for those that gRPC knows; empty: no
-    TLS."""
+    """PEM file with the authorities that may sign the server's certificate; ``system`` for those that gRPC ships;
+    empty turns TLS off."""
     cert: str = ""
-    """PEM file with the client's own certificate, for a server that has a ``tls_client_ca``."""
+    """PEM file with the client's certificate, for a server with ``tls_client_ca``."""
     key: str = ""
     """PEM file with the private key of ``cert``, without a password."""
 
     def __post_init__(self) -> None:
-        _check_pair("tls.cert", self.cert, "tls.key", self.key)
-        _check("tls.cert", self.cert, not self.cert or bool(self.ca), "left out where tls.ca is")
+        _check_needs("tls.cert", self.cert, "tls.key", self.key)
+        _check_needs("tls.key", self.key, "tls.cert", self.cert)
+        _check_needs("tls.cert", self.cert, "tls.ca", self.ca)
 
 
 NO_TLS = Tls()
@@ -204,7 +202,7 @@ NO_TLS = Tls()
 
 @dataclass(frozen=True)
 class Config:
-    """The whole configuration; ``tls`` is for commands that ask a server."""
+    """The whole configuration; ``tls`` is for commands that call a server."""
 
     engine: EngineConfig = field(default_factory=EngineConfig)
     server: ServerConfig = field(default_factory=ServerConfig)
@@ -220,7 +218,7 @@ def load_config(
 
     ``path`` is a TOML file with the tables ``[engine]``, ``[server]`` and ``[tls]``; ``env`` is searched for
     ``FERSERVE_<SECTION>_<KEY>``, such as ``FERSERVE_SERVER_PORT``; ``flags`` maps section to key to value, None for
-    flags that were not given. Raises :class:`ConfigError` that names the key, its source, and the nearest valid key.
+    an absent flag. Raises :class:`ConfigError` that names the key, its source, and the nearest valid key.
     """
     sections: dict[str, dict[str, Any]] = {f.name: {} for f in dataclasses.fields(Config)}
     for source, values in (
@@ -256,7 +254,7 @@ def _from_toml(path: Path | None) -> Mapping[str, Any]:
 
 
 def _toml_parser() -> Callable[[str], dict[str, Any]]:
-    """Python 3.10 brings none, and a tenth dependency for one reader is not worth it."""
+    """Python 3.10 has no TOML parser, and one reader is not worth a tenth dependency."""
     for name in ("tomllib", "tomli"):
         try:
             parse: Callable[[str], dict[str, Any]] = importlib.import_module(name).loads
@@ -283,13 +281,13 @@ def _require_known(key: str, known: Mapping[str, Any], what: str) -> None:
 
 
 def _typed(kind: type[Any], section: str, key: str, value: Any, source: str) -> Any:
-    """``value`` as the type of the field; text is parsed, since the environment knows nothing else."""
+    """``value`` converted to the type of the field; text is parsed, because the environment has only text."""
     fields = typing.get_type_hints(kind)
     _require_known(key, fields, f"{source}: {section} setting")
     wanted = fields[key]
-    wanted = str if get_origin(wanted) is Literal else wanted  # which one is checked by the dataclass itself
+    wanted = str if get_origin(wanted) is Literal else wanted  # the dataclass checks the choice
     try:
-        if isinstance(value, wanted) and not isinstance(value, bool):  # no setting is true or false
+        if isinstance(value, wanted) and not isinstance(value, bool):  # no setting is a bool
             return value
         if isinstance(value, str) or (wanted is float and isinstance(value, int) and not isinstance(value, bool)):
             return wanted(value)

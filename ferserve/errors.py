@@ -1,7 +1,8 @@
-"""Every error that ferserve raises on purpose.
+"""All errors that ferserve raises on purpose.
 
-The taxonomy knows nothing of gRPC: each class carries a ``kind`` and ``ferserve/wire/status.py`` maps kinds to
-status codes. Messages follow one grammar, ``<field> must be <expected>, got <actual>``, then the way out.
+The taxonomy does not depend on gRPC: each class has a ``kind``, and ``ferserve/wire/status.py`` maps kinds to status
+codes. Messages follow one grammar: ``<field> must be <expected>, got <actual>``, or, if no field is at fault, ``cannot
+<do>: <reason>``; then the way out.
 """
 
 from __future__ import annotations
@@ -9,89 +10,89 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 KIND_KEY: Final = "ferserve-error-kind"
-"""The name under which a kind travels beside an error's text, so that a client raises what the server raised."""
+"""Metadata key of an error's kind, so that a client raises the class that the server raised."""
 
 
 class FerserveError(Exception):
-    """Base of all errors below; ``kind`` names the error for status tables and metrics."""
+    """Base class of all errors; ``kind`` names the class in status tables and metrics."""
 
     kind: ClassVar[str] = "internal"
 
 
 class InvalidFrameError(FerserveError, ValueError):
-    """A frame that cannot be read: undecodable, too large, or of the wrong size for its format."""
+    """A frame cannot be read: it is damaged, too large, or of the wrong size for its format."""
 
     kind = "invalid_frame"
 
 
 class StreamProtocolError(FerserveError):
-    """A stream that breaks the grammar: no config first, or frame ids that do not rise."""
+    """A stream breaks the protocol: a frame before the config, a second config, or frame ids that do not rise."""
 
     kind = "stream_protocol"
 
 
 class InvalidOptionsError(FerserveError, ValueError):
-    """Options of a call or a stream that are out of range or do not fit together."""
+    """Options of a call or a stream are of the wrong type, out of range, or contradict each other."""
 
     kind = "invalid_options"
 
 
 class ModelNotFoundError(FerserveError, LookupError):
-    """A model name that no folder of models knows."""
+    """No bundled model and no model in ``model_dir`` has this name."""
 
     kind = "model_not_found"
 
 
 class ModelNotReadyError(FerserveError):
-    """A model that is loading, failed to load, or is shutting down."""
+    """A model is loading, failed to load, or is shutting down."""
 
     kind = "model_not_ready"
 
 
 class OverloadedError(FerserveError):
-    """A bounded queue or a limit on streams is full; try again later."""
+    """A bounded queue or a limit on streams is reached; try again later."""
 
     kind = "overloaded"
 
 
 class WrongWorkerError(FerserveError):
-    """A stream that another worker of the same server should carry; a new connection may lead there."""
+    """Another worker of the same server should serve this stream; a new connection may reach it."""
 
     kind = "wrong_worker"
 
 
 class FrameDeadlineError(FerserveError):
-    """A frame whose deadline passed before it was answered."""
+    """The deadline of a frame passed before its result was ready."""
 
     kind = "frame_deadline"
 
 
 class ConfigError(FerserveError, ValueError):
-    """A configuration value that is unknown or out of range."""
+    """A configuration key is unknown, or its value is out of range."""
 
     kind = "config"
 
 
 class ModelSpecError(FerserveError, ValueError):
-    """A model file that does not say what it is, or says it wrongly."""
+    """A model file has no valid spec."""
 
     kind = "model_spec"
 
 
 class ModelPullError(FerserveError, OSError):
-    """A model that could not be fetched, or that is not the one that was asked for."""
+    """A model could not be fetched, or its digest is wrong."""
 
     kind = "model_pull"
 
 
 class ServerUnavailableError(FerserveError, ConnectionError):
-    """The client could not reach its server within the time that it was given."""
+    """The client could not reach its server in time."""
 
     kind = "server_unavailable"
 
 
 class RemoteError(FerserveError):
-    """The server failed in a way that is not the client's fault; ``code`` is the gRPC status name."""
+    """The server failed through no fault of the client; ``code`` is the name of the gRPC status."""
 
     kind = "remote"
 

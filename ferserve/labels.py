@@ -1,4 +1,4 @@
-"""Ordered, named label sets. A probability vector means nothing without the set that orders it."""
+"""Ordered, named label sets. A vector of probabilities means nothing without its label set."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ FER2013: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutr
 """FER2013 emotions in the order of its integer labels 0 to 6 (Goodfellow et al., 2013, arXiv:1307.0414)."""
 
 LABEL_SETS: Final[dict[str, tuple[str, ...]]] = {"ferplus": FERPLUS, "fer2013": FER2013}
-"""Label sets by the name that a model head may give as its ``label_set``."""
+"""Label sets by name."""
 
 CLARITY: Final = "clarity"
 """Name of the head that says whether a face can be read at all."""
 
 CLEAR: Final = "clear"
-"""Its label for faces that can; FER+'s taggers chose neither 'unknown' nor 'not a face'."""
+"""The ``clarity`` label of readable faces: FER+'s taggers chose neither 'unknown' nor 'not a face'."""
 
-SURE: Final = 0.5
-"""Least probability of an emotion, and of a face that can be read, below which "not sure" is the better answer: FER+
-calls a face unknown, too, where no emotion has the majority."""
+MIN_CERTAINTY: Final = 0.5
+"""Least certainty of an emotion; below it "not sure" is the better answer. FER+ too calls a face unknown if no emotion
+has the majority."""

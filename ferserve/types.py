@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.labels import CLARITY, CLEAR, SURE
+from ferserve.labels import CLARITY, CLEAR, MIN_CERTAINTY
 
 Array: TypeAlias = NDArray[np.generic]
 
@@ -198,7 +198,7 @@ class Face:
     @property
     def sure(self) -> bool:
         """False where :attr:`certainty` is below one half: "not sure" is then the better answer."""
-        return self.certainty >= SURE
+        return self.certainty >= MIN_CERTAINTY
 
     @property
     def probabilities(self) -> dict[str, float]:

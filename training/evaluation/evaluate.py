@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import ConfigError
-from ferserve.labels import CLARITY, CLEAR, LABEL_SETS, SURE
+from ferserve.labels import CLARITY, CLEAR, LABEL_SETS, MIN_CERTAINTY
 from training.data.arrays import VOTES, luma_images, read_arrays, whole_numbers
 from training.errors import DataError
 from training.evaluation.scores import Scores, score
@@ -123,7 +123,7 @@ def evaluate(
     same = straight.argmax(axis=1) == mirrored.argmax(axis=1)
     probabilities = (straight + mirrored) / 2 if flip else straight
     correct = probabilities.argmax(axis=1) == rows.truth
-    sure = probabilities.max(axis=1) * _clear(served, straight_rows) >= SURE
+    sure = probabilities.max(axis=1) * _clear(served, straight_rows) >= MIN_CERTAINTY
     return Evaluation(
         model=str(model), data=str(data), split=split, head=head.name, flip=flip, flip_consistency=float(same.mean()),
         images_per_second=served.images_per_second(straight_rows, seconds),
