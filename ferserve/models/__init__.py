@@ -1,1 +1,1 @@
-"""Model files: what they say of themselves, where they are found; and their cards."""
+"""Model files: their specs, where they are found, and the bundled weights with their cards."""

@@ -1,6 +1,6 @@
-"""What a detector's weight file says about itself: the counterpart of :mod:`ferserve.models.spec` for finding faces.
+"""The spec in a face detector's weight file, the counterpart of :mod:`ferserve.models.spec`.
 
-One JSON value under the metadata key ``ferserve.detector_spec`` of the ONNX file.
+One JSON object under the metadata key ``ferserve.detector_spec`` of the ONNX file.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ DETECTOR_SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class DetectorSpec:
-    """An anchor-free detector in luma.
+    """An anchor-free detector on luma. Raises :class:`ModelSpecError` for a field out of range.
 
-    Input uint8 (1, 1, H, W), H and W multiples of :attr:`multiple`. Output float32 (rows, cells): the cells of a level
-    row by row, level after level. The rows of a cell: score logit; the shift of the box's centre from the cell's, x and
-    y, in strides; the natural logarithm of width and height in strides; the distance of five landmarks (order as in
-    :class:`ferserve.types.Detections`) from the cell's centre, in strides. Further rows mean nothing.
+    Input: uint8 (1, 1, H, W), H and W multiples of :attr:`multiple`. Output: float32 (rows, cells), the cells of a
+    level row by row, level after level. Rows: score logit; offset of the box's centre from the cell's, x and y, in
+    strides; natural logarithm of width and height in strides; offsets of five landmarks (order as in
+    :class:`ferserve.types.Detections`) from the cell's centre, in strides. Further rows are ignored.
     """
 
     name: str
     version: str
     strides: tuple[int, ...] = (8, 16, 32)
-    """Distance of neighbouring cells in pixels, one a level, in the order of the output."""
+    """Distance of neighbouring cells per level, px, in the order of the output."""
     input: str = "luma"
     """Name of the ONNX graph's input."""
     output: str = "cells"
@@ -38,13 +38,13 @@ class DetectorSpec:
     schema_version: int = DETECTOR_SCHEMA_VERSION
     description: str = ""
     license: str = ""
-    """SPDX name of the weights' licence, with the terms of the data where they bind."""
+    """SPDX name of the weights' licence, with the terms of the training data if they apply."""
     trained_on: tuple[str, ...] = ()
     """Names of the training sets."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Figure by ``<dataset>/<split>/<metric>``."""
+    """Value by ``<dataset>/<split>/<metric>``."""
     recipe_sha256: str = ""
-    """Digest of the recipe that made the weights."""
+    """SHA-256 of the recipe that produced the weights."""
 
     @property
     def multiple(self) -> int:
@@ -55,7 +55,7 @@ class DetectorSpec:
         check_types(self, "detector")
         strides = self.strides
         check("detector", "strides", strides, _are_strides(strides), "whole numbers from 1 to 256")
-        check("detector", "strides", strides, all(max(strides) % s == 0 for s in strides), "parts of the largest")
+        check("detector", "strides", strides, all(max(strides) % s == 0 for s in strides), "divisors of the largest")
         known = self.schema_version == DETECTOR_SCHEMA_VERSION
         check("detector", "schema_version", self.schema_version, known, str(DETECTOR_SCHEMA_VERSION))
 
@@ -65,7 +65,7 @@ class DetectorSpec:
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str = "detector spec") -> DetectorSpec:
-        """Read a spec; raises :class:`ModelSpecError` that names the field at fault and ``source``."""
+        """Read a spec. Raises :class:`ModelSpecError` that names ``source`` and the field at fault."""
         value = read_object(text, source)
         try:
             return build(cls, value, "detector")

@@ -1,8 +1,8 @@
-"""Reads the metadata of an ONNX file without loading its graph.
+"""Metadata of an ONNX file, read without its graph.
 
-Listing a folder of models must not cost a session each (VGG16 has half a gigabyte), and the onnx package is no
-dependency of serving. ``ModelProto.metadata_props`` is field 14, a list of StringStringEntryProto with key = 1 and
-value = 2 (onnx.proto3); every other top-level field is stepped over by its length.
+Listing a folder of models must not open a session per file (VGG16 has half a gigabyte), and serving does not depend on
+the onnx package. ``ModelProto.metadata_props`` is field 14, a list of StringStringEntryProto with key = 1 and value = 2
+(onnx.proto3); every other top-level field is skipped by its length.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """``metadata_props`` of the ONNX file at ``path``; raises ValueError where it is no protobuf, OSError as open."""
+    """``metadata_props`` of the ONNX file at ``path``. Raises ValueError if it is no protobuf, OSError as ``open``."""
     with path.open("rb") as file:
         if file.seek(0, 2) == 0:
             raise ValueError("an empty file")
@@ -32,7 +32,7 @@ def _text(data: mmap.mmap, span: tuple[int, int] | None) -> str:
 
 
 def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Field number and the span of its payload, for the fields between two offsets."""
+    """Field number and span (start, end) of the payload, per field between two offsets."""
     while at < end:
         tag, at = _varint(data, at, end)
         wire = tag & 7

@@ -1,6 +1,6 @@
-"""Fetches the few models that are named here, when the user asks for it and never else.
+"""Downloads the models listed here, only at the user's request.
 
-A file is checked against its SHA-256 before it takes its name, and again before it is used.
+A file must match its SHA-256 before it is stored, and again before it is used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MAX_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class PullableModel:
-    """A model that others publish: where it lies, what it is, and under which terms."""
+    """A model that others publish: address, digest and licence."""
 
     name: str
     url: str
@@ -41,11 +41,11 @@ PULLABLE = {
         summary="YuNet, OpenCV's face detector for colour pictures",
     )
 }
-"""By the name that ``ferserve models pull`` takes."""
+"""Models by the name that ``ferserve models pull`` takes."""
 
 
 def default_pull_dir() -> Path:
-    """Where pulled models lie: ``$FERSERVE_PULL_DIR``, else ``ferserve/models`` in the user's data folder (XDG)."""
+    """Folder of pulled models: ``$FERSERVE_PULL_DIR``, else ``ferserve/models`` in the user's data folder (XDG)."""
     chosen = os.environ.get("FERSERVE_PULL_DIR")
     if chosen:
         return Path(chosen)
@@ -54,16 +54,16 @@ def default_pull_dir() -> Path:
 
 
 def pulled_model(name: str, folder: Path | None = None) -> Path:
-    """The file of a model that was pulled.
+    """Path of a pulled model.
 
-    Raises :class:`ModelNotFoundError` that says how to pull it, and :class:`ModelPullError` where another file has
-    taken its place since, or a part of it is lost.
+    Raises :class:`ModelNotFoundError` if it was never pulled, and :class:`ModelPullError` if the file is damaged or was
+    replaced since.
     """
     path = (folder or default_pull_dir()) / f"{name}.onnx"
     if not path.is_file():
         raise ModelNotFoundError(
             f"{name} must be pulled before it is used, got no {path}; run `ferserve models pull {name}`, "
-            f"or `ferserve models pull {name} --from FILE` where there is no network"
+            f"or `ferserve models pull {name} --from FILE` without network"
         )
     way_out = f"run `ferserve models pull {name}` again"
     _require_digest(PULLABLE[name], _read_file(path, way_out), str(path), way_out)
@@ -71,16 +71,16 @@ def pulled_model(name: str, folder: Path | None = None) -> Path:
 
 
 def pull_model(name: str, source: Path | None = None, folder: Path | None = None) -> Path:
-    """Fetch a model, or take it from the file ``source``, and put it where :func:`pulled_model` finds it.
+    """Download a model, or copy it from the file ``source``, to the folder of :func:`pulled_model`; returns its path.
 
-    Raises :class:`ModelNotFoundError` for a name that is not in :data:`PULLABLE`, and :class:`ModelPullError` where
-    the file cannot be read or is not the one that was asked for; what was there before then stays.
+    Raises :class:`ModelNotFoundError` for a name that is not in :data:`PULLABLE`, and :class:`ModelPullError` if the
+    file cannot be read or has another digest; an earlier file then stays in place.
     """
     if name not in PULLABLE:
         raise ModelNotFoundError(f"model must be one of {', '.join(sorted(PULLABLE))} to be pulled, got {name!r}")
     wanted = PULLABLE[name]
     if source is None:
-        data, way_out = _read_url(wanted), f"fetch it elsewhere and run `ferserve models pull {name} --from FILE`"
+        data, way_out = _read_url(wanted), f"download it elsewhere and run `ferserve models pull {name} --from FILE`"
     else:
         way_out = f"the right file is at {wanted.url}"
         data = _read_file(source, way_out)
@@ -104,7 +104,7 @@ def _read_url(wanted: PullableModel) -> bytes:
     except (OSError, http.client.HTTPException) as error:
         raise ModelPullError(
             f"{wanted.url} must be reachable, got {getattr(error, 'reason', error)}; on a machine without network "
-            f"fetch it elsewhere and run `ferserve models pull {wanted.name} --from FILE`"
+            f"download it elsewhere and run `ferserve models pull {wanted.name} --from FILE`"
         ) from None
 
 
@@ -117,7 +117,7 @@ def _read_file(source: Path, way_out: str) -> bytes:
 
 
 def _put(data: bytes, path: Path) -> Path:
-    """Write beside the place and move there in one step: no reader ever sees half a file."""
+    """Write a temporary file and rename it, so that no reader ever sees half a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -133,6 +133,6 @@ def _put(data: bytes, path: Path) -> Path:
             raise
     except OSError as error:
         raise ModelPullError(
-            f"folder of pulled models must be writable, got {error}; set FERSERVE_PULL_DIR to another one"
+            f"folder of pulled models must be writable, got {error}; set FERSERVE_PULL_DIR to another folder"
         ) from None
     return path

@@ -1,7 +1,7 @@
-"""What a weight file says about itself. Nothing here is ever guessed from a file's name.
+"""The spec of a weight file: its labels, input and outputs. Nothing is ever guessed from a file's name.
 
-The spec is one JSON value. It travels inside the ONNX file under the metadata key ``ferserve.model_spec``, or beside a
-foreign file as ``<name>.json``.
+The spec is one JSON object, inside the ONNX file under the metadata key ``ferserve.model_spec``, or beside a foreign
+file as ``<name>.json``.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ Align = Literal["none", "eyes", "landmarks"]
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """One task of a model: the graph output it reads and the labels that order it."""
+    """One task of a model: a graph output and the labels of its columns."""
 
     name: str
-    """What the head tells, such as ``emotion``, ``age_group`` or ``valence_arousal``."""
+    """The task, such as ``emotion``, ``age_group`` or ``valence_arousal``."""
     labels: tuple[str, ...]
     """Names in the order of the output's last axis."""
     output: str
     """Name of the ONNX graph output, float32 (N, len(labels))."""
     outputs: Outputs = "probabilities"
-    """``logits`` are turned into probabilities by a softmax after division by ``temperature``."""
+    """``logits`` become probabilities by division by ``temperature`` and a softmax."""
     temperature: float = 1.0
-    """Divides logits (Guo et al. 2017, arXiv:1706.04599, section 4.2); 1 leaves them as they are."""
+    """Divisor of the logits (Guo et al. 2017, arXiv:1706.04599, section 4.2)."""
     reserved: tuple[str, ...] = ()
-    """Labels that say 'not sure' (such as ``unknown`` and ``not_a_face``): never the top label, kept in the output."""
+    """Labels that mean 'not sure', such as ``unknown``: never the top label, but part of the probabilities."""
 
     @cached_property
     def reserved_index(self) -> frozenset[int]:
-        """Where the reserved labels stand in ``labels``."""
+        """Indices of the reserved labels in ``labels``."""
         return frozenset(self.labels.index(label) for label in self.reserved)
 
     def __post_init__(self) -> None:
@@ -61,9 +61,9 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How pixels must reach the model: value = (pixel * scale - mean) / std, per channel, pixel from 0 to 255.
+    """The model's input: value = (pixel * scale - mean) / std, per channel, pixel from 0 to 255.
 
-    A uint8 input takes the value rounded, halves up, and held within 0 to 255.
+    For a uint8 input the value is rounded, halves up, and clipped to 0 to 255.
     """
 
     height: int
@@ -75,21 +75,17 @@ class InputSpec:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     resize: Resize = "area"
-    """``area`` is the exact box filter, bilinear where a crop grows; ``bilinear`` is ``cv2.INTER_LINEAR``;
-    ``antialias`` is the antialiased bilinear filter of Pillow and TensorFlow.
-    """
+    """``area`` is the exact box filter, and bilinear for a crop that is enlarged; ``bilinear`` is
+    ``cv2.INTER_LINEAR``; ``antialias`` is the antialiased bilinear filter of Pillow and TensorFlow."""
     margin: float = 0.0
-    """Part of the box's longer side that is added on every side before the crop; may be negative to cut in. What lies
-    outside the image repeats its edge. An aligned crop grows by the same part of its template's side.
-    """
+    """Share of the box's longer side that is added on every side before the crop; negative to cut in. Outside the image
+    its edge is repeated. An aligned crop grows by the same share of its template's side."""
     square: bool = True
-    """Grow the shorter side of the box about its centre to the longer one, before the margin. The crop is then
-    stretched to ``height`` x ``width``: only a square input keeps a face's proportions.
-    """
+    """Extend the shorter side of the box about its centre to the longer one, before the margin. The crop is then
+    stretched to ``height`` x ``width``: only a square input keeps a face's proportions."""
     align: Align = "none"
-    """Crop by the landmarks where the detector gives them: ``eyes`` puts both eyes, ``landmarks`` all five points,
-    where ArcFace's template has them (Umeyama's fit); the box is then not used. Otherwise, or with ``none``, it is.
-    """
+    """Crop by the landmarks if the detector gives them: ``eyes`` maps both eyes, ``landmarks`` all five points, to
+    ArcFace's template (Umeyama's fit), and ignores the box. ``none`` crops by the box."""
     name: str = "input"
     """Name of the ONNX graph input."""
 
@@ -100,7 +96,7 @@ class InputSpec:
 
     @property
     def row_shape(self) -> tuple[int, int, int]:
-        """Shape of one row of a batch."""
+        """Shape of one row of a batch: (C, H, W) or (H, W, C)."""
         if self.layout == "NCHW":
             return (self.channels, self.height, self.width)
         return (self.height, self.width, self.channels)
@@ -118,7 +114,7 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything that serving needs to know of a weight file, and everything a user should."""
+    """Facts about a weight file, for the engine and for users. Raises :class:`ModelSpecError` for a wrong field."""
 
     name: str
     version: str
@@ -127,11 +123,11 @@ class ModelSpec:
     schema_version: int = SCHEMA_VERSION
     description: str = ""
     license: str = ""
-    """SPDX name of the weights' licence, with the terms of the data where they bind."""
+    """SPDX name of the weights' licence, with the terms of the training data if they apply."""
     trained_on: tuple[str, ...] = ()
     """Names of the training sets."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Figure by ``<dataset>/<split>/<metric>``, such as ``fer2013/public_test/accuracy``."""
+    """Value by ``<dataset>/<split>/<metric>``, such as ``fer2013/public_test/accuracy``."""
     recipe: str = ""
     recipe_sha256: str = ""
 
@@ -151,7 +147,7 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str = "model spec") -> ModelSpec:
-        """Read a spec; raises :class:`ModelSpecError` that names the field at fault and ``source``."""
+        """Read a spec. Raises :class:`ModelSpecError` that names ``source`` and the field at fault."""
         value = read_object(text, source)
         try:
             heads = value.get("heads", [])
@@ -166,16 +162,16 @@ class ModelSpec:
 
     @classmethod
     def from_sidecar(cls, path: Path) -> ModelSpec:
-        """Read ``path``, a JSON file that stands beside a foreign model; raises as :meth:`from_json` does."""
+        """Read ``path``, a JSON file beside a foreign model. Raises as :meth:`from_json`."""
         try:
             text = path.read_bytes()
         except OSError as error:
-            raise ModelSpecError(f"{path} must be a file that can be read, got {error.strerror}") from None
+            raise ModelSpecError(f"{path} must be a readable file, got {error.strerror}") from None
         return cls.from_json(text, str(path))
 
 
 def example_spec(name: str = "my-model") -> ModelSpec:
-    """The spec that an error message shows to whoever brought a file without one."""
+    """An example for the error message about a file without a spec."""
     return ModelSpec(
         name=name,
         version="1",

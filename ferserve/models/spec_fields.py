@@ -1,4 +1,4 @@
-"""The fields of what weight files say of themselves: read from JSON, and held to the types that they declare."""
+"""Fields of specs: read from JSON and checked against the types that the dataclasses declare."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ T = TypeVar("T")
 
 
 def check(owner: str, name: str, value: object, ok: bool, expected: str) -> None:
-    """Raises :class:`ModelSpecError` that names the field unless ``ok``."""
+    """Raises :class:`ModelSpecError` that names the field, unless ``ok``."""
     if not ok:
         raise ModelSpecError(f"{owner}.{name} must be {expected}, got {value!r}")
 
 
 def check_types(spec: Any, owner: str) -> None:
-    """Raises :class:`ModelSpecError` where a field of the dataclass ``spec`` is not of the type that it declares.
+    """Raises :class:`ModelSpecError` if a field of the dataclass ``spec`` does not have its declared type.
 
-    Numbers must be finite, and a text may be empty only where it is so by default. Fields of types that are not in
+    Numbers must be finite; a string may be empty only if its default is. Fields of types without a rule in
     :data:`_TYPES` are left to the dataclass.
     """
     for name, (fits, expected) in _rules(spec.__class__).items():
@@ -32,10 +32,12 @@ def check_types(spec: Any, owner: str) -> None:
 
 
 def read_object(text: str | bytes, source: str) -> dict[str, Any]:
-    """The JSON object in ``text``; raises :class:`ModelSpecError` that names ``source``."""
+    """The JSON object in ``text``. Raises :class:`ModelSpecError` that names ``source``."""
     try:
         value = json.loads(text)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair may be escaped in JSON, but never sent
+        json.dumps(
+            value, ensure_ascii=False
+        ).encode()  # JSON may escape half a surrogate pair, which no message can carry
     except (ValueError, RecursionError) as error:
         raise ModelSpecError(f"{source} must be valid JSON, got {error}") from None
     if not isinstance(value, dict):
@@ -44,7 +46,10 @@ def read_object(text: str | bytes, source: str) -> dict[str, Any]:
 
 
 def build(kind: type[T], value: object, where: str) -> T:
-    """Make the dataclass ``kind`` of JSON's types, with tuples for lists; unknown and missing keys are errors."""
+    """Build the dataclass ``kind`` from JSON types, with tuples for lists.
+
+    Raises :class:`ModelSpecError` for unknown and missing keys.
+    """
     if not isinstance(value, Mapping):
         raise ModelSpecError(f"{where} must be an object, got {value!r}")
     known = _fields(kind)
@@ -62,7 +67,7 @@ _Rule = tuple[Callable[[Any], bool], str]
 
 
 def is_whole(value: object) -> bool:
-    """True for an int; Python calls True and False ints too, but nobody else does."""
+    """True for an int other than True and False."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -82,14 +87,14 @@ _TYPES: dict[Any, _Rule] = {
     tuple[float, ...]: (lambda value: isinstance(value, tuple) and all(map(_is_number, value)), "finite numbers"),
     Mapping[str, float]: (
         lambda value: isinstance(value, Mapping) and all(map(_is_number, value.values())),
-        "numbers by their names, all finite",
+        "finite numbers by name",
     ),
 }
 
 
 @cache
 def _rules(kind: type[Any]) -> dict[str, _Rule]:
-    """What each field must hold, and how an error says so."""
+    """Per field: the check of its value, and the expectation in an error."""
     hints, rules = get_type_hints(kind), {}
     for name, f in _fields(kind).items():
         hint = hints[name]

@@ -1,4 +1,4 @@
-"""The models at hand: bundled ones, a folder of the user's, or one file. Nothing is ever downloaded unasked."""
+"""Models by name: the bundled ones, those in the user's folder, or one file. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ BUNDLED_DIR = Path(__file__).parent
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A weight file and what it says of itself."""
+    """A weight file and its spec."""
 
     path: Path
     spec: ModelSpec
 
     @cached_property
     def sha256(self) -> str:
-        """Lower-case hex digest of the file."""
+        """Digest of the file, lower-case hex."""
         digest = hashlib.sha256()
         with self.path.open("rb") as file:
             while block := file.read(1 << 20):
@@ -38,10 +38,10 @@ class ModelFile:
 def open_model_file(path: Path) -> ModelFile:
     """Read the spec of an ONNX file, from inside it or from ``<name>.json`` beside it.
 
-    Raises :class:`ModelNotFoundError` for a missing file, and :class:`ModelSpecError`, with the JSON that is wanted,
-    for one that says nothing of itself; for a face detector too.
+    Raises :class:`ModelNotFoundError` for a missing file, and :class:`ModelSpecError` for a face detector and for a
+    file without a spec; the message then shows the JSON to write.
     """
-    if not os.path.isfile(path):  # unlike Path's, no error for a name too long or a folder that may not be entered
+    if not os.path.isfile(path):  # Path.is_file raises for a name too long or a forbidden folder
         raise ModelNotFoundError(f"model must be a file that exists and can be reached, got {path}")
     metadata = metadata_of(path)
     if METADATA_KEY in metadata:
@@ -54,13 +54,13 @@ def open_model_file(path: Path) -> ModelFile:
     if os.path.isfile(sidecar):
         return ModelFile(path, ModelSpec.from_sidecar(sidecar))
     raise ModelSpecError(
-        f"{path} must say what it is (labels, input, outputs), got neither metadata {METADATA_KEY!r} "
+        f"{path} must have a spec (labels, input, outputs), got neither metadata {METADATA_KEY!r} "
         f"nor {sidecar.name}; write {sidecar} like this:\n{example_spec(path.stem).to_json(indent=2)}"
     )
 
 
 def metadata_of(path: Path) -> dict[str, str]:
-    """The key-value metadata of an ONNX file; raises :class:`ModelSpecError` where it is none."""
+    """Key-value metadata of an ONNX file. Raises :class:`ModelSpecError` for any other file."""
     try:
         return read_metadata(path)
     except (ValueError, OSError) as error:
@@ -89,27 +89,27 @@ class ModelStore:
             )
 
     def add(self, path: Path) -> ModelFile:
-        """Make the file at ``path``, or the model in the folder at ``path``, known by its name.
+        """Add the model file at ``path``, or the model in the folder at ``path``.
 
-        A folder may hold other forms of its model too (``NAME.onnx``, ``NAME-int8.onnx``): all of them become known,
-        and the plain one is returned. A model takes the place of another of its name: whoever names a file means it.
+        A folder may hold variants of its model (``NAME.onnx``, ``NAME-int8.onnx``): all are added, and the plain one is
+        returned. An explicit path replaces a model of the same name.
         """
-        files = _forms_of_one(path) if os.path.isdir(path) else [path]
+        files = _variants(path) if os.path.isdir(path) else [path]
         models = [open_model_file(file) for file in files]
         for model in models:
             self._models[model.spec.name] = model
         return models[0]
 
     def __contains__(self, name: str) -> bool:
-        """True where :meth:`get` finds a model of that name."""
+        """Whether :meth:`get` finds a model of that name."""
         return name in self._models
 
     def models(self) -> list[ModelFile]:
-        """Every model, by name."""
+        """All models, sorted by name."""
         return [self._models[name] for name in sorted(self._models)]
 
     def get(self, name: str) -> ModelFile:
-        """The model of that name; raises :class:`ModelNotFoundError` that lists the names there are."""
+        """The model of that name. Raises :class:`ModelNotFoundError` that lists all names."""
         if name in self._models:
             return self._models[name]
         near = difflib.get_close_matches(name, self._models, n=1)
@@ -117,20 +117,20 @@ class ModelStore:
         raise ModelNotFoundError(f"model must be one of {', '.join(sorted(self._models))}, got {name!r}{hint}")
 
 
-def _forms_of_one(folder: Path) -> list[Path]:
-    """The ONNX files of a folder, the one first whose name begins all the others'."""
+def _variants(folder: Path) -> list[Path]:
+    """ONNX files of a folder, the plain one first: its stem is a prefix of all others."""
     found = sorted(folder.glob("*.onnx"), key=lambda path: (len(path.stem), path.stem))
     if not found or not all(path.stem.startswith(found[0].stem) for path in found):
-        names = ", ".join(path.name for path in found) or "none"
+        names = ", ".join(path.name for path in found) or "no ONNX file"
         raise ModelNotFoundError(
-            f"model must be a file, or a folder with one model (NAME.onnx, beside it perhaps NAME-int8.onnx), "
+            f"model must be a file, or a folder with one model (NAME.onnx and variants such as NAME-int8.onnx), "
             f"got {names} in {folder}"
         )
     return found
 
 
 def _emotion_models(folder: Path) -> Iterator[Path]:
-    """The bundled classifiers; detectors lie in the same folder and say so in their metadata."""
+    """Paths of the bundled classifiers; the folder also holds detectors, which lack the metadata key."""
     for path in sorted(folder.glob("*.onnx")):
         if METADATA_KEY in metadata_of(path):
             yield path

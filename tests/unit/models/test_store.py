@@ -40,7 +40,7 @@ def test_a_detector_is_no_classifier() -> None:
 
 def test_a_file_that_says_nothing_is_refused_with_json_that_works(tmp_path: Path) -> None:
     path = write_brightness_model(tmp_path / "mute.onnx", embed=False)
-    with pytest.raises(ModelSpecError, match="must say what it is") as caught:
+    with pytest.raises(ModelSpecError, match="must have a spec") as caught:
         open_model_file(path)
     text = str(caught.value).split("\n", 1)[1]
     assert ModelSpec.from_json(text).name == "mute"
@@ -73,7 +73,7 @@ def test_names_too_long_for_a_file_are_no_stack_trace(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="must be a folder that exists and can be reached"):
         ModelStore(tmp_path / ("x" * 300))
     mute = write_brightness_model(tmp_path / ("x" * 255), embed=False)  # no file NAME.json can stand beside it
-    with pytest.raises(ModelSpecError, match="must say what it is"):
+    with pytest.raises(ModelSpecError, match="must have a spec"):
         ModelStore().add(mute)
 
 
@@ -89,7 +89,7 @@ def test_a_folder_that_may_not_be_entered_is_no_stack_trace(tmp_path: Path) -> N
 
 
 def test_a_sidecar_that_cannot_be_read_is_no_stack_trace(tmp_path: Path) -> None:
-    with pytest.raises(ModelSpecError, match="must be a file that can be read, got Is a directory"):
+    with pytest.raises(ModelSpecError, match="must be a readable file, got Is a directory"):
         ModelSpec.from_sidecar(tmp_path)
 
 
@@ -107,7 +107,7 @@ def test_unknown_names_and_paths_are_told_apart(tmp_path: Path) -> None:
         store.get("emotion-light")
     with pytest.raises(ModelNotFoundError, match="must be a file that exists"):
         store.add(tmp_path / "none.onnx")
-    with pytest.raises(ModelNotFoundError, match="got none in"):
+    with pytest.raises(ModelNotFoundError, match="got no ONNX file in"):
         store.add(tmp_path)
     with pytest.raises(ModelNotFoundError, match="model_dir must be a folder"):
         ModelStore(tmp_path / "none")
