@@ -68,5 +68,5 @@ def _choice(field: str, number: int, table: EnumTable[E], default: Default) -> E
         return default
     chosen = table.get(number)
     if chosen is None:
-        raise InvalidOptionsError(f"config.{field} must be one of {table.names}, got number {number}")
+        raise InvalidOptionsError(f"{field} must be one of {table.names}, got number {number}")
     return chosen
