@@ -1,6 +1,13 @@
-"""What is counted: the interface that the engine and every service call, and the default that counts nothing.
+"""The outcomes that are counted: the interface that engine and services call, and a default that counts nothing.
 
-An exporter implements :class:`Metrics`; nothing here knows one.
+An exporter implements :class:`Metrics`; no module here knows one. Each outcome has one caller, so that nothing is
+counted twice:
+
+* The engine counts every frame that reaches it (:meth:`Metrics.frame_answered`, :meth:`Metrics.frame_cancelled`) and
+  every stream that it opens (:meth:`Metrics.stream_opened`, :meth:`Metrics.stream_closed`).
+* A service counts what never reaches the engine: a frame that it answers with a fault itself, because the message
+  holds no valid frame (:meth:`Metrics.frame_answered`), and each call that ends with an error
+  (:meth:`Metrics.call_refused`).
 """
 
 from __future__ import annotations
@@ -11,25 +18,43 @@ from ferserve.types import FrameResult
 
 
 class Metrics(Protocol):
-    """Hears of every outcome, once, from any thread. Methods must be fast and must not raise."""
+    """Called once per outcome, from any thread. Methods must be fast and must not raise."""
 
     def frame_answered(self, result: FrameResult) -> None:
-        """A frame got its answer: faces, a fault, or a drop with its reason."""
+        """A frame got its answer: faces, a fault, or a drop with its reason.
+
+        Called by the engine before the answer is handed over, once per frame that ``submit`` or ``send`` took, and for
+        a single frame that it refused because too many wait (``dropped``). A single frame that raises
+        :class:`~ferserve.errors.InvalidFrameError` is counted as a fault of that kind; a frame that ends its stream
+        with an error, as a fault of the error's kind (``internal`` if the error is not ours). A frame that raises from
+        ``submit`` or ``send`` because its stream is closed or its id does not rise was not taken, and only the call
+        counts.
+        """
+
+    def frame_cancelled(self) -> None:
+        """The caller of a single frame cancelled it before a worker took it up. Called by the engine."""
 
     def call_refused(self, kind: str) -> None:
-        """A unary call or a stream ended with an error of that ``kind`` (:mod:`ferserve.errors`)."""
+        """A unary call or a stream ended with an error of that ``kind`` (:mod:`ferserve.errors`). Called by services.
+
+        The frame of a unary call that failed in the engine is counted by :meth:`frame_answered` too: the two methods
+        count different things.
+        """
 
     def stream_opened(self, *, resumed: bool) -> None:
-        """A stream was opened, or taken up again after its connection broke."""
+        """A stream was opened, or resumed after its connection broke. Called by the engine."""
 
     def stream_closed(self) -> None:
-        """An open stream ended, whatever ended it."""
+        """An open stream ended, for whatever reason. Called by the engine, once per :meth:`stream_opened`."""
 
 
 class NoMetrics:
     """Counts nothing."""
 
     def frame_answered(self, result: FrameResult) -> None:
+        """See :class:`Metrics`."""
+
+    def frame_cancelled(self) -> None:
         """See :class:`Metrics`."""
 
     def call_refused(self, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""A frame's walk: the only file that knows the order of the stages."""
+"""The order of the stages; no other file knows it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.detection.face_lite import FaceDetector
+from ferserve.detection.base import FaceDetector
 from ferserve.errors import InvalidFrameError
 from ferserve.models.spec import HeadSpec, InputSpec
 from ferserve.options import FrameOptions
 from ferserve.runtime.base import Tensor
 from ferserve.runtime.classifier import Classifier
+from ferserve.runtime.registry import LoadedModel
 from ferserve.tracking.state import StreamState
 from ferserve.tracking.tracker import Tracked
 from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadResult, Timings
@@ -27,14 +28,16 @@ from ferserve.vision.selection import client_boxes, largest_rows, require_at_mos
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a frame is classified with: options with every default filled in, and the limits of the engine."""
+    """The model and the choices that classify a frame, with every default filled in."""
 
+    model: LoadedModel
     options: FrameOptions
     max_pixels: int
+    """Largest image, width x height; larger ones are refused before they are decoded."""
 
 
-class _Watch:
-    """Nanoseconds by stage, from the arrival of a frame to its result."""
+class _Stopwatch:
+    """Nanoseconds per stage, from the arrival of a frame to its result."""
 
     def __init__(self, arrival_ns: int) -> None:
         self._arrival_ns = arrival_ns
@@ -63,26 +66,24 @@ class Pipeline:
     """Decode, detect, preprocess, infer, smooth. Each worker thread owns one."""
 
     def __init__(self, detector: FaceDetector | None, load: Callable[[], float]) -> None:
-        """``detector`` None means that every frame must bring boxes or crops; ``load`` tells how busy the machine is,
-        from 0 to 1.
-        """
+        """Without a ``detector`` every frame must bring boxes or crops; ``load`` gives the workers' load, 0 to 1."""
         self._detector = detector
         self._load = load
 
-    def run(
-        self,
-        frame: Frame,
-        settings: Settings,
-        classifier: Classifier,
-        state: StreamState | None,
-        arrival_ns: int,
-    ) -> FrameResult:
-        """Classify one frame. ``arrival_ns`` is of the monotonic clock.
+    @property
+    def detector_runs_on(self) -> str:
+        """The detector and what runs it, such as ``detector yunet on OpenCV 4.14``; ``no detector`` without one."""
+        return f"detector {self._detector.name} on {self._detector.runs_on}" if self._detector else "no detector"
 
-        Raises :class:`InvalidFrameError` where the frame is at fault.
+    def run(self, frame: Frame, settings: Settings, state: StreamState | None, arrival_ns: int) -> FrameResult:
+        """Classify one frame that arrived at ``arrival_ns`` of the monotonic clock.
+
+        With a ``state``, whose lock the caller holds, faces are tracked and smoothed. Raises
+        :class:`InvalidFrameError` if the frame is at fault.
         """
+        classifier = settings.model.classifier
         now_ns = state.advance(frame.capture_time_ns, arrival_ns) if state else 0
-        watch = _Watch(arrival_ns)
+        watch = _Stopwatch(arrival_ns)
         if isinstance(frame.payload, Crops):
             return self._run_crops(frame, frame.payload, settings, classifier, watch)
         needs_color = classifier.spec.input.color != "luma" or (self._detector_wants_color and frame.boxes is None)
@@ -107,15 +108,15 @@ class Pipeline:
         return self._detector is not None and self._detector.wants_color
 
     def _run_crops(
-        self, frame: Frame, crops: Crops, settings: Settings, classifier: Classifier, watch: _Watch
+        self, frame: Frame, crops: Crops, settings: Settings, classifier: Classifier, watch: _Stopwatch
     ) -> FrameResult:
         if frame.boxes is not None:
-            raise InvalidFrameError("boxes must be left out where the payload is crops, got both; send one of them")
+            raise InvalidFrameError("boxes must be left out if the payload is crops, got both; send one of them")
         require_at_most(settings.options.max_faces, len(crops.images), "crops.images")
         spec = classifier.spec.input
         batch = classifier.empty_batch(len(crops.images))
         boxes = []
-        for row, image in enumerate(crops.images):  # one at a time: decoded, they may be large
+        for row, image in enumerate(crops.images):  # one at a time: decoded images may be large
             picture = decode(image, color=spec.color != "luma", max_pixels=settings.max_pixels)
             watch.lap("decode")
             boxes.append(_whole(picture.width, picture.height))
@@ -133,7 +134,7 @@ class Pipeline:
     def _find(
         self, frame: Frame, picture: Picture, settings: Settings, state: StreamState | None, now_ns: int
     ) -> tuple[Detections, NDArray[np.int64]]:
-        """Boxes from the client, the tracker or the detector, whichever comes first, and their track ids."""
+        """Boxes from the client, the tracker or the detector, in this order of preference, and their track ids."""
         if state:
             state.tracker.set_frame_size(picture.width, picture.height)
         if frame.boxes is not None:
@@ -147,7 +148,7 @@ class Pipeline:
         return tracked.detections, tracked.track_ids
 
     def _track(self, picture: Picture, settings: Settings, state: StreamState, now_ns: int) -> Tracked:
-        """Follow the faces where that will do, look for them where it is time, or where following is not sure."""
+        """Follow the faces; detect them if it is time, or if following is unsure."""
         tracker, schedule = state.tracker, state.schedule
         if not schedule.next_frame(now_ns, self._load()):
             followed = tracker.follow(picture.luma, now_ns)
@@ -160,15 +161,15 @@ class Pipeline:
     def _detect(self, picture: Picture, settings: Settings) -> Detections:
         if self._detector is None:
             raise InvalidFrameError(
-                "boxes must be given where engine.detector is 'none', got no boxes; send boxes or crops, or have "
-                "faces looked for with the detector 'face-lite'"
+                "boxes must be given if engine.detector is 'none', got no boxes; send boxes or crops, or set "
+                "engine.detector to 'face-lite'"
             )
         image = picture.bgr if self._detector.wants_color else picture.luma
         assert image is not None
         detections = self._detector.detect(
             image, side_px=settings.options.detection_side_px, min_score=settings.options.min_score or 0.0
         )
-        return detections.select(largest_rows(detections.xyxy, max(_MOST_TRACKED, settings.options.max_faces)))
+        return detections.select(largest_rows(detections.xyxy, max(_MAX_TRACKED, settings.options.max_faces)))
 
 
 def square_crops(luma: NDArray[np.uint8], xyxy: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
@@ -183,8 +184,8 @@ def _square_spec(side: int) -> InputSpec:
     return InputSpec(side, side, dtype="uint8", scale=1.0, square=False)
 
 
-_MOST_TRACKED = 64
-"""Faces that are followed though fewer are to be answered; each takes time."""
+_MAX_TRACKED = 64
+"""Faces that are tracked even if the caller wants fewer answers; each takes time."""
 
 
 def _untracked(detections: Detections) -> NDArray[np.int64]:
@@ -210,14 +211,14 @@ def _bgr(picture: Picture) -> NDArray[np.uint8]:
 
 @lru_cache
 def _whole(width: int, height: int) -> NDArray[np.float32]:
-    """The box of all of an image, (1, 4); not to be written to."""
+    """The box of a whole image, read-only float32 (1, 4)."""
     box = np.array([[0, 0, width, height]], np.float32)
     box.flags.writeable = False
     return box
 
 
 def _heads(classifier: Classifier, batch: Tensor) -> list[tuple[HeadResult, ...]]:
-    """For each face, the results of every head."""
+    """The results of every head, per face."""
     if len(batch) == 0:
         return []
     outputs = classifier.infer(batch)
@@ -238,7 +239,7 @@ def _faces(
 
 
 def _result(
-    frame: Frame, faces: tuple[Face, ...], classifier: Classifier, watch: _Watch, picture: Picture | None
+    frame: Frame, faces: tuple[Face, ...], classifier: Classifier, watch: _Stopwatch, picture: Picture | None
 ) -> FrameResult:
     return FrameResult(
         frame_id=frame.frame_id,

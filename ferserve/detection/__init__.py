@@ -1,1 +1,1 @@
-"""Finding faces in one image."""
+"""Finding faces in one image: the detectors and the choice between them."""

@@ -1,36 +1,40 @@
-"""The detectors that can be chosen by name, put together from weights, runtime and letterbox."""
+"""The detectors that can be chosen by name, made of weights and runtime."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.detection.face_lite import FaceDetector, FaceLiteDetector, Infer, YuNetDetector, cell_grid
+from ferserve.config import Device
+from ferserve.detection.base import FaceDetector
+from ferserve.detection.face_lite import FaceLiteDetector, Graph, cell_grid
+from ferserve.detection.yunet import YuNetDetector
 from ferserve.errors import ConfigError, ModelSpecError
 from ferserve.models.detector_spec import DETECTOR_METADATA_KEY, DetectorSpec
 from ferserve.models.pull import pulled_model
 from ferserve.models.store import BUNDLED_DIR, metadata_of
 from ferserve.runtime import Session, open_session
-from ferserve.vision.preprocess import letterbox_into
 
 DETECTORS = ("face-lite", "yunet", "none")
-"""Names that the configuration takes; ``none`` leaves it to the client to send boxes or crops."""
+"""Names that the configuration takes; with ``none`` clients send boxes or crops."""
 
-DetectorMaker = Callable[[], "FaceDetector | None"]
+DetectorMaker: TypeAlias = Callable[[], "FaceDetector | None"]
 
 
-def open_detector(name: str) -> DetectorMaker:
-    """Load a detector's weights once and return what makes one detector after the other, one for each thread.
+def open_detector(name: str, device: Device = "cpu", cache_dir: Path | None = None) -> DetectorMaker:
+    """Load a detector's weights once and return a function that makes detectors of them, one per thread.
 
-    Raises :class:`ConfigError` for an unknown name, :class:`ModelNotFoundError` for weights that are not there,
-    :class:`ModelPullError` for pulled weights that were changed since and :class:`ModelSpecError` for weights that are
-    no detector.
+    ``yunet`` runs on the CPU on every device: OpenCV's wheels have no other. Raises :class:`ConfigError` for an
+    unknown name or a device that is not available, :class:`ModelNotFoundError` for missing weights,
+    :class:`ModelPullError` for pulled weights that were changed since, and :class:`ModelSpecError` for weights that
+    are no detector.
     """
     if name == "face-lite":
-        return open_face_lite(BUNDLED_DIR / "face-lite.onnx")
+        return open_face_lite(BUNDLED_DIR / "face-lite.onnx", device, cache_dir)
     if name == "yunet":
         weights = str(pulled_model("yunet"))
         return lambda: YuNetDetector(weights)
@@ -39,24 +43,26 @@ def open_detector(name: str) -> DetectorMaker:
     raise ConfigError(f"engine.detector must be one of {', '.join(DETECTORS)}, got {name!r}")
 
 
-def open_face_lite(path: Path) -> Callable[[], FaceLiteDetector]:
-    """Load a detector of our own from an ONNX file; its graph is shared by all detectors made of it.
+def open_face_lite(path: Path, device: Device = "cpu", cache_dir: Path | None = None) -> Callable[[], FaceLiteDetector]:
+    """Load a detector of our own from an ONNX file; all detectors made of it share its graph.
 
-    Raises :class:`ModelSpecError` where the file is no ONNX model, or none that :class:`DetectorSpec` describes.
+    On ``tensorrt`` it runs on CUDA: pictures come in many sizes, and TensorRT would build an engine for each while
+    they wait. Raises :class:`ModelSpecError` if the file is no ONNX model, or none that :class:`DetectorSpec`
+    describes.
     """
     spec = read_detector_spec(path)
-    session = open_session(path)
+    session = open_session(path, "cuda" if device == "tensorrt" else device, cache_dir)
     _require_graph(session, spec, path)
 
-    def infer(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def graph(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(session.run({spec.input: luma})[0], np.float32)
 
-    _require_cells(infer, spec, path)
-    return lambda: FaceLiteDetector(infer, letterbox_into, spec)
+    _require_cells(graph, spec, path)
+    return lambda: FaceLiteDetector(graph, spec, session.runs_on)
 
 
 def read_detector_spec(path: Path) -> DetectorSpec:
-    """What a detector's ONNX file says of itself; raises :class:`ModelSpecError` where it says nothing."""
+    """The spec inside a detector's ONNX file; raises :class:`ModelSpecError` if there is none."""
     metadata = metadata_of(path)
     if DETECTOR_METADATA_KEY not in metadata:
         raise ModelSpecError(f"{path} must be a detector, got no metadata {DETECTOR_METADATA_KEY!r}")
@@ -71,12 +77,12 @@ def _require_graph(session: Session, spec: DetectorSpec, path: Path) -> None:
         raise ModelSpecError(f"{path} must take uint8, got {session.inputs[0].dtype}")
 
 
-def _require_cells(infer: Infer, spec: DetectorSpec, path: Path) -> None:
-    """Run the smallest picture, so that a graph of another form is refused here and not by the first frame."""
+def _require_cells(graph: Graph, spec: DetectorSpec, path: Path) -> None:
+    """Run the smallest picture: a graph of another form fails here, not on the first frame."""
     size = (spec.multiple, spec.multiple)
     wanted = f"{path} must give 15 rows or more and one cell for each stride and place, at any size,"
     try:
-        shape = infer(np.zeros((1, 1, *size), np.uint8)).shape
+        shape = graph(np.zeros((1, 1, *size), np.uint8)).shape
     except Exception as error:  # ONNX Runtime's own classes share no base but Exception
         raise ModelSpecError(f"{wanted} got, for {size[0]}x{size[1]} px: {str(error).splitlines()[0]}") from None
     cells = cell_grid(*size, spec.strides).shape[1]

@@ -1,15 +1,17 @@
-"""What every inference backend offers."""
+"""The interface of every inference backend."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Tensor = NDArray[np.generic]
+Tensor: TypeAlias = NDArray[np.generic]
+Infer: TypeAlias = Callable[[Tensor], list[NDArray[np.float32]]]
+"""A batch (N, *row_shape) to the probabilities (N, K) of each head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,11 @@ class Session(Protocol):
 
     @property
     def runs_on(self) -> str:
-        """What really runs the graph, such as ``ONNX Runtime 1.31 CPUExecutionProvider``."""
+        """The runtime and provider that really run the graph, such as ``ONNX Runtime 1.31 CPUExecutionProvider``."""
 
     @property
-    def most_rows(self) -> int:
-        """Longer batches had better be run in parts of so many rows; 0 for whole."""
+    def max_rows_per_run(self) -> int:
+        """Longer batches run faster in parts of this many rows; 0 if they do not."""
 
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """All outputs, in the order of :attr:`outputs`."""

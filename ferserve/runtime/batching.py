@@ -1,8 +1,8 @@
-"""Rows of many streams in one run of the model, where that pays.
+"""Rows of many streams in one run of the model, if that pays.
 
 On a CPU one row at a time is usually fastest per core; on a GPU large batches are. :func:`measure` finds out on the
-machine at hand, :func:`choose` decides, and :class:`Batcher` gathers rows from all worker threads: whoever comes first
-leads, waits until the batch is full or ``max_queue_delay_us`` has passed, and runs it for everybody.
+machine at hand, :func:`choose` decides, and :class:`Batcher` gathers rows from all worker threads: the first thread
+leads, waits until the batch is full or ``max_queue_delay_us`` has passed, and runs it for all of them.
 """
 
 from __future__ import annotations
@@ -12,19 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import OverloadedError
+from ferserve.runtime.base import Infer, Tensor
 
-Batch: TypeAlias = NDArray[np.generic]
-Infer: TypeAlias = Callable[[Batch], list[NDArray[np.float32]]]
-"""A batch (N, ...) to one array (N, K) a head."""
-
-WORTH_IT = 1.5
-"""Batching must bring so many times the rows a second to be chosen: it always costs latency."""
+MIN_SPEEDUP = 1.5
+"""Batching is chosen only if it multiplies the rows per second by this: it always costs latency."""
 
 _TURNS = 3
 
@@ -33,7 +29,7 @@ _TURNS = 3
 class _Gathering:
     """The batch that is being gathered."""
 
-    parts: list[tuple[Batch, Future[list[NDArray[np.float32]]]]] = field(default_factory=list)
+    parts: list[tuple[Tensor, Future[list[NDArray[np.float32]]]]] = field(default_factory=list)
     rows: int = 0
     full: threading.Event = field(default_factory=threading.Event)
 
@@ -47,23 +43,23 @@ class Batcher:
         max_batch_size: int,
         max_queue_delay_us: int,
         max_waiting_rows: int,
-        company: Callable[[], bool] = lambda: True,
+        others_busy: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``company`` tells whether other threads are at work; without, nobody could join, and no row waits."""
+        """``others_busy`` tells whether other threads are at work; if nobody else is busy, rows run at once."""
         self._infer = infer
         self._max_batch_size = max_batch_size
         self._delay_s = max_queue_delay_us / 1e6
         self._max_waiting = max_waiting_rows
-        self._company = company
+        self._others_busy = others_busy
         self._waiting = 0
         self._gathering = _Gathering()
         self._lock = threading.Lock()
 
-    def infer(self, batch: Batch) -> list[NDArray[np.float32]]:
-        """What ``infer`` says of ``batch`` (N, ...), run together with the rows of other threads.
+    def infer(self, batch: Tensor) -> list[NDArray[np.float32]]:
+        """The answer of ``infer`` to ``batch`` (N, ...), run together with the rows of other threads.
 
-        Raises :class:`OverloadedError` where too many rows wait (the first always find room), and whatever ``infer``
-        raises.
+        Raises :class:`OverloadedError` if too many rows wait (the first batch always finds room), and all that
+        ``infer`` raises.
         """
         if len(batch) >= self._max_batch_size:
             return self._infer(batch)
@@ -77,13 +73,13 @@ class Batcher:
             leads = self._join(batch, future)
             gathering = self._gathering
         if leads:
-            if self._company():
+            if self._others_busy():
                 gathering.full.wait(self._delay_s)
             self._run(gathering)
         return future.result()
 
-    def _join(self, batch: Batch, future: Future[list[NDArray[np.float32]]]) -> bool:
-        """Add rows to the batch that is gathered, or to a new one where they do not fit; True for its first."""
+    def _join(self, batch: Tensor, future: Future[list[NDArray[np.float32]]]) -> bool:
+        """Add rows to the batch that is gathered, or to a new one if they do not fit; True for its first."""
         if self._gathering.rows + len(batch) > self._max_batch_size:
             self._gathering.full.set()
             self._gathering = _Gathering()
@@ -114,7 +110,7 @@ class Batcher:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Rows a second with all threads busy, and how long one run takes, at one batch size."""
+    """Rows per second with all threads busy, and the duration of one run, at one batch size."""
 
     batch_size: int
     threads: int
@@ -122,23 +118,23 @@ class Measurement:
     run_ms: float
 
 
-def measure(infer: Infer, row: Batch, batch_sizes: Sequence[int], threads: int, seconds: float) -> list[Measurement]:
-    """Run ``infer`` on copies of ``row`` (1, ...) from ``threads`` threads at once, ``seconds`` for each batch size.
+def measure(infer: Infer, row: Tensor, batch_sizes: Sequence[int], threads: int, seconds: float) -> list[Measurement]:
+    """Run ``infer`` on copies of ``row`` (1, ...) from ``threads`` threads at once, ``seconds`` per batch size.
 
-    The sizes take turns and the best turn of each counts: whatever else the machine does only ever takes time away, and
-    the first turn warms up for the others.
+    The sizes take turns and the best turn of each counts: other work on the machine only ever takes time away, and the
+    first turn warms up for the others.
     """
     batches = [np.repeat(row, size, axis=0) for size in batch_sizes]
     turns = [[_measure_one(infer, batch, threads, seconds / _TURNS) for batch in batches] for _ in range(_TURNS)]
     return [max(of_size, key=lambda m: m.rows_per_second) for of_size in zip(*turns, strict=True)]
 
 
-def _measure_one(infer: Infer, batch: Batch, threads: int, seconds: float) -> Measurement:
+def _measure_one(infer: Infer, batch: Tensor, threads: int, seconds: float) -> Measurement:
     infer(batch)  # the first run of a new shape allocates
 
     def work(_: int) -> int:
         runs = 0
-        while True:  # at least once, however late a busy machine lets this thread start
+        while True:  # at least once, even if a busy machine starts this thread late
             infer(batch)
             runs += 1
             if time.perf_counter() >= until:
@@ -153,9 +149,9 @@ def _measure_one(infer: Infer, batch: Batch, threads: int, seconds: float) -> Me
 
 
 def choose(measurements: Sequence[Measurement]) -> Measurement:
-    """The smallest batch that comes near the best throughput; size 1 unless batching is :data:`WORTH_IT`."""
+    """The smallest batch size that comes near the best throughput; 1 unless the best reaches :data:`MIN_SPEEDUP`."""
     single = measurements[0]
     best = max(measurements, key=lambda m: m.rows_per_second)
-    if best.rows_per_second < WORTH_IT * single.rows_per_second:
+    if best.rows_per_second < MIN_SPEEDUP * single.rows_per_second:
         return single
     return next(m for m in measurements if m.rows_per_second >= 0.95 * best.rows_per_second)

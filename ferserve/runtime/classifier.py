@@ -1,47 +1,44 @@
-"""A session together with the spec that says what its numbers mean."""
+"""A session together with the spec that gives its numbers a meaning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import ModelSpecError
 from ferserve.models.spec import HeadSpec, ModelSpec
-from ferserve.runtime.base import Session, Tensor, TensorInfo
-
-Infer: TypeAlias = Callable[[Tensor], list[NDArray[np.float32]]]
+from ferserve.runtime.base import Infer, Session, Tensor, TensorInfo
 
 
 class Classifier:
     """Batches of preprocessed faces in, probabilities for every head out."""
 
     def __init__(self, session: Session, spec: ModelSpec) -> None:
-        """Raises :class:`ModelSpecError` where the spec does not fit the graph."""
+        """Raises :class:`ModelSpecError` if the spec does not fit the graph."""
         self.spec = spec
         self.session = session
         self._input = _require_input(session, spec)
         outputs = {output.name: (i, output) for i, output in enumerate(session.outputs)}
         self._rows = [(head, _require_output(outputs, head)) for head in spec.heads]
         self.infer: Infer = self.infer_now
-        """Probabilities of a batch, as :meth:`infer_now`, perhaps together with the rows of other threads."""
+        """Probabilities of a batch, as :meth:`infer_now`, possibly in one run with the rows of other threads."""
 
     def empty_batch(self, size: int) -> Tensor:
-        """An uninitialised batch (size, *row_shape) for the preprocessing to fill."""
+        """An uninitialised batch (size, *row_shape) of the model's dtype, for the preprocessing to fill."""
         return np.empty((size, *self.spec.input.row_shape), self.spec.input.dtype)
 
-    def gather_with(self, infer: Infer) -> None:
-        """Let :attr:`infer` go through ``infer``, which gathers batches and then calls :meth:`infer_now`."""
+    def use_batcher(self, infer: Infer) -> None:
+        """Let :attr:`infer` go through a batcher's ``infer``, which in turn calls :meth:`infer_now`."""
         self.infer = infer
 
     def infer_now(self, batch: Tensor) -> list[NDArray[np.float32]]:
         """Probabilities (N, K) of every head, in the order of ``spec.heads``, for a batch (N, *row_shape)."""
-        most = self.session.most_rows
-        if not most or len(batch) <= most:
+        limit = self.session.max_rows_per_run
+        if not limit or len(batch) <= limit:
             return self._run(batch)
-        parts = [self._run(batch[start : start + most]) for start in range(0, len(batch), most)]
+        parts = [self._run(batch[start : start + limit]) for start in range(0, len(batch), limit)]
         return [np.concatenate(of_head) for of_head in zip(*parts, strict=True)]
 
     def _run(self, batch: Tensor) -> list[NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""Which model answers those who name none."""
+"""The model that answers if a caller names none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ferserve.runtime import uses_cpu
 AUTO = "auto"
 _WHOLE, _INT8 = "emotion-lite", "emotion-lite-int8"
 _VNNI = frozenset({"avx512_vnni", "avx_vnni"})
-"""How Linux names the instructions that multiply four pairs of eight-bit numbers and add them up, in one step."""
+"""Linux's names for the instructions that multiply and add four pairs of eight-bit numbers in one step."""
 
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -20,8 +20,8 @@ CPU_INFO = Path("/proc/cpuinfo")
 def open_store(config: EngineConfig) -> tuple[ModelStore, ModelFile]:
     """The models at hand under ``config``, and the default one among them.
 
-    A name that is known is that model, whatever lies in the working directory; anything else may be a path. Raises
-    :class:`ModelNotFoundError` or :class:`ModelSpecError`.
+    A known name is that model, even if the working directory holds a file of that name; anything else may be a path.
+    Raises :class:`ModelNotFoundError` or :class:`ModelSpecError`.
     """
     store = ModelStore(Path(config.model_dir) if config.model_dir else None)
     name = bundled_model(config.device) if config.model == AUTO else config.model
@@ -35,7 +35,7 @@ def _is_path(text: str) -> bool:
 
 
 def bundled_model(device: Device, cpu_info: Path = CPU_INFO) -> str:
-    """The bundled model that ``auto`` stands for: INT8 where a CPU with VNNI runs it, FP32 everywhere else.
+    """The bundled model that ``auto`` stands for: INT8 if a CPU with VNNI runs it, FP32 otherwise.
 
     Both are equally accurate; docs/decisions/0031 has the figures.
     """
@@ -43,10 +43,10 @@ def bundled_model(device: Device, cpu_info: Path = CPU_INFO) -> str:
 
 
 def has_vnni(cpu_info: Path = CPU_INFO) -> bool:
-    """True where this processor multiplies eight-bit numbers faster than floats (VNNI, of x86)."""
+    """True if this processor multiplies eight-bit numbers faster than floats (VNNI, of x86)."""
     try:
         text = cpu_info.read_text()
     except OSError:
-        return False  # no Linux; nothing is known, so nothing is assumed
+        return False  # not Linux: without facts, FP32
     line = next((line for line in text.splitlines() if line.startswith("flags")), "")
     return not _VNNI.isdisjoint(line.split())

@@ -17,8 +17,8 @@ from ferserve.runtime.base import Tensor, TensorInfo
 log = logging.getLogger(__name__)
 
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
-_MOST_ROWS_ON_CPU = 4
-"""What a layer makes of many rows fills the cache that all cores share (docs/performance.md, Single crops)."""
+_MAX_ROWS_ON_CPU = 4
+"""A layer's output for more rows fills the cache that all cores share (docs/performance.md, Single crops)."""
 _DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -29,14 +29,14 @@ _DTYPES = {
 
 
 class OnnxSession:
-    """A graph in ONNX Runtime, one thread a call: callers bring the parallelism, one thread a frame.
+    """A graph in ONNX Runtime, one thread per call: callers bring the parallelism, one thread per frame.
 
-    Spinning is off, because threads that wait for each other by spinning steal the cores of other frames.
+    Spinning is off: threads that wait for each other by spinning steal the cores of other frames.
     """
 
     def __init__(self, path: Path, device: Device = "cpu", cache_dir: Path | None = None) -> None:
-        """Raises :class:`ModelSpecError` for a file that cannot be loaded, and :class:`ConfigError` where ``device``
-        was asked for by name and does not run the graph.
+        """Raises :class:`ModelSpecError` for a file that cannot be loaded, and :class:`ConfigError` if ``device`` was
+        chosen by name and does not run the graph.
         """
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
@@ -56,7 +56,7 @@ class OnnxSession:
         version = ".".join(ort.__version__.split(".")[:2])
         provider = self._session.get_providers()[0]
         self.runs_on = f"ONNX Runtime {version} {provider}"
-        self.most_rows = _MOST_ROWS_ON_CPU if provider == "CPUExecutionProvider" else 0
+        self.max_rows_per_run = _MAX_ROWS_ON_CPU if provider == "CPUExecutionProvider" else 0
 
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """See :class:`ferserve.runtime.base.Session`."""
@@ -64,12 +64,12 @@ class OnnxSession:
 
 
 def offers_cuda() -> bool:
-    """True where this build of ONNX Runtime can use a GPU, which ``auto`` then takes."""
+    """True if this build of ONNX Runtime can use a GPU, which ``auto`` then takes."""
     return _PROVIDERS["cuda"] in ort.get_available_providers()
 
 
 def _providers(device: Device, cache_dir: Path | None) -> list[str | tuple[str, dict[str, str]]]:
-    """Execution providers, the wanted one first; the CPU runs what the others cannot."""
+    """Execution providers, the wanted one first; the CPU runs the nodes that the others cannot."""
     offered = ort.get_available_providers()
     if device in _PROVIDERS and _PROVIDERS[device] not in offered:
         _require_device(device, offered)
@@ -77,7 +77,7 @@ def _providers(device: Device, cache_dir: Path | None) -> list[str | tuple[str, 
     if device == "tensorrt":
         folder = cache_dir or Path.home() / ".cache" / "ferserve"
         folder.mkdir(parents=True, exist_ok=True)
-        log.warning("TensorRT builds an engine for this model unless %s holds one; that can take minutes", folder)
+        log.warning("TensorRT builds an engine for this model unless %s holds one; this can take minutes", folder)
         cache = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(folder), "trt_fp16_enable": "1"}
         wanted.append((_PROVIDERS["tensorrt"], cache))
     if device != "cpu" and offers_cuda():

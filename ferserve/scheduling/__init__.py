@@ -1,1 +1,1 @@
-"""Frames that wait for a thread: queues, turns, streams."""
+"""Queues, turns and streams: what happens to a frame until a worker takes it up."""

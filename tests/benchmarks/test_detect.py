@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ferserve.detection.face_lite import YuNetDetector, detection_size
+from ferserve.detection.base import detection_size
 from ferserve.detection.factory import open_face_lite, read_detector_spec
+from ferserve.detection.yunet import YuNetDetector
 from ferserve.models.store import BUNDLED_DIR
 from ferserve.runtime import open_session
 from tests.builders import scene

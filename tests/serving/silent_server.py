@@ -17,6 +17,9 @@ class SilentEngine:
     runs_on = "nothing"
     config = EngineConfig()
 
+    def is_loaded(self, name: str) -> bool:
+        return True
+
     def submit(self, frame: Any, options: Any) -> Future[FrameResult]:
         return Future()
 

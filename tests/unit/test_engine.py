@@ -1,5 +1,6 @@
 """The engine on real frames, with a model whose answers are known."""
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from ferserve.errors import (
 )
 from ferserve.models.spec import HeadSpec
 from ferserve.options import Delivery, FrameOptions, StreamOptions
+from ferserve.scheduling.pending import Outcome
 from ferserve.types import Crops, DropReason, EncodedImage, Frame, FrameResult, PixelFormat, RawImage
 from tests.tiny_models import brightness_spec, write_brightness_model
 
@@ -166,25 +168,28 @@ def test_frame_ids_must_rise(engine: Engine) -> None:
             stream.submit(Frame(5, _shade(0)))
 
 
-def _hold_workers(engine: Engine) -> threading.Event:
-    """Keep every worker of the engine busy until the event is set."""
-    gate = threading.Event()
+@contextlib.contextmanager
+def _held_workers(engine: Engine) -> Iterator[threading.Event]:
+    """Keep every worker of the engine busy, in the callback of a frame, until the event is set."""
+    gate, inside = threading.Event(), threading.Semaphore(0)
 
-    class _Gate:
-        weight, turn = 1.0, 0.0
+    def hold(outcome: Outcome) -> None:
+        inside.release()
+        gate.wait(30)
 
-        def run_one(self, tool: object) -> bool:
-            gate.wait(30)
-            return False
-
-    for _ in range(2):
-        engine._pool.schedule(_Gate())
-    return gate
+    with contextlib.ExitStack() as streams:
+        for _ in range(engine.threads):
+            streams.enter_context(engine.open_stream()).send(Frame(0, _shade(0)), hold)
+        for _ in range(engine.threads):
+            assert inside.acquire(timeout=10)
+        try:
+            yield gate
+        finally:
+            gate.set()
 
 
 def test_latest_drops_what_a_newer_frame_has_overtaken(engine: Engine) -> None:
-    gate = _hold_workers(engine)
-    with engine.open_stream(StreamOptions(delivery=Delivery.LATEST)) as stream:
+    with _held_workers(engine) as gate, engine.open_stream(StreamOptions(delivery=Delivery.LATEST)) as stream:
         futures = [stream.submit(Frame(i, _shade(0))) for i in range(5)]
         gate.set()
         results = [future.result(10) for future in futures]
@@ -192,8 +197,8 @@ def test_latest_drops_what_a_newer_frame_has_overtaken(engine: Engine) -> None:
 
 
 def test_old_frames_are_dropped_by_their_deadline(engine: Engine) -> None:
-    gate = _hold_workers(engine)
-    with engine.open_stream(StreamOptions(delivery=Delivery.EVERY, frame_deadline_ms=20)) as stream:
+    options = StreamOptions(delivery=Delivery.EVERY, frame_deadline_ms=20)
+    with _held_workers(engine) as gate, engine.open_stream(options) as stream:
         future = stream.submit(Frame(1, _shade(0)))
         with pytest.raises(FutureTimeoutError):
             future.result(0.05)
@@ -202,8 +207,7 @@ def test_old_frames_are_dropped_by_their_deadline(engine: Engine) -> None:
 
 
 def test_a_full_queue_refuses_and_recovers(model: Path) -> None:
-    with Engine(EngineConfig(model=str(model), threads=2, max_queue=2)) as engine:
-        gate = _hold_workers(engine)
+    with Engine(EngineConfig(model=str(model), threads=2, max_queue=2)) as engine, _held_workers(engine) as gate:
         waiting: list[Future[FrameResult]] = [engine.submit(Frame(i, _shade(0))) for i in range(2)]
         with pytest.raises(OverloadedError, match="waiting frames must be at most 2"):
             engine.submit(Frame(2, _shade(0)))
@@ -216,11 +220,11 @@ def test_a_full_queue_refuses_and_recovers(model: Path) -> None:
 
 def test_closing_answers_what_waits(model: Path) -> None:
     engine = Engine(EngineConfig(model=str(model), threads=2))
-    gate = _hold_workers(engine)
-    stream = engine.open_stream(StreamOptions(delivery=Delivery.EVERY))
-    futures = [stream.submit(Frame(i, _shade(0))) for i in range(3)]
-    threading.Timer(0.05, gate.set).start()
-    engine.close()
+    with _held_workers(engine) as gate:
+        stream = engine.open_stream(StreamOptions(delivery=Delivery.EVERY))
+        futures = [stream.submit(Frame(i, _shade(0))) for i in range(3)]
+        threading.Timer(0.05, gate.set).start()
+        engine.close()
     assert [f.result(10).dropped for f in futures] == [DropReason.SHUTDOWN] * 3
     with pytest.raises(ModelNotReadyError):
         engine.submit(Frame(0, _shade(0)))
@@ -286,8 +290,8 @@ def test_auto_says_what_it_runs_on(engine: Engine) -> None:
 
 
 def test_waiting_frames_are_bounded_in_bytes(model: Path) -> None:
-    with Engine(EngineConfig(model=str(model), threads=2, max_queue_bytes=10_000)) as engine:
-        gate = _hold_workers(engine)
+    config = EngineConfig(model=str(model), threads=2, max_queue_bytes=10_000)
+    with Engine(config) as engine, _held_workers(engine) as gate:
         with engine.open_stream(StreamOptions(delivery=Delivery.EVERY)) as stream:
             futures = [stream.submit(Frame(i, _shade(0))) for i in range(4)]  # 4,096 bytes each
             gate.set()

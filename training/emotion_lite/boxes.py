@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.detection.face_lite import FaceDetector, YuNetDetector
+from ferserve.detection.base import FaceDetector
 from ferserve.detection.factory import open_detector
+from ferserve.detection.yunet import YuNetDetector
 from training.errors import DataError, in_one_line
 from training.evaluation.evaluate import load_labelled
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.detection.face_lite import open_yunet
+from ferserve.detection.yunet import open_yunet
 from ferserve.vision.geometry import iou_matrix
 from training.face_lite.faces import Faces
 

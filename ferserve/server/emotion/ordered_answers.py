@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from ferserve.scheduling.pending import Answer, Tell
+from ferserve.scheduling.pending import OnOutcome, Outcome
 from ferserve.server.bridge import LoopBridge
 
 
@@ -25,13 +25,13 @@ class AnswerLine:
         self._places: deque[_Place] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
-    def expect(self, send: Callable[[Tell], None]) -> None:
+    def expect(self, send: Callable[[OnOutcome], None]) -> None:
         """A place for a frame that ``send`` sends off with whom to tell; none where ``send`` raises."""
         place = _Place(self, None)
         send(place.tell)
         self._places.append(place)  # no answer is heard before this: that takes another pass of the loop
 
-    def put(self, answer: Answer) -> None:
+    def put(self, answer: Outcome) -> None:
         """A place whose answer is known."""
         self._places.append(_Place(self, answer))
         self.wake()
@@ -41,7 +41,7 @@ class AnswerLine:
         self._places.append(_Place(self, _End()))
         self.wake()
 
-    async def next(self) -> Answer | None:
+    async def next(self) -> Outcome | None:
         """The first answer in line, as soon as it is there; None after the last."""
         while not self._first_is_there():
             self._waiter = asyncio.get_running_loop().create_future()
@@ -63,14 +63,14 @@ class _Place:
 
     __slots__ = ("_line", "answer")
 
-    def __init__(self, line: AnswerLine, answer: Answer | _End | None) -> None:
+    def __init__(self, line: AnswerLine, answer: Outcome | _End | None) -> None:
         self._line = line
         self.answer = answer
 
-    def tell(self, answer: Answer) -> None:
-        """See :data:`ferserve.scheduling.pending.Tell`."""
+    def tell(self, answer: Outcome) -> None:
+        """See :data:`ferserve.scheduling.pending.OnOutcome`."""
         self._line._bridge.post(self._hear, answer)
 
-    def _hear(self, answer: Answer) -> None:
+    def _hear(self, answer: Outcome) -> None:
         self.answer = answer
         self._line.wake()

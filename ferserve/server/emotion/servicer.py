@@ -56,6 +56,8 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         self._track_call()
         options = frame_options_from_proto(request.options)
         frame = frame_from_proto(request.frame, self._engine.config.max_faces)
+        if not self._engine.is_loaded(options.model):
+            await asyncio.to_thread(self._engine.load, options.model)
         result = await self._bridge.wrap(self._engine.submit(frame, options))
         return pb.ClassifyResponse(result=result_to_proto(result))
 

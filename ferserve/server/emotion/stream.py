@@ -53,7 +53,7 @@ class StreamSession:
     async def run(self) -> None:
         """Serve until the client half-closes and every frame is answered; raises what ends the stream."""
         options = stream_options_from_proto(await self._read_config())
-        await asyncio.to_thread(self._engine.model, options.frame.model)  # reads the whole file, once
+        await asyncio.to_thread(self._engine.load, options.frame.model)  # reads the whole file, once
         with self._engine.open_stream(options) as stream:
             await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
             every = stream.options.delivery is Delivery.EVERY

@@ -1,21 +1,13 @@
 """Post-processing against plain loops; the bundled detector on real pictures and on pictures of nothing."""
 
 import math
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ferserve.detection.face_lite import (
-    YuNetDetector,
-    cell_grid,
-    decode_cells,
-    default_side_px,
-    detection_size,
-    merge_cells,
-)
+from ferserve.detection.face_lite import cell_grid, decode_cells, merge_cells
 from ferserve.detection.factory import open_detector
 from ferserve.types import Detections
 from tests.builders import ASTRONAUT_FACE, astronaut
@@ -100,34 +92,6 @@ def test_cells_are_merged_as_a_plain_loop_merges_them(seed: int) -> None:
     np.testing.assert_array_equal(merged.score, score[kept])
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "side", "size"),
-    [
-        (240, 320, 0, (256, 320)),
-        (480, 640, 0, (256, 320)),
-        (720, 1280, 0, (384, 640)),
-        (4320, 7680, 0, (384, 640)),
-        (480, 640, 160, (128, 160)),
-        (480, 640, 5000, (480, 640)),
-        (1, 1, 0, (32, 32)),
-        (10, 8000, 320, (32, 320)),
-    ],
-)
-def test_the_letterbox_is_the_least_that_holds_the_image(
-    height: int, width: int, side: int, size: tuple[int, int]
-) -> None:
-    assert detection_size(height, width, side) == size
-
-
-def test_larger_frames_are_looked_at_more_closely_but_not_without_bounds() -> None:
-    assert [default_side_px(h, w) for h, w in ((240, 320), (480, 640), (720, 1280), (4320, 7680))] == [
-        320,
-        320,
-        640,
-        640,
-    ]
-
-
 def test_the_astronaut_has_one_face_with_landmarks_in_it(detector) -> None:  # type: ignore[no-untyped-def]
     found = detector.detect(LUMA, side_px=320, min_score=0.5)
     assert len(found) == 1
@@ -169,12 +133,6 @@ WRONG_FORMS = [(0, 9), (9, 0), (9,), (9, 9, 1), (9, 9, 3, 1), (1, 65536)]
 def test_an_image_of_another_form_is_refused(detector, shape: tuple[int, ...]) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=r"image must be luma uint8 \(H, W\) of 1 to 65535 px a side, got uint8"):
         detector.detect(np.zeros(shape, np.uint8), side_px=0, min_score=0.5)
-
-
-@pytest.mark.parametrize("shape", [*WRONG_FORMS, (9, 9), (9, 9, 4)])
-def test_yunet_refuses_an_image_of_another_form(yunet_file: Path, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"image must be BGR uint8 \(H, W, 3\) of 1 to 65535 px a side, got uint8"):
-        YuNetDetector(str(yunet_file)).detect(np.zeros(shape, np.uint8), side_px=0, min_score=0.5)
 
 
 def test_other_numbers_than_uint8_are_refused(detector) -> None:  # type: ignore[no-untyped-def]

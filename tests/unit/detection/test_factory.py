@@ -11,7 +11,6 @@ from ferserve.detection.factory import open_detector, open_face_lite, read_detec
 from ferserve.errors import ConfigError, ModelNotFoundError, ModelSpecError
 from ferserve.models.detector_spec import DETECTOR_METADATA_KEY, DetectorSpec
 from ferserve.models.store import BUNDLED_DIR
-from tests.builders import ASTRONAUT_FACE, astronaut
 from tests.tiny_models import write_brightness_model
 
 BUNDLED = BUNDLED_DIR / "face-lite.onnx"
@@ -48,21 +47,6 @@ def test_yunet_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("FERSERVE_PULL_DIR", str(tmp_path))
     with pytest.raises(ModelNotFoundError, match="ferserve models pull yunet"):
         open_detector("yunet")
-
-
-def test_yunet_finds_the_astronaut_in_colour(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, yunet_file: Path) -> None:
-    from ferserve.models.pull import pull_model
-
-    pull_model("yunet", yunet_file, tmp_path)
-    monkeypatch.setenv("FERSERVE_PULL_DIR", str(tmp_path))
-    detector = open_detector("yunet")()
-    assert detector is not None
-    assert detector.wants_color
-    found = detector.detect(np.ascontiguousarray(astronaut()), side_px=320, min_score=0.6)
-    assert len(found) == 1
-    assert found.landmarks is not None
-    np.testing.assert_allclose(found.xyxy[0], ASTRONAUT_FACE, atol=25)
-    assert len(detector.detect(np.zeros((1, 1, 3), np.uint8), side_px=0, min_score=0.5)) == 0
 
 
 def test_a_classifier_is_no_detector(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Rows of many threads in one run, each with its own answer."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ferserve.errors import OverloadedError
-from ferserve.runtime import open_session
-from ferserve.runtime.batching import WORTH_IT, Batch, Batcher, Measurement, choose, measure
+from ferserve.runtime import Tensor, open_session
+from ferserve.runtime.batching import MIN_SPEEDUP, Batcher, Measurement, choose, measure
 from ferserve.runtime.classifier import Classifier
 from tests.tiny_models import brightness_spec, write_brightness_model
 
@@ -29,7 +28,7 @@ class _Sizes:
         self._classifier = classifier
         self.sizes: list[int] = []
 
-    def infer(self, batch: Batch) -> list[NDArray[np.float32]]:
+    def infer(self, batch: Tensor) -> list[NDArray[np.float32]]:
         self.sizes.append(len(batch))
         return self._classifier.infer(batch)
 
@@ -60,7 +59,9 @@ def test_a_lone_row_does_not_wait_longer_than_the_delay(classifier: Classifier) 
 
 
 def test_no_row_waits_while_all_other_threads_are_idle(classifier: Classifier) -> None:
-    batcher = Batcher(classifier.infer, 8, max_queue_delay_us=600_000_000, max_waiting_rows=8, company=lambda: False)
+    batcher = Batcher(
+        classifier.infer, 8, max_queue_delay_us=600_000_000, max_waiting_rows=8, others_busy=lambda: False
+    )
     assert batcher.infer(_rows(0.25))[0][0, 1] == pytest.approx(0.25)
 
 
@@ -71,24 +72,28 @@ def test_a_large_batch_goes_straight_through(classifier: Classifier) -> None:
     assert noted.sizes == [9]
 
 
-def test_too_many_waiting_rows_are_refused() -> None:
-    gate = threading.Event()
-    batcher = Batcher(lambda b: [np.zeros((len(b), 2), np.float32)], 8, 10_000_000, max_waiting_rows=2)
-    thread = threading.Thread(target=lambda: (gate.set(), batcher.infer(_rows(0.1, 0.2))))
-    thread.start()
-    gate.wait(5)
-    while batcher._waiting < 2:
-        time.sleep(0.001)
-    with pytest.raises(OverloadedError):
-        batcher.infer(_rows(0.3))
-    batcher._gathering.full.set()
-    thread.join()
+def test_too_many_waiting_rows_are_refused(classifier: Classifier) -> None:
+    joined, gate = threading.Event(), threading.Event()
+
+    def others_busy() -> bool:
+        joined.set()
+        gate.wait(10)
+        return False
+
+    batcher = Batcher(classifier.infer, 8, 10_000_000, max_waiting_rows=2, others_busy=others_busy)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(batcher.infer, _rows(0.1, 0.2))
+        assert joined.wait(10)
+        with pytest.raises(OverloadedError, match="rows waiting must be at most 2, got one more"):
+            batcher.infer(_rows(0.3))
+        gate.set()
+        np.testing.assert_allclose(waiting.result(10)[0][:, 1], [0.1, 0.2], atol=1e-6)
 
 
 def test_an_error_reaches_everybody_and_the_next_batch_works() -> None:
     fail = True
 
-    def infer(batch: Batch) -> list[NDArray[np.float32]]:
+    def infer(batch: Tensor) -> list[NDArray[np.float32]]:
         if fail:
             raise RuntimeError("no")
         return [np.zeros((len(batch), 2), np.float32)]
@@ -109,7 +114,7 @@ def test_measuring_runs_every_size(classifier: Classifier) -> None:
 
 @pytest.mark.parametrize(
     ("throughputs", "chosen"),
-    [((100, 90, 80), 1), ((100, 100 * WORTH_IT - 1, 50), 1), ((100, 300, 310), 4), ((100, 200, 400), 16)],
+    [((100, 90, 80), 1), ((100, 100 * MIN_SPEEDUP - 1, 50), 1), ((100, 300, 310), 4), ((100, 200, 400), 16)],
 )
 def test_batching_is_chosen_only_where_it_pays(throughputs: tuple[float, ...], chosen: int) -> None:
     table = [Measurement(size, 4, rate, 1.0) for size, rate in zip((1, 4, 16), throughputs, strict=True)]

@@ -14,11 +14,11 @@ from tests.tiny_models import brightness_spec, write_brightness_model
 
 
 class _Noted:
-    """A real session that runs at most ``most_rows`` at once and notes the lengths of its runs."""
+    """A real session that runs at most ``max_rows_per_run`` at once and notes the lengths of its runs."""
 
-    def __init__(self, session: Session, most_rows: int) -> None:
+    def __init__(self, session: Session, max_rows_per_run: int) -> None:
         self.inputs, self.outputs, self.runs_on = session.inputs, session.outputs, session.runs_on
-        self.most_rows = most_rows
+        self.max_rows_per_run = max_rows_per_run
         self.lengths: list[int] = []
         self._session = session
 
@@ -33,12 +33,13 @@ def session(tmp_path: Path) -> Session:
 
 
 @pytest.mark.parametrize(
-    ("most_rows", "rows", "lengths"), [(0, 10, [10]), (4, 10, [4, 4, 2]), (4, 4, [4]), (4, 3, [3]), (1, 2, [1, 1])]
+    ("max_rows_per_run", "rows", "lengths"),
+    [(0, 10, [10]), (4, 10, [4, 4, 2]), (4, 4, [4]), (4, 3, [3]), (1, 2, [1, 1])],
 )
 def test_each_row_has_its_answer_however_the_batch_is_parted(
-    session: Session, most_rows: int, rows: int, lengths: list[int]
+    session: Session, max_rows_per_run: int, rows: int, lengths: list[int]
 ) -> None:
-    noted = _Noted(session, most_rows)
+    noted = _Noted(session, max_rows_per_run)
     shades = np.linspace(0, 1, rows, dtype=np.float32)
     batch = shades.reshape(-1, 1, 1, 1) * np.ones((1, 1, 8, 8), np.float32)
     (answers,) = Classifier(noted, brightness_spec("m")).infer(batch)
@@ -47,4 +48,4 @@ def test_each_row_has_its_answer_however_the_batch_is_parted(
 
 
 def test_on_the_cpu_long_batches_are_parted(session: Session) -> None:
-    assert 0 < session.most_rows < 16
+    assert 0 < session.max_rows_per_run < 16

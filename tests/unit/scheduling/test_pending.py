@@ -1,8 +1,9 @@
-"""What a frame's walk raises, and what its waiting stream or caller hears of it."""
+"""A frame that waits gets one outcome, and is counted once, whatever becomes of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,33 +12,60 @@ from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import InvalidFrameError, OverloadedError
 from ferserve.options import Delivery, StreamOptions
-from ferserve.pipeline import Pipeline
-from ferserve.scheduling.pending import Answer, Job
+from ferserve.pipeline import Pipeline, Settings
+from ferserve.scheduling.pending import Outcome, PendingFrame, with_future
 from ferserve.sources.images import raw_image
 from ferserve.tracking.state import StreamState
 from ferserve.types import DropReason, Frame, FrameResult
+from tests.counting import Counting
 from tests.tiny_models import write_brightness_model
 
 GREY = raw_image(np.full((64, 64), 90, np.uint8))
+SETTINGS = cast(Settings, None)  # the pipelines below do not look at them
+
+
+class _Failing(Pipeline):
+    """A pipeline that raises one error on every frame."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(None, lambda: 0.0)
+        self._error = error
+
+    def run(self, frame: Frame, settings: Settings, state: StreamState | None, arrival_ns: int) -> FrameResult:
+        raise self._error
 
 
 @pytest.mark.parametrize("error", [OverloadedError("full"), InvalidFrameError("bad"), ZeroDivisionError("ours")])
 @pytest.mark.parametrize("faults", [True, False], ids=["stream", "single call"])
-def test_only_what_is_the_matter_with_all_frames_ends_a_stream(error: Exception, faults: bool) -> None:
-    def walk(pipeline: Pipeline, frame: Frame, state: StreamState | None, arrival_ns: int) -> FrameResult:
-        raise error
-
-    heard: list[Answer] = []
-    Job(Frame(7, GREY), heard.append).run(walk, Pipeline(None, lambda: 0.0), None, faults=faults)
-    (answer,) = heard
-    if not faults or isinstance(error, ZeroDivisionError):
-        assert answer is error
+def test_only_errors_that_concern_all_frames_end_a_stream(error: Exception, faults: bool) -> None:
+    outcomes: list[Outcome] = []
+    counting = Counting()
+    PendingFrame(Frame(7, GREY), outcomes.append, counting).run(_Failing(error), SETTINGS, None, faults=faults)
+    (outcome,) = outcomes
+    (counted,) = counting.results
+    if isinstance(error, ZeroDivisionError) or not faults:
+        assert outcome is error
     else:
-        assert isinstance(answer, FrameResult)
-        assert answer.frame_id == 7
-        overloaded = isinstance(error, OverloadedError)
-        assert answer.dropped is (DropReason.OVERLOADED if overloaded else None)
-        assert (answer.fault is None) == overloaded
+        assert outcome is counted
+    assert counted.frame_id == 7
+    overloaded = isinstance(error, OverloadedError)
+    assert counted.dropped is (DropReason.OVERLOADED if overloaded else None)
+    assert (counted.fault is None) == overloaded
+    if counted.fault:
+        kind = "internal" if isinstance(error, ZeroDivisionError) else "invalid_frame"
+        assert (counted.fault.code, counted.fault.message) == (kind, str(error))
+
+
+def test_a_frame_that_its_caller_cancelled_costs_nothing() -> None:
+    counting = Counting()
+    for finish in (
+        lambda pending: pending.run(_Failing(AssertionError("not reached")), SETTINGS, None, faults=False),
+        lambda pending: pending.drop(DropReason.SHUTDOWN),
+    ):
+        pending, future = with_future(Frame(1, GREY), counting)
+        assert future.cancel()
+        finish(pending)
+    assert (counting.results, counting.cancelled) == ([], 2)
 
 
 def test_a_frame_with_more_faces_than_may_wait_is_answered_all_the_same(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pool takes turns and never works on a strand twice at a time."""
+"""The pool takes turns and never works on a queue twice at a time."""
 
 import os
 import threading
@@ -7,11 +7,18 @@ from collections import deque
 
 import pytest
 
+from ferserve.errors import ModelNotReadyError
 from ferserve.scheduling.pool import WorkerPool
 
 
+def _started(*contexts: str) -> WorkerPool[str]:
+    pool: WorkerPool[str] = WorkerPool(len(contexts))
+    pool.start(contexts)
+    return pool
+
+
 class _Counter:
-    """A strand of ``total`` pieces that notes the order in which they run."""
+    """A queue of ``total`` pieces that notes the order in which they run."""
 
     def __init__(self, name: str, total: int, log: list[str], done: threading.Event, weight: float = 1.0) -> None:
         self.weight, self.turn = weight, 0.0
@@ -19,8 +26,8 @@ class _Counter:
         self._left = deque(range(total))
         self._inside = threading.Lock()
 
-    def run_one(self, tool: str) -> bool:
-        assert self._inside.acquire(blocking=False), "two threads in one strand"
+    def run_one(self, context: str) -> bool:
+        assert self._inside.acquire(blocking=False), "two threads in one queue"
         self._left.popleft()
         self._log.append(self._name)
         if not self._left:
@@ -37,20 +44,20 @@ class _Gate:
     def __init__(self, opened: threading.Event) -> None:
         self._opened = opened
 
-    def run_one(self, tool: str) -> bool:
+    def run_one(self, context: str) -> bool:
         self._opened.wait(10)
         return False
 
 
-def test_a_busy_strand_does_not_starve_a_quiet_one() -> None:
+def test_a_busy_queue_does_not_starve_a_quiet_one() -> None:
     log: list[str] = []
     gate, busy_done, quiet_done = threading.Event(), threading.Event(), threading.Event()
 
-    pool = WorkerPool(["tool"])
-    pool.schedule(_Gate(gate))  # holds the only thread until both strands stand in line
+    pool = _started("context")
+    pool.schedule(_Gate(gate))  # holds the only thread until both queues stand in line
     pool.schedule(_Counter("busy", 100, log, busy_done))
     pool.schedule(_Counter("quiet", 3, log, quiet_done))
-    assert pool.crowded()
+    assert pool.is_contended()
     gate.set()
     assert busy_done.wait(10)
     assert quiet_done.wait(10)
@@ -64,7 +71,7 @@ def test_turns_follow_the_weights() -> None:
     events = [threading.Event() for _ in range(3)]
     gate = threading.Event()
 
-    pool = WorkerPool(["tool"])
+    pool = _started("context")
     pool.schedule(_Gate(gate))
     for name, weight, event in zip("lnh", (0.25, 1.0, 4.0), events, strict=True):
         pool.schedule(_Counter(name, 400, log, event, weight))
@@ -75,10 +82,10 @@ def test_turns_follow_the_weights() -> None:
     assert [first.count(name) for name in "lnh"] == [20, 80, 320]
 
 
-def test_many_threads_never_share_a_strand() -> None:
+def test_many_threads_never_share_a_queue() -> None:
     log: list[str] = []
     events = [threading.Event() for _ in range(8)]
-    pool = WorkerPool(list("abcd"))
+    pool = _started(*"abcd")
     for i, event in enumerate(events):
         pool.schedule(_Counter(str(i), 200, log, event))
     assert all(event.wait(10) for event in events)
@@ -92,13 +99,13 @@ def test_the_load_is_the_part_of_time_that_went_into_work() -> None:
 
         weight, turn = 1.0, 0.0
 
-        def run_one(self, tool: str) -> bool:
+        def run_one(self, context: str) -> bool:
             until = time.monotonic() + 0.01
             while time.monotonic() < until:
                 pass
             return False
 
-    pool = WorkerPool(["one", "two"])
+    pool = _started("one", "two")
     assert pool.load() < 0.1
     for _ in range(100):
         pool.schedule(_Half())
@@ -114,13 +121,13 @@ def test_a_thread_that_works_on_and_on_lets_others_run_before_its_last_piece(mon
     monkeypatch.setattr(os, "sched_yield", lambda: yields.append(len(log)))
 
     class _Millisecond(_Counter):
-        def run_one(self, tool: str) -> bool:
+        def run_one(self, context: str) -> bool:
             until = time.monotonic() + 0.001
             while time.monotonic() < until:
                 pass
-            return super().run_one(tool)
+            return super().run_one(context)
 
-    pool = WorkerPool(["tool"])
+    pool = _started("context")
     done = threading.Event()
     pool.schedule(_Millisecond("alone", 30, log, done))
     assert done.wait(10)
@@ -140,7 +147,7 @@ def test_a_thread_that_works_on_and_on_lets_others_run_before_its_last_piece(mon
 def test_a_thread_that_has_rested_takes_up_its_work_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     yields: list[bool] = []
     monkeypatch.setattr(os, "sched_yield", lambda: yields.append(True))
-    pool = WorkerPool(["tool"])
+    pool = _started("context")
     for _ in range(5):
         done = threading.Event()
         pool.schedule(_Counter("camera", 1, [], done))
@@ -148,3 +155,16 @@ def test_a_thread_that_has_rested_takes_up_its_work_at_once(monkeypatch: pytest.
         time.sleep(0.1)
     pool.close()
     assert not yields
+
+
+def test_a_closed_pool_takes_no_work() -> None:
+    pool = _started("context")
+    pool.close()
+    with pytest.raises(ModelNotReadyError, match="cannot take work: the engine shuts down"):
+        pool.schedule(_Counter("late", 1, [], threading.Event()))
+
+
+def test_each_thread_needs_a_context() -> None:
+    pool: WorkerPool[str] = WorkerPool(2)
+    with pytest.raises(ValueError, match=r"contexts must be one per thread \(2\), got 1"):
+        pool.start(["context"])

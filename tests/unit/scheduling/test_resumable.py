@@ -1,9 +1,9 @@
-"""What is kept of streams that are gone: not for ever, and not without bounds."""
+"""The tracks of closed streams: kept for a while, and not without bounds."""
 
 from __future__ import annotations
 
 from ferserve.pipeline import square_crops
-from ferserve.scheduling.resumable import MOST_PARKED, ParkedStreams
+from ferserve.scheduling.resumable import MAX_RESUMABLE, ResumableStreams
 from ferserve.tracking.state import StateSettings, StreamState
 
 
@@ -12,31 +12,31 @@ def _state() -> StreamState:
 
 
 def test_a_stream_is_given_back_once() -> None:
-    parked, state = ParkedStreams(keep_s=60), _state()
-    parked.put("a", state, 7)
-    parked.put("b", _state(), 8)
-    found = parked.take("a")
+    streams, state = ResumableStreams(keep_s=60), _state()
+    streams.put("a", state, 7)
+    streams.put("b", _state(), 8)
+    found = streams.take("a")
     assert found is not None
     assert (found.state, found.last_frame_id) == (state, 7)
-    assert parked.take("a") is None
-    assert len(parked) == 1
+    assert streams.take("a") is None
+    assert len(streams) == 1
 
 
 def test_what_is_too_old_is_forgotten_with_the_next_stream() -> None:
-    parked = ParkedStreams(keep_s=0)
+    streams = ResumableStreams(keep_s=0)
     for stream_id in "abc":
-        parked.put(stream_id, _state(), 1)
-        assert len(parked) == 0
-    assert parked.take("c") is None
+        streams.put(stream_id, _state(), 1)
+        assert len(streams) == 0
+    assert streams.take("c") is None
 
 
 def test_the_longest_gone_make_room() -> None:
-    parked, state = ParkedStreams(keep_s=60), _state()
-    for number in range(MOST_PARKED):
-        parked.put(str(number), state, number)
-    parked.put("0", state, 1)  # it came, and went again
-    parked.put("one more", state, 1)
-    assert len(parked) == MOST_PARKED
-    assert parked.take("1") is None
-    assert parked.take("0") is not None
-    assert parked.take("one more") is not None
+    streams, state = ResumableStreams(keep_s=60), _state()
+    for number in range(MAX_RESUMABLE):
+        streams.put(str(number), state, number)
+    streams.put("0", state, 1)  # it came, and went again
+    streams.put("one more", state, 1)
+    assert len(streams) == MAX_RESUMABLE
+    assert streams.take("1") is None
+    assert streams.take("0") is not None
+    assert streams.take("one more") is not None

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.detection.face_lite import FaceDetector, YuNetDetector
+from ferserve.detection.base import FaceDetector
 from ferserve.detection.factory import open_face_lite
+from ferserve.detection.yunet import YuNetDetector
 from ferserve.vision.geometry import iou_matrix
 from training.errors import DataError, in_one_line
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.detection.face_lite import FaceDetector
+from ferserve.detection.base import FaceDetector
 from ferserve.detection.factory import open_face_lite
 from training.errors import in_one_line
 from training.face_lite.disturb import wear_glasses, wear_mask

@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ferserve.detection.face_lite import YuNetDetector
 from ferserve.detection.factory import open_face_lite
+from ferserve.detection.yunet import YuNetDetector
 from ferserve.types import Detections
 from training.errors import in_one_line
 from training.face_lite.evaluate import Image, Report, evaluate

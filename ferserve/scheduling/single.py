@@ -1,0 +1,79 @@
+"""Work of unary calls: one frame, or one batch of tensor rows, without memory."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferserve.errors import OverloadedError
+from ferserve.metrics import Metrics
+from ferserve.pipeline import Pipeline, Settings
+from ferserve.runtime.base import Infer, Tensor
+from ferserve.scheduling.backlog import Backlog
+from ferserve.scheduling.pending import PendingFrame, with_future
+from ferserve.scheduling.pool import WorkerPool
+from ferserve.types import DropReason, Frame, FrameResult
+
+
+class SingleFrame:
+    """The queue of a unary call: one frame, no memory."""
+
+    def __init__(self, pending: PendingFrame, settings: Settings, backlog: Backlog) -> None:
+        self.weight, self.turn = 1.0, 0.0
+        self._pending, self._settings, self._backlog = pending, settings, backlog
+
+    def run_one(self, context: Pipeline) -> bool:
+        """See :class:`ferserve.scheduling.pool.SerialQueue`."""
+        self._backlog.leave(self._pending.frame.payload_bytes)
+        self._pending.run(context, self._settings, None, faults=False)
+        return False
+
+
+class SingleBatch:
+    """The queue of a call that brings tensors: one batch of rows."""
+
+    def __init__(self, infer: Infer, rows: Tensor, backlog: Backlog) -> None:
+        self.weight, self.turn = 1.0, 0.0
+        self.future: Future[list[NDArray[np.float32]]] = Future()
+        self._infer, self._rows, self._backlog = infer, rows, backlog
+
+    def run_one(self, context: Pipeline) -> bool:
+        """See :class:`ferserve.scheduling.pool.SerialQueue`."""
+        self._backlog.leave(self._rows.nbytes)
+        if self.future.set_running_or_notify_cancel():
+            try:
+                answer = self._infer(self._rows)
+            except BaseException as error:  # the caller must hear of everything; the thread must live
+                self.future.set_exception(error)
+            else:
+                self.future.set_result(answer)
+        return False
+
+
+def submit_frame(
+    frame: Frame, settings: Settings, pool: WorkerPool[Pipeline], backlog: Backlog, metrics: Metrics
+) -> Future[FrameResult]:
+    """Queue the frame of a unary call; raises :class:`OverloadedError` if too many wait."""
+    pending, future = with_future(frame, metrics)
+    if not backlog.enter(frame.payload_bytes):
+        pending.drop(DropReason.OVERLOADED)
+        raise _refused(backlog)
+    pool.schedule(SingleFrame(pending, settings, backlog))
+    return future
+
+
+def submit_rows(
+    infer: Infer, rows: Tensor, pool: WorkerPool[Pipeline], backlog: Backlog
+) -> Future[list[NDArray[np.float32]]]:
+    """Queue the rows of a call that brings tensors; raises :class:`OverloadedError` if too many wait."""
+    if not backlog.enter(rows.nbytes):
+        raise _refused(backlog)
+    batch = SingleBatch(infer, rows, backlog)
+    pool.schedule(batch)
+    return batch.future
+
+
+def _refused(backlog: Backlog) -> OverloadedError:
+    return OverloadedError(f"waiting frames must be at most {backlog}, got one more; try again later")

@@ -1,0 +1,45 @@
+"""Metrics that keep what they count, for tests."""
+
+from __future__ import annotations
+
+import threading
+
+from ferserve.types import FrameResult
+
+
+class Counting:
+    """An implementation of :class:`ferserve.metrics.Metrics` that records every call."""
+
+    def __init__(self) -> None:
+        self.results: list[FrameResult] = []
+        self.cancelled = 0
+        self.refused: list[str] = []
+        self.opened: list[bool] = []
+        """Whether each opened stream was resumed."""
+        self.closed = 0
+        self._lock = threading.Lock()
+
+    def frame_answered(self, result: FrameResult) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.results.append(result)
+
+    def frame_cancelled(self) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.cancelled += 1
+
+    def call_refused(self, kind: str) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.refused.append(kind)
+
+    def stream_opened(self, *, resumed: bool) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.opened.append(resumed)
+
+    def stream_closed(self) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.closed += 1
