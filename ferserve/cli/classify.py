@@ -27,36 +27,36 @@ def command(
     config: flags.ConfigFile = None,
 ) -> None:
     """Find the faces in pictures and say what they express."""
-    from ferserve.cli.connect import model_name, open_backend
+    from ferserve.cli.connect import connect, model_name
     from ferserve.options import FrameOptions
-    from ferserve.rendering import json as report
+    from ferserve.rendering.json import json_line, print_error
 
     options = FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side)
     failed = False
-    with open_backend(target, model, detector, config, tls_ca) as backend:
+    with connect(target, model, detector, config, tls_ca) as client:
         for file in files:
-            result = _classify(backend, file, options)
+            result = _classify(client, file, options)
             if result.fault is not None:
                 failed = True
-                report.print_error(file, result.fault.message)
+                print_error(file, result.fault.message)
             if json:
-                print(report.json_line("file", file, result), flush=True)
+                print(json_line("file", file, result), flush=True)
             elif result.fault is None:
                 _print_table(file, result)
     if failed:
         raise typer.Exit(1)
 
 
-def _classify(backend: Client | LocalClient, file: str, options: FrameOptions) -> FrameResult:
-    """A file that cannot be read or classified is a result with a fault: the next one has its turn all the same."""
+def _classify(client: Client | LocalClient, file: str, options: FrameOptions) -> FrameResult:
+    """Classify one file; one that cannot be read or classified is a result with a fault, and the others go on."""
     from ferserve.errors import FerserveError, FrameDeadlineError, InvalidFrameError, OverloadedError
     from ferserve.types import FrameFault, FrameResult
 
     try:
-        return backend.classify(file, options=options)
+        return client.classify(file, options=options)
     except (InvalidFrameError, OverloadedError, FrameDeadlineError) as error:
         return FrameResult(0, fault=FrameFault(error.kind, str(error)))
-    except FerserveError:  # of the backend, not of the file; some of them are OSErrors too
+    except FerserveError:  # of the client, not of the file; some are OSErrors too
         raise
     except OSError as error:
         return FrameResult(0, fault=FrameFault("unreadable", error.strerror or str(error)))

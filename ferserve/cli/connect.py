@@ -1,4 +1,4 @@
-"""Who answers: a server, or an engine in this process."""
+"""Which client a command uses: one of a server, or one with an engine in this process."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from ferserve.local import LocalClient
 
 
-def open_backend(
+def connect(
     target: str | None, model: str | None, detector: str | None, config: Path | None, tls_ca: str | None
 ) -> Client | LocalClient:
-    """A context manager with ``classify``, ``stream``, ``models`` and ``model``; raises :class:`ConfigError`."""
+    """A client for pictures and videos: of the server ``target``, or without a server if it is None.
+
+    Raises :class:`ConfigError`.
+    """
     if target is None:
         from ferserve.local import LocalClient
 
@@ -29,23 +32,23 @@ def open_backend(
             )
         return LocalClient(engine)
     if detector is not None:
-        raise ConfigError(f"--detector must be left out with --target, got {detector}; it is the server's to choose")
-    return connect(target, config, tls_ca)
+        raise ConfigError(f"--detector must be left out with --target, got {detector}; the server chooses it")
+    return connect_server(target, config, tls_ca)
 
 
-def connect(target: str, config: Path | None, tls_ca: str | None) -> Client:
-    """The client of a server; raises :class:`ConfigError`."""
+def connect_server(target: str, config: Path | None, tls_ca: str | None) -> Client:
+    """A client of the server ``target``; raises :class:`ConfigError`."""
     from ferserve.client import Client
 
     return Client(target, tls=flags.load(config, tls_ca=tls_ca).tls)
 
 
 def require_no_tls(tls_ca: str | None) -> None:
-    """Without a server there is nobody to trust; raises :class:`ConfigError`."""
+    """Raises :class:`ConfigError` if ``--tls-ca`` came without ``--target``."""
     if tls_ca is not None:
-        raise ConfigError(f"--tls-ca must be left out without --target, got {tls_ca}; name the server that it is for")
+        raise ConfigError(f"--tls-ca must come with --target, got {tls_ca}; name the server with --target HOST:PORT")
 
 
 def model_name(target: str | None, model: str | None) -> str:
-    """What to ask the backend for: an engine in this process has ``model`` as its default already."""
+    """The model to ask for; an engine in this process has ``model`` as its default already."""
     return (model or "") if target else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ferserve.cli import flags
-from ferserve.cli.connect import connect, require_no_tls
+from ferserve.cli.connect import connect_server, require_no_tls
 
 if TYPE_CHECKING:
     from ferserve.types import ModelDescription
@@ -85,7 +85,7 @@ def _models(
     target: str | None, tls_ca: str | None, model_dir: str | None, config: Path | None
 ) -> list[ModelDescription]:
     if target is not None:
-        with connect(target, config, tls_ca) as client:
+        with connect_server(target, config, tls_ca) as client:
             return client.models()
     require_no_tls(tls_ca)
     return _local_models(model_dir, config)
@@ -95,7 +95,7 @@ def _model(
     name: str, target: str | None, tls_ca: str | None, model_dir: str | None, config: Path | None
 ) -> ModelDescription:
     if target is not None:
-        with connect(target, config, tls_ca) as client:
+        with connect_server(target, config, tls_ca) as client:
             return client.model(name)
     require_no_tls(tls_ca)
     models = {model.name: model for model in _local_models(model_dir, config)}

@@ -30,7 +30,7 @@ def command(
     """Say what the faces in a video express, frame by frame, until it ends or Ctrl-C."""
     if json and show:
         raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
-    from ferserve.cli.connect import model_name, open_backend
+    from ferserve.cli.connect import connect, model_name
     from ferserve.cli.sinks import open_sink
     from ferserve.rendering.json import print_error
     from ferserve.sources.source import open_source
@@ -44,8 +44,8 @@ def command(
     faults = 0
     with (
         open_sink(source, json=json, show=show) as sink,
-        open_backend(target, model, detector, config, tls_ca) as backend,
-        contextlib.closing(backend.stream(sink.watch(opened.frames), options)) as results,
+        connect(target, model, detector, config, tls_ca) as client,
+        contextlib.closing(client.stream(sink.watch(opened.frames), options)) as results,
         contextlib.suppress(KeyboardInterrupt),
     ):
         for result in results:

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from types import TracebackType
-from typing import Any
 
-import grpc
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ferserve.client.channel import open_channel
-from ferserve.client.connector import StreamConnector
-from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
-from ferserve.client.stream_run import StreamRun, StreamSource
-from ferserve.client.tasks import TaskTracker, finish
+from ferserve.client.connection import DEFAULT_TARGET, Connection, ConnectionSettings
+from ferserve.client.encoding import Encoding
+from ferserve.client.stream_run import StreamSource
+from ferserve.client.tasks import finish
 from ferserve.config import NO_TLS, Tls
-from ferserve.errors import InvalidFrameError
-from ferserve.options import FrameOptions, StreamOptions, require_range
-from ferserve.sources.images import ImageLike, payload_of
-from ferserve.types import Frame, FrameResult, ModelDescription
-from ferserve.v1 import emotion_pb2 as pb
-from ferserve.v1 import emotion_pb2_grpc
-from ferserve.wire.frames import frame_to_proto
-from ferserve.wire.models import model_from_proto
-from ferserve.wire.options import frame_options_to_proto
-from ferserve.wire.results import result_from_proto
-from ferserve.wire.status import error_from_rpc
-
-DEFAULT_TARGET = "127.0.0.1:50051"
+from ferserve.options import FrameOptions, StreamOptions
+from ferserve.sources.images import ImageLike
+from ferserve.types import FrameResult, ModelDescription
 
 
 class AsyncClient:
-    """Talks to one server. Use it as an asynchronous context manager, within one event loop."""
+    """Client of one server for asyncio. Use it as an asynchronous context manager, within one event loop.
+
+    The first call connects; a connection that breaks is opened again.
+
+    Examples:
+        >>> async with ferserve.AsyncClient("127.0.0.1:50051") as client:
+        ...     result = await client.classify("photo.jpg")
+        ...     async for result in client.stream("clip.mp4"):
+        ...         print(result.frame_id, [face.emotion for face in result.faces])
+    """
 
     def __init__(
         self,
@@ -47,33 +41,27 @@ class AsyncClient:
         max_in_flight: int = 8,
         tls: Tls = NO_TLS,
     ) -> None:
-        """``target`` is HOST:PORT, or unix:PATH for a server on a Unix domain socket.
+        """Make a client; the first call connects.
 
-        ``timeout_s``: how long a single call may take, ``math.inf`` for as long as it takes. ``reconnect_s``: how long
-        a stream tries to come back after its connection broke; 0 for not at all. ``encoding``: how arrays travel,
-        ``raw``, ``jpeg`` (of ``jpeg_quality``, 1 to 100) or ``auto``, which is raw to a server on this machine and JPEG
-        to any other; images that come as bytes or payloads travel as they are. ``max_in_flight``: frames of a stream
-        that are pulled before the result of the first of them has been taken. ``tls``: for a server with a certificate,
-        such as ``Tls(ca="ca.pem")``; it must be one for the host that ``target`` names.
+        Args:
+            target: Address of the server, ``HOST:PORT``, or ``unix:PATH`` for a Unix domain socket.
+            timeout_s: Longest time of a single call, s; ``math.inf`` for no limit.
+            reconnect_s: Longest time that a stream tries to reconnect after its connection broke, s; 0 for not at all.
+            encoding: How arrays travel: ``"raw"``, ``"jpeg"``, or ``"auto"``, which is raw to a server on this machine
+                and JPEG to any other. Images given as bytes, paths or payloads travel as they are.
+            jpeg_quality: Quality of that JPEG, 1 to 100.
+            max_in_flight: Most frames of a stream that are sent ahead of the result that was taken last.
+            tls: How to reach a server with a certificate, such as ``Tls(ca="ca.pem")``; the certificate must name the
+                host of ``target``.
 
-        Raises :class:`ConfigError` for a ``target`` that is no address and for files of ``tls`` that are not what they
-        should be, :class:`InvalidOptionsError` for an unknown ``encoding`` or a number out of range. Nothing is
-        connected yet.
+        Raises:
+            ConfigError: ``target`` is no address, or a file of ``tls`` is not what it should be.
+            InvalidOptionsError: ``encoding`` is unknown, or a number is out of range.
         """
-        require_range("timeout_s", timeout_s, 0, math.inf, " s")
-        require_range("reconnect_s", reconnect_s, 0, math.inf, " s")
-        require_range("jpeg_quality", jpeg_quality, 1, 100)
-        require_range("max_in_flight", max_in_flight, 1, 65_536, " frames")
+        settings = ConnectionSettings(target, timeout_s, reconnect_s, encoding, jpeg_quality, max_in_flight, tls)
         self.target = target
-        self._timeout_s = timeout_s
-        self._reconnect_s = reconnect_s
-        self._packer = ArrayPacker(jpeg=wants_jpeg(encoding, target), luma=False, quality=jpeg_quality)
-        self._max_in_flight = max_in_flight
-        self._models: dict[str, ModelDescription] = {}
-        self._tls = tls
-        self._tasks = TaskTracker()
-        self._channel = open_channel(target, tls)
-        self._stub = emotion_pb2_grpc.EmotionServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        """Address of the server, as given."""
+        self._connection = Connection(settings)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -84,9 +72,8 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """End all calls, all streams and the connection; whoever waits for one hears of it by a FerserveError."""
-        await self._tasks.close()
-        await self._channel.close()
+        """End all calls and streams, then the connection. A task that waits for one of them gets a FerserveError."""
+        await self._connection.close()
 
     async def classify(
         self,
@@ -96,44 +83,65 @@ class AsyncClient:
         options: FrameOptions | None = None,
         timeout_s: float | None = None,
     ) -> FrameResult:
-        """All faces of one image: uint8 (H, W) luma or (H, W, 3) BGR, the bytes or the path of an image file, a
-        :class:`RawImage`, an :class:`EncodedImage` or :class:`Crops`.
+        """Find all faces of one image and say what they express.
 
-        ``boxes`` (N, 4) as (x0, y0, x1, y1) px skips detection: one face a box, in the same order. Raises
-        :class:`InvalidFrameError`, :class:`ModelNotFoundError`, :class:`OverloadedError`,
-        :class:`FrameDeadlineError` (no answer in time), :class:`ServerUnavailableError`, and OSError for a path that
-        cannot be read.
+        Args:
+            image: uint8 array (H, W) of luma or (H, W, 3) in BGR order; the bytes or the path of a JPEG, PNG, WebP or
+                BMP file; a :class:`RawImage`, an :class:`EncodedImage`, or :class:`Crops` of faces.
+            boxes: Known faces, (N, 4) as (x0, y0, x1, y1) px of the upright image. They replace detection: one face
+                per box, in the same order. None detects.
+            options: Model, least score, most faces, detection size; None for the server's defaults.
+            timeout_s: Longest time of this call, s; None for the client's.
+
+        Returns:
+            The faces; an image without a face is a success with an empty tuple. Boxes are px of the upright image.
+
+        Raises:
+            InvalidFrameError: ``image`` cannot be decoded, is too large, or does not fit ``boxes``.
+            InvalidOptionsError: An option is beyond the server's limits.
+            ModelNotFoundError: The server has no model of that name.
+            ModelNotReadyError: The server is starting or stopping.
+            OverloadedError: The server's queue is full.
+            FrameDeadlineError: No answer came within ``timeout_s``.
+            ServerUnavailableError: The server cannot be reached.
+            OSError: The file at a path cannot be read.
+            FerserveError: The client is closed, or the server failed.
         """
-        frame = Frame(0, self._packer(payload_of(image)), boxes=_boxes(boxes))
-        request = pb.ClassifyRequest(
-            frame=frame_to_proto(frame),
-            options=frame_options_to_proto(options or FrameOptions()),
-        )
-        response = await self._call(self._stub.Classify, request, timeout_s)
-        model = await self._described(response.result.model_name, response.result.model_version, timeout_s)
-        return result_from_proto(response.result, dict(model.heads))
+        return await self._connection.classify(image, boxes, options, timeout_s)
 
     async def stream(
         self,
         frames: StreamSource,
         options: StreamOptions | None = None,
     ) -> AsyncGenerator[FrameResult, None]:
-        """Results of ``frames``, one for each and in their order.
+        """Classify a video: one result per frame, in the order of the frames.
 
-        ``frames`` is a camera's index, the path or URL of a video, or an iterable, asynchronous or not, of what
-        :meth:`classify` takes or of :class:`Frame`. It is pulled only as fast as results are taken; a blocking one is
-        pulled in a thread, an asynchronous generator is closed with its stream. Unless ``options.delivery``
-        says otherwise, a live source is answered with :attr:`Delivery.LATEST` and anything else with
-        :attr:`Delivery.EVERY`. A broken connection is
-        reopened and what was not answered is sent again.
+        Frames are pulled only as fast as results are taken, at most ``max_in_flight`` ahead. A blocking iterable is
+        pulled in a thread; an asynchronous generator is closed with its stream. A connection that breaks is opened
+        again, and frames without an answer are sent again.
 
-        A frame that cannot be read is a result with a ``fault``. Raises what ends the stream:
-        :class:`ConfigError` (no such source), :class:`ModelNotFoundError`, :class:`InvalidOptionsError`,
-        :class:`StreamProtocolError`, :class:`OverloadedError` (too many streams), :class:`ServerUnavailableError`,
-        and whatever the iterable raises.
+        Args:
+            frames: Index of a camera; path or URL of a video or an image; or an iterable, asynchronous or not, of
+                images as :meth:`classify` takes them or of :class:`Frame`.
+            options: Model, delivery, smoothing and more. Unless ``options.delivery`` is set, a live source is
+                answered with ``Delivery.LATEST`` and any other with ``Delivery.EVERY``.
+
+        Yields:
+            Results, one per frame: with ``faces``, with a ``fault`` if the frame cannot be read, or ``dropped``.
+
+        Raises:
+            ConfigError: ``frames`` cannot be opened.
+            InvalidFrameError: An item of ``frames`` is no image, or too large for a message.
+            InvalidOptionsError: An option is beyond the server's limits.
+            ModelNotFoundError: The server has no model of that name.
+            StreamProtocolError: The ids of the frames do not rise.
+            OverloadedError: The server has too many streams.
+            ServerUnavailableError: The server cannot be reached, or did not come back within ``reconnect_s``.
+            FerserveError: The client is closed, or the server failed.
+            Exception: Whatever the iterable raises.
         """
         results: asyncio.Queue[FrameResult | None] = asyncio.Queue()
-        run = self.start_stream(frames, options, results.put_nowait)
+        run = self._connection.start_stream(frames, options, results.put_nowait)
         task = asyncio.ensure_future(run.run())
         try:
             while (result := await results.get()) is not None:
@@ -145,49 +153,30 @@ class AsyncClient:
         if error is not None:
             raise error
 
-    def start_stream(
-        self, frames: StreamSource, options: StreamOptions | None, emit: Callable[[FrameResult | None], None]
-    ) -> StreamRun:
-        """What :meth:`stream` is made of, for those who bring their own queue."""
-        connector = StreamConnector(self._channel, self.target, self._reconnect_s, self._tls)
-        return StreamRun(self._tasks, connector, frames, options, self._packer, self._max_in_flight, emit)
-
     async def models(self, *, timeout_s: float | None = None) -> list[ModelDescription]:
-        """The models of the server, by name."""
-        response = await self._call(self._stub.ListModels, pb.ListModelsRequest(), timeout_s)
-        return [model_from_proto(model) for model in response.models]
+        """List the models of the server, by name.
+
+        Args:
+            timeout_s: Longest time of this call, s; None for the client's.
+
+        Raises:
+            FrameDeadlineError: No answer came within ``timeout_s``.
+            ServerUnavailableError: The server cannot be reached.
+            FerserveError: The client is closed, or the server failed.
+        """
+        return await self._connection.models(timeout_s)
 
     async def model(self, name: str = "", *, timeout_s: float | None = None) -> ModelDescription:
-        """One model, the default one for an empty name; raises :class:`ModelNotFoundError`."""
-        response = await self._call(self._stub.GetModel, pb.GetModelRequest(name=name), timeout_s)
-        return model_from_proto(response)
+        """Describe one model.
 
-    async def _call(self, method: Any, request: Any, timeout_s: float | None) -> Any:
-        timeout_s = self._timeout_s if timeout_s is None else timeout_s
-        try:
-            return await self._tasks.run(_answer(method, request, timeout_s))
-        except grpc.aio.AioRpcError as rpc:
-            raise error_from_rpc(rpc, self.target, timeout_s) from None
+        Args:
+            name: Name of the model; empty for the default one.
+            timeout_s: Longest time of this call, s; None for the client's.
 
-    async def _described(self, name: str, version: str, timeout_s: float | None) -> ModelDescription:
-        """The model of a result; asked for once."""
-        known = self._models.get(name)
-        if known is None or known.version != version:
-            known = self._models[name] = await self.model(name, timeout_s=timeout_s)
-        return known
-
-
-async def _answer(method: Any, request: Any, timeout_s: float) -> Any:
-    return await method(request, timeout=None if timeout_s == math.inf else timeout_s)
-
-
-def _boxes(boxes: ArrayLike | None) -> NDArray[np.float32] | None:
-    if boxes is None:
-        return None
-    try:
-        made = np.asarray(boxes, np.float32)
-    except (TypeError, ValueError):
-        raise InvalidFrameError(f"boxes must be numbers (N, 4) as (x0, y0, x1, y1) px, got {boxes!r}") from None
-    if made.size and (made.ndim != 2 or made.shape[1] != 4):
-        raise InvalidFrameError(f"boxes must be (N, 4) as (x0, y0, x1, y1) px, got shape {made.shape}")
-    return made.reshape(-1, 4)
+        Raises:
+            ModelNotFoundError: The server has no model of that name.
+            FrameDeadlineError: No answer came within ``timeout_s``.
+            ServerUnavailableError: The server cannot be reached.
+            FerserveError: The client is closed, or the server failed.
+        """
+        return await self._connection.model(name, timeout_s)

@@ -1,32 +1,35 @@
-"""The blocking client: an :class:`AsyncClient` on an event loop in a thread of its own."""
+"""The blocking client: a connection on an event loop in a thread of its own."""
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import queue
-import threading
 import weakref
-from collections.abc import AsyncIterable, Coroutine, Generator, Iterable
+from collections.abc import Generator
 from types import TracebackType
-from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike
 
-from ferserve.client.asynchronous import DEFAULT_TARGET, AsyncClient
+from ferserve.client.connection import DEFAULT_TARGET, Connection, ConnectionSettings
 from ferserve.client.encoding import Encoding
-from ferserve.client.tasks import closed_before
+from ferserve.client.loop_thread import LoopThread
+from ferserve.client.stream_run import StreamSource
 from ferserve.config import NO_TLS, Tls
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.sources.images import ImageLike
-from ferserve.sources.source import VideoSource
-from ferserve.types import Frame, FrameResult, ModelDescription
-
-T = TypeVar("T")
+from ferserve.types import FrameResult, ModelDescription
 
 
 class Client:
-    """Talks to one server. Use it as a context manager; it may be shared by threads."""
+    """Client of one server. Use it as a context manager; threads may share it.
+
+    The first call connects; a connection that breaks is opened again.
+
+    Examples:
+        >>> with ferserve.Client("127.0.0.1:50051") as client:
+        ...     result = client.classify("photo.jpg")
+        ...     for result in client.stream("clip.mp4"):
+        ...         print(result.frame_id, [face.emotion for face in result.faces])
+    """
 
     def __init__(
         self,
@@ -39,27 +42,34 @@ class Client:
         max_in_flight: int = 8,
         tls: Tls = NO_TLS,
     ) -> None:
-        """As :class:`AsyncClient`."""
+        """Make a client; the first call connects.
 
-        async def make() -> AsyncClient:
-            return AsyncClient(
-                target,
-                timeout_s=timeout_s,
-                reconnect_s=reconnect_s,
-                encoding=encoding,
-                jpeg_quality=jpeg_quality,
-                max_in_flight=max_in_flight,
-                tls=tls,
-            )
+        Args:
+            target: Address of the server, ``HOST:PORT``, or ``unix:PATH`` for a Unix domain socket.
+            timeout_s: Longest time of a single call, s; ``math.inf`` for no limit.
+            reconnect_s: Longest time that a stream tries to reconnect after its connection broke, s; 0 for not at all.
+            encoding: How arrays travel: ``"raw"``, ``"jpeg"``, or ``"auto"``, which is raw to a server on this machine
+                and JPEG to any other. Images given as bytes, paths or payloads travel as they are.
+            jpeg_quality: Quality of that JPEG, 1 to 100.
+            max_in_flight: Most frames of a stream that are sent ahead of the result that was taken last.
+            tls: How to reach a server with a certificate, such as ``Tls(ca="ca.pem")``; the certificate must name the
+                host of ``target``.
 
-        self._loop = _LoopThread()
+        Raises:
+            ConfigError: ``target`` is no address, or a file of ``tls`` is not what it should be.
+            InvalidOptionsError: ``encoding`` is unknown, or a number is out of range.
+        """
+        settings = ConnectionSettings(target, timeout_s, reconnect_s, encoding, jpeg_quality, max_in_flight, tls)
+        self.target = target
+        """Address of the server, as given."""
+        self._loop = LoopThread()
         try:
-            self._client = self._loop.run(make())
+            self._connection = self._loop.run(_connect(settings))
         except BaseException:
             self._loop.stop()
             raise
-        # Clients that nobody closed are closed before the interpreter takes gRPC apart.
-        self._finalizer = weakref.finalize(self, self._loop.stop, self._client)
+        # A client that was never closed is closed before the interpreter takes gRPC apart.
+        self._finalizer = weakref.finalize(self, self._loop.stop, self._connection)
 
     def __enter__(self) -> Client:
         return self
@@ -70,7 +80,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """As :meth:`AsyncClient.close`."""
+        """End all calls and streams, then the connection. A thread that waits for one of them gets a FerserveError."""
         self._finalizer()
 
     def classify(
@@ -81,17 +91,65 @@ class Client:
         options: FrameOptions | None = None,
         timeout_s: float | None = None,
     ) -> FrameResult:
-        """See :meth:`AsyncClient.classify`."""
-        return self._loop.run(self._client.classify(image, boxes, options=options, timeout_s=timeout_s))
+        """Find all faces of one image and say what they express.
+
+        Args:
+            image: uint8 array (H, W) of luma or (H, W, 3) in BGR order; the bytes or the path of a JPEG, PNG, WebP or
+                BMP file; a :class:`RawImage`, an :class:`EncodedImage`, or :class:`Crops` of faces.
+            boxes: Known faces, (N, 4) as (x0, y0, x1, y1) px of the upright image. They replace detection: one face
+                per box, in the same order. None detects.
+            options: Model, least score, most faces, detection size; None for the server's defaults.
+            timeout_s: Longest time of this call, s; None for the client's.
+
+        Returns:
+            The faces; an image without a face is a success with an empty tuple. Boxes are px of the upright image.
+
+        Raises:
+            InvalidFrameError: ``image`` cannot be decoded, is too large, or does not fit ``boxes``.
+            InvalidOptionsError: An option is beyond the server's limits.
+            ModelNotFoundError: The server has no model of that name.
+            ModelNotReadyError: The server is starting or stopping.
+            OverloadedError: The server's queue is full.
+            FrameDeadlineError: No answer came within ``timeout_s``.
+            ServerUnavailableError: The server cannot be reached.
+            OSError: The file at a path cannot be read.
+            FerserveError: The client is closed, or the server failed.
+        """
+        return self._loop.run(self._connection.classify(image, boxes, options, timeout_s))
 
     def stream(
         self,
-        frames: VideoSource | Iterable[ImageLike | Frame] | AsyncIterable[ImageLike | Frame],
+        frames: StreamSource,
         options: StreamOptions | None = None,
     ) -> Generator[FrameResult, None, None]:
-        """See :meth:`AsyncClient.stream`. ``frames`` is pulled in another thread than the caller's."""
+        """Classify a video: one result per frame, in the order of the frames.
+
+        Frames are pulled only as fast as results are taken, at most ``max_in_flight`` ahead, in another thread than
+        the caller's; an asynchronous generator is closed with its stream. A connection that breaks is opened again,
+        and frames without an answer are sent again.
+
+        Args:
+            frames: Index of a camera; path or URL of a video or an image; or an iterable, asynchronous or not, of
+                images as :meth:`classify` takes them or of :class:`Frame`.
+            options: Model, delivery, smoothing and more. Unless ``options.delivery`` is set, a live source is
+                answered with ``Delivery.LATEST`` and any other with ``Delivery.EVERY``.
+
+        Yields:
+            Results, one per frame: with ``faces``, with a ``fault`` if the frame cannot be read, or ``dropped``.
+
+        Raises:
+            ConfigError: ``frames`` cannot be opened.
+            InvalidFrameError: An item of ``frames`` is no image, or too large for a message.
+            InvalidOptionsError: An option is beyond the server's limits.
+            ModelNotFoundError: The server has no model of that name.
+            StreamProtocolError: The ids of the frames do not rise.
+            OverloadedError: The server has too many streams.
+            ServerUnavailableError: The server cannot be reached, or did not come back within ``reconnect_s``.
+            FerserveError: The client is closed, or the server failed.
+            Exception: Whatever the iterable raises.
+        """
         results: queue.SimpleQueue[FrameResult | None] = queue.SimpleQueue()
-        run = self._client.start_stream(frames, options, results.put)
+        run = self._connection.start_stream(frames, options, results.put)
         future = self._loop.start(run.run())
         ended = False
         try:
@@ -102,78 +160,42 @@ class Client:
             error = future.result()
         finally:
             future.cancel()
-            # The stream is over when it says so; until then it holds the connection. In the loop's own thread, where
-            # the garbage collector may come upon a stream, nobody could say so.
+            # The stream holds the connection until it has ended. In the loop's own thread, where the garbage
+            # collector may close a generator, waiting for that would block the loop.
             while not (ended or self._loop.is_current):
                 ended = results.get() is None
         if error is not None:
             raise error
 
     def models(self, *, timeout_s: float | None = None) -> list[ModelDescription]:
-        """See :meth:`AsyncClient.models`."""
-        return self._loop.run(self._client.models(timeout_s=timeout_s))
+        """List the models of the server, by name.
+
+        Args:
+            timeout_s: Longest time of this call, s; None for the client's.
+
+        Raises:
+            FrameDeadlineError: No answer came within ``timeout_s``.
+            ServerUnavailableError: The server cannot be reached.
+            FerserveError: The client is closed, or the server failed.
+        """
+        return self._loop.run(self._connection.models(timeout_s))
 
     def model(self, name: str = "", *, timeout_s: float | None = None) -> ModelDescription:
-        """See :meth:`AsyncClient.model`."""
-        return self._loop.run(self._client.model(name, timeout_s=timeout_s))
+        """Describe one model.
 
+        Args:
+            name: Name of the model; empty for the default one.
+            timeout_s: Longest time of this call, s; None for the client's.
 
-class _LoopThread:
-    """An event loop that runs in a daemon thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._open = True
-        self._starting = threading.Lock()
-        self._thread = threading.Thread(target=self._work, name="ferserve-client", daemon=True)
-        self._thread.start()
-
-    def _work(self) -> None:
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the caller's thread is this one."""
-        return threading.current_thread() is self._thread
-
-    def start(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        with self._starting:  # what starts after the loop's last task would never end
-            if not self._open:
-                coroutine.close()
-                raise closed_before()
-            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        future = self.start(coroutine)
-        try:
-            return future.result()
-        finally:
-            future.cancel()  # after Ctrl-C nobody waits for it any more
-
-    def stop(self, client: AsyncClient | None = None) -> None:
-        """Close ``client``, then the loop, and wait for that, except in the loop's own thread.
-
-        There the garbage collector may come upon a client that nobody closed.
+        Raises:
+            ModelNotFoundError: The server has no model of that name.
+            FrameDeadlineError: No answer came within ``timeout_s``.
+            ServerUnavailableError: The server cannot be reached.
+            FerserveError: The client is closed, or the server failed.
         """
-        with self._starting:
-            self._open = False
-            ended = asyncio.run_coroutine_threadsafe(_finish(client), self._loop)
-        ended.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
-        if not self.is_current:
-            self._thread.join()
-            ended.result()
+        return self._loop.run(self._connection.model(name, timeout_s))
 
 
-async def _finish(client: AsyncClient | None) -> None:
-    """Close ``client``, cancel what still runs and wait for it, as ``asyncio.run`` does at its end."""
-    if client is not None:
-        await client.close()
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    await asyncio.get_running_loop().shutdown_asyncgens()
-    await asyncio.get_running_loop().shutdown_default_executor()
+async def _connect(settings: ConnectionSettings) -> Connection:
+    """Make the connection within the running loop, to which gRPC binds it."""
+    return Connection(settings)

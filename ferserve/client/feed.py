@@ -131,13 +131,13 @@ async def open_feed(
 ) -> tuple[Feed, bool]:
     """A feed of ``source``, and whether it is live; raises as :func:`ferserve.sources.source.open_source` does."""
     if isinstance(source, AsyncIterable):
-        return TaskFeed(_frames_of(source), prepare, slots), False
-    opened = await _opened(source)
+        return TaskFeed(async_frames(source), prepare, slots), False
+    opened = await asyncio.wrap_future(start_opening(source))
     return ThreadFeed(opened.frames, prepare, slots), opened.live
 
 
-async def _opened(source: VideoSource | Iterable[ImageLike | Frame]) -> FrameSource:
-    """``source`` opened in a thread that keeps nobody waiting: a camera that is not there may hang for long."""
+def start_opening(source: VideoSource | Iterable[ImageLike | Frame]) -> Future[FrameSource]:
+    """Open ``source`` in a thread of its own, because opening an absent camera may block for long."""
     opened: Future[FrameSource] = Future()
     opened.set_running_or_notify_cancel()
 
@@ -151,7 +151,7 @@ async def _opened(source: VideoSource | Iterable[ImageLike | Frame]) -> FrameSou
                 opened.set_result(FrameSource(_raising(error), live=False))
 
     start_feed_thread(work)
-    return await asyncio.wrap_future(opened)
+    return opened
 
 
 def _raising(error: BaseException) -> Iterator[Frame]:
@@ -159,7 +159,8 @@ def _raising(error: BaseException) -> Iterator[Frame]:
     yield
 
 
-async def _frames_of(items: AsyncIterable[ImageLike | Frame]) -> AsyncGenerator[Frame, None]:
+async def async_frames(items: AsyncIterable[ImageLike | Frame]) -> AsyncGenerator[Frame, None]:
+    """The items as frames, numbered from 1 on; closes an asynchronous generator at its end."""
     iterator = aiter(items)
     ours = iterator is not items or isinstance(iterator, AsyncGenerator)
     try:

@@ -1,4 +1,4 @@
-"""From a source of frames to results: opens the source, chooses what its kind suggests, runs the session."""
+"""One call of a client's ``stream``: opens the source, settles the options, runs the stream."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from ferserve.wire.frames import frame_to_proto
 from ferserve.wire.options import stream_options_to_proto
 
 StreamSource: TypeAlias = "VideoSource | Iterable[ImageLike | Frame] | AsyncIterable[ImageLike | Frame]"
+"""A camera's index, the path or URL of a video, or an iterable of images, asynchronous or not."""
 
 
 class StreamRun:
-    """One call of a client's ``stream``. ``emit`` hears of every result, then once of None, in the event loop."""
+    """One call of a client's ``stream``; ``emit`` is called in the event loop with each result, then with None."""
 
     def __init__(
         self,
@@ -46,9 +47,9 @@ class StreamRun:
         self._feed: Feed | None = None
 
     async def run(self) -> BaseException | None:
-        """Until the source is at its end and every frame is answered.
+        """Run until the source has ended and every frame is answered.
 
-        Returns what the source raised, for the caller to raise; raises what else ended the stream.
+        Returns the source's error, for the caller to raise; raises any other that ended the stream.
         """
         try:
             return await self._tasks.run(self._run())
@@ -56,24 +57,19 @@ class StreamRun:
             self._emit(None)
 
     async def _run(self) -> BaseException | None:
-        source, self._source = self._source, ()  # a generator that only we hold ends with its feed
+        source, self._source = self._source, ()  # held by the feed alone, a generator ends with it
         self._feed, live = await open_feed(source, self._prepare, self._max_in_flight)
         del source
-        config = stream_options_to_proto(self._settled(live))
+        options = settled_options(self._options, live)
+        if not options.stream_id:  # so that the server knows the stream again after a broken connection
+            options = dataclasses.replace(options, stream_id=uuid.uuid4().hex)
+        config = stream_options_to_proto(options)
         return await ReconnectingStream(self._connector, self._feed, config, self._on_model, self._emit).run()
 
     def take(self) -> None:
-        """The user took a result, so one frame more may be pulled. May be called from any thread."""
+        """Let one more frame be pulled, because the user took a result; any thread may call it."""
         if self._feed is not None:
             self._feed.release()
-
-    def _settled(self, live: bool) -> StreamOptions:
-        options = self._options or StreamOptions()
-        return dataclasses.replace(
-            options,
-            delivery=options.delivery or (Delivery.LATEST if live else Delivery.EVERY),
-            stream_id=options.stream_id or uuid.uuid4().hex,
-        )
 
     def _prepare(self, frame: Frame) -> pb.ClassifyStreamRequest:
         packed = dataclasses.replace(frame, payload=self._packer(frame.payload))
@@ -81,3 +77,10 @@ class StreamRun:
 
     def _on_model(self, model: pb.Model) -> None:
         self._packer = dataclasses.replace(self._packer, luma=model.input_color == "luma")
+
+
+def settled_options(options: StreamOptions | None, live: bool) -> StreamOptions:
+    """``options`` with a delivery: a live source skips late frames, any other is answered frame by frame."""
+    options = options or StreamOptions()
+    delivery = options.delivery or (Delivery.LATEST if live else Delivery.EVERY)
+    return dataclasses.replace(options, delivery=delivery)

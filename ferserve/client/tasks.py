@@ -1,4 +1,4 @@
-"""What is under way of a client."""
+"""A client's tasks, cancelled on close."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class TaskTracker:
-    """Carries a client's calls and streams, so that closing it ends them with an error of ours.
+    """Runs a client's calls and streams, so that closing the client ends them with an error of ours.
 
-    gRPC alone would cancel them, and whoever awaits them would believe that somebody cancelled its own task.
+    gRPC alone would cancel them, and a caller would take that for a cancellation of its own task.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class TaskTracker:
         self._idle.set()
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """What ``coroutine`` returns or raises; :class:`FerserveError` where the client is closed, or gets closed."""
+        """Await ``coroutine``; raises :class:`FerserveError` if the client is closed, before or meanwhile."""
         if self._closed:
             coroutine.close()
             raise closed_before()
@@ -36,18 +36,16 @@ class TaskTracker:
         finally:
             try:
                 await finish(task)
-            finally:  # though the caller is cancelled once more
+            finally:  # even if the caller is cancelled a second time
                 self._tasks.discard(task)
                 if not self._tasks:
                     self._idle.set()
         if self._closed and task.cancelled():
-            raise FerserveError(
-                "client must be open, got closed with a call or a stream under way; close it after them"
-            )
+            raise closed_meanwhile()
         return task.result()
 
     async def close(self) -> None:
-        """End all of it and let nothing new begin."""
+        """Cancel every task, wait for their ends, and refuse new ones."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
@@ -55,14 +53,19 @@ class TaskTracker:
 
 
 def closed_before() -> FerserveError:
-    """For whoever calls a client that was closed."""
+    """The error of a call on a closed client."""
     return FerserveError("client must be open, got one that was closed; make another")
 
 
+def closed_meanwhile() -> FerserveError:
+    """The error of a call or a stream whose client was closed before it ended."""
+    return FerserveError("client must be open, got closed with a call or a stream under way; close it after them")
+
+
 async def finish(task: asyncio.Future[Any]) -> None:
-    """Cancel ``task`` and wait until it is over, whatever it ends with."""
+    """Cancel ``task`` and wait for its end, however it ends."""
     if not task.done():
         task.cancel()
         await asyncio.wait((task,))
     if not task.cancelled():
-        task.exception()  # looked at, so that asyncio does not report it as lost
+        task.exception()  # retrieved, so that asyncio does not report it as lost

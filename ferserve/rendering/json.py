@@ -21,11 +21,11 @@ def json_line(key: str, name: str | int, result: FrameResult) -> str:
         line["dropped"] = result.dropped.value
     timings = dataclasses.asdict(result.timings)
     line["timings_ms"] = {stage.removesuffix("_ms"): round(value, 3) for stage, value in timings.items()}
-    return json.dumps(line)  # in ASCII: no encoding of stdout, and no file name, can break it
+    return json.dumps(line)  # in ASCII, which every encoding of stdout can carry
 
 
 def _face(face: Face) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "track_id": face.track_id,
         "box": [round(edge, 2) for edge in face.box],
         "score": round(face.score, 4),
@@ -34,8 +34,8 @@ def _face(face: Face) -> dict[str, Any]:
         "probabilities": _probabilities(face.heads[0]),
     }
     if len(face.heads) > 1:
-        told["heads"] = {head.name: _probabilities(head) for head in face.heads[1:]}
-    return told
+        values["heads"] = {head.name: _probabilities(head) for head in face.heads[1:]}
+    return values
 
 
 def _probabilities(head: HeadResult) -> dict[str, float]:
@@ -43,7 +43,7 @@ def _probabilities(head: HeadResult) -> dict[str, float]:
 
 
 def text_line(name: str | int, result: FrameResult) -> str:
-    """One result in words."""
+    """One result as a line of text."""
     if result.fault is not None:
         return f"{name}: {result.fault.message}"
     if result.dropped is not None:
@@ -53,10 +53,10 @@ def text_line(name: str | int, result: FrameResult) -> str:
 
 
 def label_text(face: Face) -> str:
-    """What people are told of a face."""
+    """The emotion of a face as people should read it, with a mark if the model is not sure."""
     return face.emotion if face.sure else f"{NOT_SURE}: {face.emotion}"
 
 
 def print_error(name: str | int, message: str) -> None:
-    """Say on stderr, in one line, what was wrong with one input."""
+    """Print the fault of one input on stderr, in one line."""
     print(f"ferserve: {name}: {message}", file=sys.stderr, flush=True)

@@ -139,7 +139,7 @@ def test_commands_take_an_authority(model_dir: Path, ours: Files, tmp_path: Path
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     alone = run("classify", str(picture), "--tls-ca", ours.ca)
     assert alone.returncode == 2
-    assert "--tls-ca must be left out without --target" in alone.stderr
+    assert "--tls-ca must come with --target" in alone.stderr
 
 
 async def test_whoever_speaks_plain_http2_is_hung_up_on_and_others_are_served(

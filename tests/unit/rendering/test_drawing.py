@@ -1,10 +1,10 @@
-"""What ``--show`` draws."""
+"""What is drawn into a frame."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ferserve.cli.window import annotated, bgr_of
+from ferserve.rendering.drawing import annotated, frame_pixels
 from ferserve.sources.images import raw_image
 from ferserve.types import Crops, EncodedImage, Face, Frame, FrameResult, HeadResult
 from tests import builders
@@ -34,9 +34,9 @@ def test_a_box_at_the_edge_is_no_trouble() -> None:
 
 def test_pixels_of_every_frame_that_a_source_makes() -> None:
     bgr = builders.scene()
-    np.testing.assert_array_equal(bgr_of(Frame(1, raw_image(bgr))), bgr)
-    decoded = bgr_of(Frame(1, EncodedImage(builders.jpeg(bgr))))
+    np.testing.assert_array_equal(frame_pixels(Frame(1, raw_image(bgr))), bgr)
+    decoded = frame_pixels(Frame(1, EncodedImage(builders.jpeg(bgr))))
     assert decoded is not None
     assert decoded.shape == bgr.shape
-    assert bgr_of(Frame(1, EncodedImage(b"damaged"))) is None
-    assert bgr_of(Frame(1, Crops(()))) is None
+    assert frame_pixels(Frame(1, EncodedImage(b"damaged"))) is None
+    assert frame_pixels(Frame(1, Crops(()))) is None
