@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import threading
 import time
@@ -16,19 +15,20 @@ from numpy.typing import NDArray
 
 from ferserve.config import EngineConfig
 from ferserve.detection.factory import open_detector
-from ferserve.errors import InvalidFrameError, InvalidOptionsError, ModelNotReadyError
+from ferserve.errors import InvalidFrameError, ModelNotReadyError
 from ferserve.metrics import NO_METRICS, Metrics
-from ferserve.options import Delivery, FrameOptions, StreamOptions
+from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime.base import Tensor
 from ferserve.runtime.batching import Measurement
 from ferserve.runtime.registry import LoadedModel, ModelRegistry
 from ferserve.scheduling.backlog import Backlog
+from ferserve.scheduling.effective import effective_frame, effective_stream, settings_of_state
 from ferserve.scheduling.pool import WorkerPool
 from ferserve.scheduling.resumable import ResumableStream, ResumableStreams
 from ferserve.scheduling.single import submit_frame, submit_rows
 from ferserve.scheduling.stream import EngineStream
-from ferserve.tracking.state import StateSettings, StreamState
+from ferserve.tracking.state import StreamState
 from ferserve.types import Frame, FrameResult, ModelDescription, PixelFormat, RawImage
 
 
@@ -139,8 +139,8 @@ class Engine:
         self._require_open()
         options = options or StreamOptions()
         settings = self._settings(options.frame)
-        effective = self._effective_stream(options, settings.options)
-        state_settings = _state_settings(effective, strict_minimum=options.min_detection_interval > 0)
+        effective = effective_stream(options, self.config, settings.options)
+        state_settings = settings_of_state(effective, strict_minimum=options.min_detection_interval > 0)
         former = self._take_former(effective.stream_id)
         with self._lock:
             self._require_open()
@@ -186,33 +186,8 @@ class Engine:
             raise ModelNotReadyError("engine must be running, got a frame while it shuts down; try another server")
 
     def _settings(self, options: FrameOptions) -> Settings:
-        """The model, loaded, and ``options`` with the defaults filled in and the limits kept."""
-        config = self.config
-        if options.detection_side_px > config.max_detection_side_px:
-            raise InvalidOptionsError(
-                f"detection_side_px must be at most {config.max_detection_side_px} px, "
-                f"got {options.detection_side_px}; engine.max_detection_side_px sets this limit"
-            )
         model = self._registry.get(options.model)
-        effective = FrameOptions(
-            model=model.spec.name,
-            min_score=config.min_score if options.min_score is None else options.min_score,
-            max_faces=min(options.max_faces or config.max_faces, config.max_faces),
-            detection_side_px=options.detection_side_px or config.detection_side_px,
-        )
-        return Settings(model, effective, config.max_pixels)
-
-    def _effective_stream(self, options: StreamOptions, frame: FrameOptions) -> StreamOptions:
-        config = self.config
-        longest = options.detection_interval or max(config.detection_interval, options.min_detection_interval)
-        return dataclasses.replace(
-            options,
-            frame=frame,
-            delivery=options.delivery or Delivery.LATEST,
-            smoothing_ms=config.smoothing_ms if options.smoothing_ms is None else options.smoothing_ms,
-            detection_interval=longest,
-            min_detection_interval=options.min_detection_interval or min(config.min_detection_interval, longest),
-        )
+        return Settings(model, effective_frame(options, self.config, model.spec.name), self.config.max_pixels)
 
     def _warm_up(self, pipelines: list[Pipeline]) -> None:
         """Run one grey frame through every pipeline, so that no client waits for first-time allocations."""
@@ -252,16 +227,3 @@ def _require_rows(rows: Tensor, model: LoadedModel) -> None:
             f"rows must be {spec.dtype} ({wanted}) for the model {model.spec.name!r}, got {rows.dtype} {rows.shape}; "
             "preprocess faces as the model's spec says"
         )
-
-
-def _state_settings(options: StreamOptions, *, strict_minimum: bool) -> StateSettings:
-    """State settings of effective options; ``strict_minimum`` if the client chose the minimum interval."""
-    return StateSettings(
-        model=options.frame.model,
-        smoothing_ms=options.smoothing_ms or 0.0,
-        neutral_first_ms=options.neutral_first_ms,
-        min_interval=options.min_detection_interval,
-        max_interval=options.detection_interval,
-        strict_minimum=strict_minimum,
-        repeatable=options.delivery is Delivery.EVERY,
-    )

@@ -1,6 +1,5 @@
 """The engine on real frames, with a model whose answers are known."""
 
-import contextlib
 import dataclasses
 import threading
 from collections.abc import Iterator
@@ -29,8 +28,8 @@ from ferserve.errors import (
 )
 from ferserve.models.spec import HeadSpec
 from ferserve.options import Delivery, FrameOptions, StreamOptions
-from ferserve.scheduling.pending import Outcome
 from ferserve.types import Crops, DropReason, EncodedImage, Frame, FrameResult, PixelFormat, RawImage
+from tests.busy import held_workers
 from tests.tiny_models import brightness_spec, write_brightness_model
 
 GREY: NDArray[np.uint8] = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
@@ -168,28 +167,8 @@ def test_frame_ids_must_rise(engine: Engine) -> None:
             stream.submit(Frame(5, _shade(0)))
 
 
-@contextlib.contextmanager
-def _held_workers(engine: Engine) -> Iterator[threading.Event]:
-    """Keep every worker of the engine busy, in the callback of a frame, until the event is set."""
-    gate, inside = threading.Event(), threading.Semaphore(0)
-
-    def hold(outcome: Outcome) -> None:
-        inside.release()
-        gate.wait(30)
-
-    with contextlib.ExitStack() as streams:
-        for _ in range(engine.threads):
-            streams.enter_context(engine.open_stream()).send(Frame(0, _shade(0)), hold)
-        for _ in range(engine.threads):
-            assert inside.acquire(timeout=10)
-        try:
-            yield gate
-        finally:
-            gate.set()
-
-
 def test_latest_drops_what_a_newer_frame_has_overtaken(engine: Engine) -> None:
-    with _held_workers(engine) as gate, engine.open_stream(StreamOptions(delivery=Delivery.LATEST)) as stream:
+    with held_workers(engine) as gate, engine.open_stream(StreamOptions(delivery=Delivery.LATEST)) as stream:
         futures = [stream.submit(Frame(i, _shade(0))) for i in range(5)]
         gate.set()
         results = [future.result(10) for future in futures]
@@ -198,7 +177,7 @@ def test_latest_drops_what_a_newer_frame_has_overtaken(engine: Engine) -> None:
 
 def test_old_frames_are_dropped_by_their_deadline(engine: Engine) -> None:
     options = StreamOptions(delivery=Delivery.EVERY, frame_deadline_ms=20)
-    with _held_workers(engine) as gate, engine.open_stream(options) as stream:
+    with held_workers(engine) as gate, engine.open_stream(options) as stream:
         future = stream.submit(Frame(1, _shade(0)))
         with pytest.raises(FutureTimeoutError):
             future.result(0.05)
@@ -207,7 +186,7 @@ def test_old_frames_are_dropped_by_their_deadline(engine: Engine) -> None:
 
 
 def test_a_full_queue_refuses_and_recovers(model: Path) -> None:
-    with Engine(EngineConfig(model=str(model), threads=2, max_queue=2)) as engine, _held_workers(engine) as gate:
+    with Engine(EngineConfig(model=str(model), threads=2, max_queue=2)) as engine, held_workers(engine) as gate:
         waiting: list[Future[FrameResult]] = [engine.submit(Frame(i, _shade(0))) for i in range(2)]
         with pytest.raises(OverloadedError, match="waiting frames must be at most 2"):
             engine.submit(Frame(2, _shade(0)))
@@ -220,7 +199,7 @@ def test_a_full_queue_refuses_and_recovers(model: Path) -> None:
 
 def test_closing_answers_what_waits(model: Path) -> None:
     engine = Engine(EngineConfig(model=str(model), threads=2))
-    with _held_workers(engine) as gate:
+    with held_workers(engine) as gate:
         stream = engine.open_stream(StreamOptions(delivery=Delivery.EVERY))
         futures = [stream.submit(Frame(i, _shade(0))) for i in range(3)]
         threading.Timer(0.05, gate.set).start()
@@ -291,7 +270,7 @@ def test_auto_says_what_it_runs_on(engine: Engine) -> None:
 
 def test_waiting_frames_are_bounded_in_bytes(model: Path) -> None:
     config = EngineConfig(model=str(model), threads=2, max_queue_bytes=10_000)
-    with Engine(config) as engine, _held_workers(engine) as gate:
+    with Engine(config) as engine, held_workers(engine) as gate:
         with engine.open_stream(StreamOptions(delivery=Delivery.EVERY)) as stream:
             futures = [stream.submit(Frame(i, _shade(0))) for i in range(4)]  # 4,096 bytes each
             gate.set()
