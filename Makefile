@@ -73,8 +73,9 @@ aarch64: ## compile the kernels for aarch64, emulate them, and compare their bit
 demo: $(BIN)/.serve ## serve, stream a real face, show the live table
 	$(BIN)/python examples/demo.py
 
-docs: setup ## build the documentation into build/site, offline; fails on a broken link or a picture that is not current
+docs: setup ## build the documentation into build/site, offline; fails on a broken link or a page or picture that is not current
 	$(BIN)/python scripts/draw_architecture.py --check
+	$(BIN)/python scripts/write_api.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 clean: ## remove what was built

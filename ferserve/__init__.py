@@ -1,6 +1,6 @@
 """ferserve: live facial-expression recognition as a service.
 
-Importing this package loads nothing: each name below is imported from its module when it is first used.
+Importing this package loads nothing: each name is imported from its module when it is first used.
 """
 
 from __future__ import annotations
@@ -11,25 +11,82 @@ from ferserve._version import __version__
 
 if TYPE_CHECKING:
     from ferserve.client import AsyncClient, Client
-    from ferserve.config import Tls
-    from ferserve.errors import FerserveError
+    from ferserve.client.stream_run import StreamSource
+    from ferserve.config import EngineConfig, Tls
+    from ferserve.engine import Engine
+    from ferserve.errors import (
+        ConfigError,
+        FerserveError,
+        FrameDeadlineError,
+        InvalidFrameError,
+        InvalidOptionsError,
+        ModelNotFoundError,
+        ModelNotReadyError,
+        ModelPullError,
+        ModelSpecError,
+        OverloadedError,
+        RemoteError,
+        ServerUnavailableError,
+        StreamProtocolError,
+        WrongWorkerError,
+    )
+    from ferserve.local import LocalClient
     from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
-    from ferserve.types import Crops, EncodedImage, Face, Frame, FrameResult, ModelDescription, PixelFormat, RawImage
+    from ferserve.sources.images import ImageLike
+    from ferserve.sources.source import VideoSource
+    from ferserve.types import (
+        Crops,
+        DropReason,
+        EncodedImage,
+        Face,
+        Frame,
+        FrameFault,
+        FrameResult,
+        HeadResult,
+        ModelDescription,
+        PixelFormat,
+        RawImage,
+        Timings,
+    )
 
 _HOMES = {
     "ferserve.client": ("AsyncClient", "Client"),
-    "ferserve.config": ("Tls",),
-    "ferserve.errors": ("FerserveError",),
+    "ferserve.client.stream_run": ("StreamSource",),
+    "ferserve.config": ("EngineConfig", "Tls"),
+    "ferserve.engine": ("Engine",),
+    "ferserve.errors": (
+        "ConfigError",
+        "FerserveError",
+        "FrameDeadlineError",
+        "InvalidFrameError",
+        "InvalidOptionsError",
+        "ModelNotFoundError",
+        "ModelNotReadyError",
+        "ModelPullError",
+        "ModelSpecError",
+        "OverloadedError",
+        "RemoteError",
+        "ServerUnavailableError",
+        "StreamProtocolError",
+        "WrongWorkerError",
+    ),
+    "ferserve.local": ("LocalClient",),
     "ferserve.options": ("Delivery", "FrameOptions", "Priority", "StreamOptions"),
+    "ferserve.sources.images": ("ImageLike",),
+    "ferserve.sources.source": ("VideoSource",),
     "ferserve.types": (
         "Crops",
+        "DropReason",
         "EncodedImage",
         "Face",
         "Frame",
+        "FrameFault",
         "FrameResult",
+        "HeadResult",
         "ModelDescription",
         "PixelFormat",
         "RawImage",
+        "Timings",
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -37,20 +94,43 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AsyncClient",
     "Client",
+    "ConfigError",
     "Crops",
     "Delivery",
+    "DropReason",
     "EncodedImage",
+    "Engine",
+    "EngineConfig",
     "Face",
     "FerserveError",
     "Frame",
+    "FrameDeadlineError",
+    "FrameFault",
     "FrameOptions",
     "FrameResult",
+    "HeadResult",
+    "ImageLike",
+    "InvalidFrameError",
+    "InvalidOptionsError",
+    "LocalClient",
     "ModelDescription",
+    "ModelNotFoundError",
+    "ModelNotReadyError",
+    "ModelPullError",
+    "ModelSpecError",
+    "OverloadedError",
     "PixelFormat",
     "Priority",
     "RawImage",
+    "RemoteError",
+    "ServerUnavailableError",
     "StreamOptions",
+    "StreamProtocolError",
+    "StreamSource",
+    "Timings",
     "Tls",
+    "VideoSource",
+    "WrongWorkerError",
     "__version__",
 ]
 

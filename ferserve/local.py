@@ -67,7 +67,7 @@ class LocalClient:
         self._engine = engine if isinstance(engine, Engine) else Engine(engine)
         self._streams: set[_LocalStream] = set()
         self._closed = False
-        self.target = f"this process: {self._engine.runs_on}"
+        self.target: str = f"this process: {self._engine.runs_on}"
         """What answers, in words."""
 
     def __enter__(self) -> LocalClient:

@@ -45,7 +45,8 @@ class Client:
         """Make a client; the first call connects.
 
         Args:
-            target: Address of the server, ``HOST:PORT``, or ``unix:PATH`` for a Unix domain socket.
+            target: Address of the server, ``HOST:PORT``, or ``unix:PATH`` for a Unix domain socket; by default
+                ``127.0.0.1:50051``.
             timeout_s: Longest time of a single call, s; ``math.inf`` for no limit.
             reconnect_s: Longest time that a stream tries to reconnect after its connection broke, s; 0 for not at all.
             encoding: How arrays travel: ``"raw"``, ``"jpeg"``, or ``"auto"``, which is raw to a server on this machine
@@ -60,7 +61,7 @@ class Client:
             InvalidOptionsError: ``encoding`` is unknown, or a number is out of range.
         """
         settings = ConnectionSettings(target, timeout_s, reconnect_s, encoding, jpeg_quality, max_in_flight, tls)
-        self.target = target
+        self.target: str = target
         """Address of the server, as given."""
         self._loop = LoopThread()
         try:

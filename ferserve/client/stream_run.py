@@ -20,7 +20,7 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.frames import frame_to_proto
 from ferserve.wire.options import stream_options_to_proto
 
-StreamSource: TypeAlias = "VideoSource | Iterable[ImageLike | Frame] | AsyncIterable[ImageLike | Frame]"
+StreamSource: TypeAlias = VideoSource | Iterable[ImageLike | Frame] | AsyncIterable[ImageLike | Frame]
 """A camera's index, the path or URL of a video, or an iterable of images, asynchronous or not."""
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ferserve.errors import InvalidFrameError
 from ferserve.types import Crops, EncodedImage, Payload, PixelFormat, RawImage
 
-ImageLike: TypeAlias = "NDArray[np.uint8] | bytes | bytearray | memoryview | str | os.PathLike[str] | Payload"
+ImageLike: TypeAlias = NDArray[np.uint8] | bytes | bytearray | memoryview | str | os.PathLike[str] | Payload
 """uint8 (H, W) luma, uint8 (H, W, 3) BGR, the bytes of an image file, its path, or a payload."""
 
 

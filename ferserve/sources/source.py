@@ -17,7 +17,7 @@ from ferserve.types import Frame
 if TYPE_CHECKING:
     import cv2
 
-VideoSource: TypeAlias = "int | str | os.PathLike[str]"
+VideoSource: TypeAlias = int | str | os.PathLike[str]
 """A camera's index, the path of a video or an image, or a URL."""
 
 _LARGEST_CAMERA = 2**31 - 1

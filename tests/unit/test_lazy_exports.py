@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import ferserve
+from ferserve import errors
 
 
 def test_every_exported_name_is_there() -> None:
@@ -16,6 +17,12 @@ def test_every_exported_name_is_there() -> None:
     assert set(ferserve.__all__) <= set(dir(ferserve))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         ferserve.nonsense  # noqa: B018
+
+
+def test_every_error_class_is_exported() -> None:
+    classes = {name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, Exception)}
+    assert len(classes) > 10
+    assert classes <= set(ferserve.__all__)
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
