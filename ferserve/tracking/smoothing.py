@@ -27,7 +27,7 @@ move fast, not when they merely cross. docs/decisions/0043 compares narrower and
 @dataclass(slots=True)
 class _FilterState:
     probabilities: NDArray[np.float32]
-    top: int
+    label: int  # index
     time_ns: int
 
 
@@ -46,14 +46,14 @@ class Smoother:
         key = (track_id, raw.name)
         state = self._states.get(key)
         if state is None:
-            smoothed, top = raw.probabilities, raw.top
+            smoothed, label = raw.probabilities, raw.label_index
         else:
             weight = np.float32(-math.expm1(-max(now_ns - state.time_ns, 0) / self._tau_ns))
             smoothed = state.probabilities + weight * (raw.probabilities - state.probabilities)
             leader = raw.leader(smoothed)
-            top = leader if smoothed[leader] - smoothed[state.top] >= HYSTERESIS_MARGIN else state.top
-        self._states[key] = _FilterState(smoothed, top, now_ns)
-        return HeadResult(raw.name, raw.labels, smoothed, top, raw.reserved, raw_probabilities=raw.probabilities)
+            label = leader if smoothed[leader] - smoothed[state.label] >= HYSTERESIS_MARGIN else state.label
+        self._states[key] = _FilterState(smoothed, label, now_ns)
+        return HeadResult(raw.name, raw.labels, smoothed, label, raw.reserved, raw_probabilities=raw.probabilities)
 
     def retain(self, track_ids: Collection[int]) -> None:
         """Forget all tracks except ``track_ids``, so that memory does not grow."""

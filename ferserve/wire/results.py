@@ -93,7 +93,7 @@ def _head_to_mapping(head: HeadResult) -> dict[str, Any]:
         "name": head.name,
         "probabilities": probabilities,
         "label": head.label,
-        "confidence": probabilities[head.top],
+        "confidence": probabilities[head.label_index],
         "raw_probabilities": () if raw is None else raw.tolist(),
     }
 
@@ -105,7 +105,7 @@ def _head_from_proto(message: pb.HeadOutput, labels: HeadLabels) -> HeadResult:
         name=message.name,
         labels=ordered,
         probabilities=np.array(message.probabilities, np.float32),
-        top=ordered.index(message.label),
+        label_index=ordered.index(message.label),
         raw_probabilities=raw,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 from functools import lru_cache
-from typing import Any
 
 import pytest
 
@@ -26,18 +25,14 @@ def _recording() -> tuple[Frame, ...]:
     return tuple(Frame(i, raw_image(picture), 1 + i * 33_000_000) for i, picture in enumerate(pictures))
 
 
-def _said(result: FrameResult) -> dict[str, Any]:
-    """All that was said but for the timings, as values that can be compared."""
-    return {"repr": repr(dataclasses.replace(result, timings=Timings()))}
-
-
-def _run(engine: Engine) -> list[dict[str, Any]]:
+def _run(engine: Engine) -> list[FrameResult]:
+    """All results without their timings."""
     with engine.open_stream(EVERY) as stream:
-        return [_said(stream.submit(frame).result(30)) for frame in _recording()]
+        return [dataclasses.replace(stream.submit(frame).result(30), timings=Timings()) for frame in _recording()]
 
 
 @lru_cache
-def _alone() -> list[dict[str, Any]]:
+def _alone() -> list[FrameResult]:
     with Engine(EngineConfig(threads=1)) as engine:
         return _run(engine)
 

@@ -63,12 +63,12 @@ def test_bars_are_drawn_where_there_is_room_and_somebody_looks() -> None:
 )
 def test_then_comes_a_label_that_was_not_told_yet(probabilities: tuple[float, ...], then: str) -> None:
     """In a stream the label that was told holds until another leads clearly."""
-    head = HeadResult("emotion", ("told", "other", "leads"), np.array(probabilities, np.float32), top=0)
+    head = HeadResult("emotion", ("told", "other", "leads"), np.array(probabilities, np.float32), label_index=0)
     row = _lines(80, Face((0, 0, 9, 9), 0.9, (head,)))[1]
     assert row.count("told") == 1
     assert row.rstrip().endswith(then)
 
 
 def test_a_model_of_one_label_has_nothing_to_say_after_it() -> None:
-    head = HeadResult("face", ("face",), np.ones(1, np.float32), top=0)
+    head = HeadResult("face", ("face",), np.ones(1, np.float32), label_index=0)
     assert _lines(80, Face((0, 0, 9, 9), 0.9, (head,)), terminal=False)[1].split()[-2:] == ["face", "1.00"]

@@ -11,7 +11,7 @@ from tests import builders
 
 
 def _result(box: tuple[float, float, float, float]) -> FrameResult:
-    head = HeadResult("emotion", ("calm", "happy"), np.array([0.2, 0.8], np.float32), top=1)
+    head = HeadResult("emotion", ("calm", "happy"), np.array([0.2, 0.8], np.float32), label_index=1)
     return FrameResult(1, faces=(Face(box, 0.9, (head,), track_id=3),))
 
 

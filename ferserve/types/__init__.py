@@ -1,0 +1,26 @@
+"""Values that flow through the pipeline: frames in, results out.
+
+Arrays are (row, column); boxes are (x0, y0, x1, y1) in pixels, half-open.
+"""
+
+from ferserve.types.detections import Detections
+from ferserve.types.frames import Crops, EncodedImage, Frame, Payload, PixelFormat, RawImage
+from ferserve.types.models import ModelDescription
+from ferserve.types.results import DropReason, Face, FrameFault, FrameResult, HeadResult, Timings
+
+__all__ = [
+    "Crops",
+    "Detections",
+    "DropReason",
+    "EncodedImage",
+    "Face",
+    "Frame",
+    "FrameFault",
+    "FrameResult",
+    "HeadResult",
+    "ModelDescription",
+    "Payload",
+    "PixelFormat",
+    "RawImage",
+    "Timings",
+]
