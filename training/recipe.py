@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ferserve.errors import ConfigError
-from training import recipes
 from training.errors import CheckpointError, WeightsError
 
 OWN_OPTIONS = {"balanced": False, "split_by": None, "task": None, "faces": None}
@@ -104,7 +103,7 @@ def require_own_options(recipe: Recipe, options: RunOptions) -> None:
 
 def recipe_summaries() -> dict[str, str]:
     """First line of each recipe's docstring by name, read without importing what the recipe needs."""
-    folder = Path(next(iter(recipes.__path__)))
+    folder = Path(__file__).parent / "recipes"
     found = {}
     for path in sorted(folder.glob("[!_]*.py")):
         text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""

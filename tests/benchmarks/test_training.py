@@ -66,9 +66,9 @@ def test_half_the_channels_run_faster(role: str, tmp_path: Path, benchmark: Benc
     import onnxruntime
 
     from ferserve.models.spec import HeadSpec, InputSpec, ModelSpec
-    from training.classification.recipe import ModelRequest
     from training.common.export import export_onnx
     from training.compress.channels import prune_channels
+    from training.models.request import ModelRequest
     from training.models.small import cnn_best
 
     benchmark.group = "cnn_best with half its channels, against all of them"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from ferserve.models.spec import ModelSpec
 from training.classification.prepare import Parts
 from training.classification.recipe import ClassificationRecipe
 from training.common.checkpoint import CheckpointState
-from training.evaluation.metrics import Judgement
+from training.evaluation.metrics import Predictions
 from training.recipe import RunOptions
 
 LIMITS = """\
@@ -19,21 +19,21 @@ data set's mix of people is not that of your cameras. Not to be used to judge pe
 Act, Art. 5(1)(f)), nor to decide anything about a person."""
 
 
-def write_card(
+def write_run_card(
     path: Path,
     recipe: ClassificationRecipe,
     options: RunOptions,
     parts: Parts,
     spec: ModelSpec,
     state: CheckpointState,
-    judgements: dict[str, dict[str, Judgement]],
+    predictions: Mapping[str, Mapping[str, Predictions]],
     report: dict[str, Any],
 ) -> None:
     """Write the card in Markdown: work, data, training, figures, limits."""
     lines = [f"# {spec.name}", "", recipe.summary, "", f"Work: {recipe.work}", ""]
     lines += _data(parts, options, recipe)
     lines += _training(recipe, options, state)
-    lines += _figures(recipe, judgements, report)
+    lines += _figures(recipe, predictions, report)
     lines += ["## Limits", "", LIMITS, ""]
     path.write_text("\n".join(lines))
 
@@ -67,20 +67,20 @@ def _training(recipe: ClassificationRecipe, options: RunOptions, state: Checkpoi
 
 
 def _figures(
-    recipe: ClassificationRecipe, judgements: dict[str, dict[str, Judgement]], report: dict[str, Any]
+    recipe: ClassificationRecipe, predictions: Mapping[str, Mapping[str, Predictions]], report: dict[str, Any]
 ) -> Iterator[str]:
     yield from ("## Figures", "", "| part | head | images | accuracy |", "|---|---|---|---|")
-    for part, heads in judgements.items():
-        for head, judgement in heads.items():
-            yield f"| {part} | {head} | {len(judgement.truth)} | {100 * judgement.accuracy:.2f} % |"
+    for part, heads in predictions.items():
+        for head, predicted in heads.items():
+            yield f"| {part} | {head} | {len(predicted.truth)} | {100 * predicted.accuracy:.2f} % |"
     yield ""
     yield from (f"The work reports {name}: {value:g} %." for name, value in recipe.published.items())
     yield f"Largest difference of `model.onnx` to Keras on real images: {report['onnx_difference']:.1e}."
     if "cost" in report:
         yield from ("", "Cost over the test set:", "")
         yield from (f"- {name}: {value}" for name, value in report["cost"].items())
-    for part, heads in judgements.items():
-        for head, judgement in heads.items():
-            yield from ("", f"### {part}, {head}", "", "```", judgement.text().rstrip(), "```", "")
+    for part, heads in predictions.items():
+        for head, predicted in heads.items():
+            yield from ("", f"### {part}, {head}", "", "```", predicted.text().rstrip(), "```", "")
             yield f"![confusion matrix](confusion-{part}-{head}.png)"
     yield ""

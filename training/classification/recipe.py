@@ -10,19 +10,8 @@ from typing import Any, Literal
 from ferserve.models.spec import InputSpec
 from training.classification.augment import Augmentation
 from training.data.samples import Samples
+from training.models.request import ModelRequest
 from training.recipe import RunOptions, require_own_options
-
-
-@dataclass(frozen=True)
-class ModelRequest:
-    """What a model builder needs to know."""
-
-    shape: tuple[int, int, int]
-    """(height, width, channels) of the input."""
-    heads: Mapping[str, int]
-    """Classes by head, in the order of the heads."""
-    weights: str
-    """``imagenet``, ``none``, or the path of a weight file."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +64,9 @@ class ClassificationRecipe:
     """The work's own figures, for the model card: percent by name."""
     takes: tuple[str, ...] = ()
     """Options of its own that the recipe heeds: ``balanced``, ``split_by``, ``task``."""
-    measures_cost: bool = False
-    """Whether speed over the test set, memory and GPU load are part of the work."""
+    measure: Callable[[Path, Samples, InputSpec], dict[str, Any]] | None = None
+    """Measures the exported file on the test part, if figures of cost are part of the work: (file, part, input) to
+    figures by name."""
 
     def run(self, options: RunOptions) -> Path:
         """Train and export; returns the folder that ``ferserve serve --model`` takes."""

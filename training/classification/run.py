@@ -10,29 +10,32 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 from ferserve.models.spec import HeadSpec, ModelSpec
 from training.classification.batches import Batches
-from training.classification.card import write_card
+from training.classification.card import write_run_card
 from training.classification.input_pipeline import fit
-from training.classification.manifest import keep_choices
+from training.classification.manifest import write_manifest
 from training.classification.prepare import Parts, prepare
-from training.classification.recipe import ClassificationRecipe, ModelRequest
+from training.classification.recipe import ClassificationRecipe
 from training.common.checkpoint import Checkpoint, CheckpointState, load_model, load_state, save_bare
 from training.common.export import export_onnx
+from training.common.magnitude_pruning import MagnitudePruning
 from training.common.pixels import PixelRows
 from training.common.plots import plot_confusion, plot_curves
 from training.common.reseed import Reseed
-from training.compress.magnitude import MagnitudePruning
 from training.data.samples import Samples
 from training.errors import CheckpointError
-from training.evaluation.metrics import Judgement, judge
+from training.evaluation.metrics import Predictions
+from training.models.request import ModelRequest
 from training.recipe import RunOptions
 
+PredictionsOfParts: TypeAlias = Mapping[str, Mapping[str, Predictions]]
+"""By test part, then by head."""
 CHECKED_IMAGES = 64
 """Test images on which the exported model must answer as Keras does."""
 
@@ -43,11 +46,11 @@ def run_recipe(recipe: ClassificationRecipe, options: RunOptions) -> Path:
     keras.utils.set_random_seed(options.seed)
     parts = prepare(recipe, options)
     options.out.mkdir(parents=True, exist_ok=True)
-    keep_choices(recipe.name, options)
+    write_manifest(recipe.name, options)
     (options.out / "audit.txt").write_text("\n".join(parts.audit.lines(None)) + "\n")
     model = _fit(recipe, options, parts, state)
-    judgements = {name: answer(model, part, recipe, options) for name, part in parts.tests.items()}
-    _deliver(recipe, options, parts, model, state, judgements)
+    predictions = {name: answer(model, part, recipe, options) for name, part in parts.tests.items()}
+    _deliver(recipe, options, parts, model, state, predictions)
     return options.out
 
 
@@ -126,12 +129,12 @@ def _callbacks(
     return callbacks
 
 
-def answer(model: Any, samples: Samples, recipe: ClassificationRecipe, options: RunOptions) -> dict[str, Judgement]:
+def answer(model: Any, samples: Samples, recipe: ClassificationRecipe, options: RunOptions) -> dict[str, Predictions]:
     """What ``model`` says of ``samples``, by head."""
     outputs = model.predict(Batches(samples, recipe.input, recipe.batch_size), verbose=0)
     if not isinstance(outputs, dict):
         outputs = {samples.head: outputs}
-    return {head: judge(outputs[head], samples.targets[head], labels) for head, labels in samples.labels.items()}
+    return {head: Predictions(labels, samples.targets[head], outputs[head]) for head, labels in samples.labels.items()}
 
 
 def _deliver(
@@ -140,48 +143,51 @@ def _deliver(
     parts: Parts,
     model: Any,
     state: CheckpointState,
-    judgements: dict[str, dict[str, Judgement]],
+    predictions: PredictionsOfParts,
 ) -> None:
     """Write model files, reports, plots and the card."""
     out = options.out
-    spec = model_spec(recipe, parts.train, judgements)
+    spec = run_spec(recipe, parts.train, predictions)
     save_bare(model, out / "model.keras", out / "model.h5")
     some = next(iter(parts.tests.values()))
     inputs = PixelRows(some.images, recipe.input, 0).take(np.arange(min(CHECKED_IMAGES, len(some))))
     difference = export_onnx(model, out / "model.onnx", spec, inputs)
     plot_curves(state.history, out / "curves.png", recipe.name)
     report: dict[str, Any] = {"onnx_difference": difference, "history": state.history, "parts": {}}
-    for part, heads in judgements.items():
-        for head, judgement in heads.items():
-            report["parts"].setdefault(part, {})[head] = judgement.report()
-            plot_confusion(judgement, out / f"confusion-{part}-{head}.png", f"{recipe.name}, {part}, {head}")
-            (out / f"report-{part}-{head}.txt").write_text(judgement.text())
-            print(f"{part}, {head}:\n{judgement.text()}")
-    if recipe.measures_cost:
-        from training.cost.serving import measure_test_set
-
-        report["cost"] = measure_test_set(out / "model.onnx", some, recipe.input)
+    for part, heads in predictions.items():
+        for head, predicted in heads.items():
+            report["parts"].setdefault(part, {})[head] = predicted.report()
+            plot_confusion(
+                predicted.confusion,
+                predicted.labels,
+                out / f"confusion-{part}-{head}.png",
+                f"{recipe.name}, {part}, {head}",
+            )
+            (out / f"report-{part}-{head}.txt").write_text(predicted.text())
+            print(f"{part}, {head}:\n{predicted.text()}")
+    if recipe.measure is not None:
+        report["cost"] = recipe.measure(out / "model.onnx", some, recipe.input)
     (out / "report.json").write_text(json.dumps(report, indent=1))
-    write_card(out / "MODEL_CARD.md", recipe, options, parts, spec, state, judgements, report)
+    write_run_card(out / "MODEL_CARD.md", recipe, options, parts, spec, state, predictions, report)
 
 
-def model_spec(recipe: ClassificationRecipe, train: Samples, judgements: dict[str, dict[str, Judgement]]) -> ModelSpec:
+def run_spec(recipe: ClassificationRecipe, train: Samples, predictions: PredictionsOfParts) -> ModelSpec:
     """What the exported file says of itself."""
     name = train.terms.name.lower()
     metrics = {
-        f"{name}/{part}/{'accuracy' if head == train.head else f'{head}_accuracy'}": round(judgement.accuracy, 6)
-        for part, heads in judgements.items()
-        for head, judgement in heads.items()
+        f"{name}/{part}/{'accuracy' if head == train.head else f'{head}_accuracy'}": round(predicted.accuracy, 6)
+        for part, heads in predictions.items()
+        for head, predicted in heads.items()
     }
     return replace(
-        model_spec_of(recipe, train.labels),
+        untrained_spec(recipe, train.labels),
         license=f"weights trained on {train.terms.name}: {train.terms.licence}",
         trained_on=(train.terms.name,),
         metrics=metrics,
     )
 
 
-def model_spec_of(recipe: ClassificationRecipe, labels: Mapping[str, tuple[str, ...]]) -> ModelSpec:
+def untrained_spec(recipe: ClassificationRecipe, labels: Mapping[str, tuple[str, ...]]) -> ModelSpec:
     """What a network of ``recipe`` says of itself before it has learnt anything."""
     return ModelSpec(
         name=recipe.name.replace("_", "-"),

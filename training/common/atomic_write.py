@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, and put into it in one step."""
+"""Writes files whole or not at all: beside their place first, then moved into it in one step."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def draft_of(target: Path) -> Iterator[Path]:
-    """A path to write in the place of ``target``, which it becomes at the end; after an error it is gone.
+def atomic_write(target: Path) -> Iterator[Path]:
+    """Yield a path to write to; it replaces ``target`` when the block ends, and vanishes if the block raises.
 
-    So are files that lie beside it.
+    Other files written beside the yielded path are deleted either way.
     """
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        draft = Path(folder) / target.name
-        yield draft
-        os.replace(draft, target)
+        partial = Path(folder) / target.name
+        yield partial
+        os.replace(partial, target)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from training.common.atomic_write import atomic_write
 from training.errors import CheckpointError, TrainingError
 
 STATE = "state.json"
@@ -55,8 +56,6 @@ def load_state(folder: Path, recipe: str, seed: int) -> CheckpointState | None:
 
 def load_model(path: Path) -> Any:
     """A saved Keras model; raises :class:`CheckpointError` that names the file where it is damaged."""
-    import training.models  # noqa: F401  registers our own layers
-
     try:
         return keras.models.load_model(path)
     except Exception as error:
@@ -107,7 +106,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             require_finite(key, float(logs.get(key, 0.0)), epoch)
         state = self.state
         name = f"epoch-{epoch + 1:04d}.keras"
-        self._save(name)
+        self._write(name, self.model.save)
         state.epoch, state.last = epoch + 1, name
         for key, figure in logs.items():
             state.history.setdefault(key, []).append(float(figure))
@@ -115,7 +114,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             state.best = name
         if self._plateau is not None:
             state.plateau = {key: float(getattr(self._plateau, key)) for key in ("best", "wait", "cooldown_counter")}
-        self._write(STATE, json.dumps(asdict(state), indent=1).encode())
+        self._write(STATE, lambda path: path.write_text(json.dumps(asdict(state), indent=1)))
         for old in self._folder.glob("epoch-*.keras"):
             if old.name not in (state.last, state.best):
                 old.unlink()
@@ -128,23 +127,13 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             return True
         return False
 
-    def _save(self, name: str) -> None:
-        draft = self._folder / f"draft-{name}"
+    def _write(self, name: str, write: Callable[[Path], Any]) -> None:
+        path = self._folder / name
         try:
-            self.model.save(draft)
-            os.replace(draft, self._folder / name)
+            with atomic_write(path) as partial:
+                write(partial)
         except Exception as error:
-            draft.unlink(missing_ok=True)
-            raise self._failed(self._folder / name, error) from error
-
-    def _write(self, name: str, content: bytes) -> None:
-        draft = self._folder / f"draft-{name}"
-        try:
-            draft.write_bytes(content)
-            os.replace(draft, self._folder / name)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise self._failed(self._folder / name, error) from error
+            raise self._failed(path, error) from error
 
     def _failed(self, path: Path, error: Exception) -> CheckpointError:
         good = load_state(self._folder, self.state.recipe, self.state.seed)

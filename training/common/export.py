@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ferserve.models.spec import METADATA_KEY, ModelSpec
 from ferserve.models.store import open_model_file
-from training.common.atomic_write import draft_of
+from training.common.atomic_write import atomic_write
 from training.errors import ExportError
 
 TOLERANCE = 1e-4
@@ -33,15 +33,15 @@ def export_onnx(model: Any, path: Path, spec: ModelSpec, inputs: NDArray[np.floa
 
     outputs = model(inputs[:1])
     expected = keras_outputs(model, inputs, spec)
-    with draft_of(path) as draft:
+    with atomic_write(path) as partial:
         with quiet(), GroupedConv2D.exporting():
-            model.export(str(draft), format="onnx", verbose=False)
-        graph = onnx.load(draft)
+            model.export(str(partial), format="onnx", verbose=False)
+        graph = onnx.load(partial)
         _name_ends(graph.graph, spec, _output_order(outputs, spec))
         embed_spec(graph, spec)
         onnx.checker.check_model(graph)
-        onnx.save(graph, draft)
-        return compare(draft, inputs, expected, spec)
+        onnx.save(graph, partial)
+        return compare(partial, inputs, expected, spec)
 
 
 def export_run(model: Path, out: Path | None = None) -> tuple[Path, float]:

@@ -14,7 +14,7 @@ Feed = dict[str, NDArray[Any]]
 """One call's inputs by name."""
 
 
-class Calibration:
+class Int8CalibrationReader:
     """ONNX Runtime's reader: one feed after the other, then None."""
 
     def __init__(self, feeds: Iterable[Feed]) -> None:
@@ -25,7 +25,7 @@ class Calibration:
         return next(self._feeds, None)
 
     @classmethod
-    def of_rows(cls, name: str, rows: NDArray[np.float32], batch_size: int = 64) -> Calibration:
+    def of_rows(cls, name: str, rows: NDArray[np.float32], batch_size: int = 64) -> Int8CalibrationReader:
         """Feeds of ``batch_size`` of the ``rows`` (N, …), for the input ``name``."""
         return cls({name: rows[begin : begin + batch_size]} for begin in range(0, len(rows), batch_size))
 

@@ -1,8 +1,8 @@
-"""Processes that train one network together: each on its own rows, their weights averaged every few steps.
+"""Local SGD: several processes train one network, each on its own rows, and average their weights every few steps.
 
-On a CPU that others use too, threads that meet after every layer wait for the slowest all the time; processes that
-meet every few seconds do not (measured: docs/emotion-lite.md). The method is local SGD (Stich 2019, arXiv:1805.09767,
-algorithm 1).
+On a CPU that others use too, threads that synchronise after every layer wait for the slowest one all the time;
+processes that synchronise every few seconds do not (measured: docs/emotion-lite.md). Stich 2019, arXiv:1805.09767,
+algorithm 1.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from numpy.typing import NDArray
 from training.errors import TrainingError, is_foreseen
 
 PATIENCE_S = 600.0
-"""How long one waits for the others before it gives up; the machine may be busy."""
+"""How long a process waits for the others before it gives up; the machine may be busy."""
 
 
 @dataclass(frozen=True)
-class Peers:
-    """One process's place among ``count`` that share memory."""
+class ProcessGroup:
+    """``size`` processes that share memory, seen from the one with number ``rank``."""
 
     rank: int
-    count: int
+    size: int
     barrier: Any
     memory: Any
 
     def average(self, arrays: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """The mean of every peer's ``arrays``, which have the same shapes everywhere; all must call it."""
-        if self.count == 1:
+        """The mean of ``arrays`` over the group. Every process must call it, with arrays of the same shapes."""
+        if self.size == 1:
             return list(arrays)
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():
             raise SystemExit("the process that started this training has gone")
-        shared = np.frombuffer(self.memory, np.float32).reshape(self.count, -1)
+        shared = np.frombuffer(self.memory, np.float32).reshape(self.size, -1)
         flat = np.concatenate([array.ravel() for array in arrays])
         shared[self.rank, : flat.size] = flat
         self.barrier.wait(PATIENCE_S)
@@ -48,22 +48,22 @@ class Peers:
         return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
 
 
-ALONE = Peers(0, 1, None, None)
+ONE_PROCESS = ProcessGroup(0, 1, None, None)
 
 
-def together(count: int, numbers: int, work: Callable[..., None], *arguments: Any) -> None:
-    """Run ``work(peers, *arguments)`` in ``count`` processes that can average up to ``numbers`` floats.
+def run_processes(count: int, numbers: int, work: Callable[..., None], *arguments: Any) -> None:
+    """Run ``work(group, *arguments)`` in ``count`` processes that can average up to ``numbers`` floats.
 
-    ``work`` must be importable. Where a process fails the others are ended, and its own error is raised here if it was
-    foreseen, else :class:`TrainingError`.
+    ``work`` must be importable; with one process it runs in this one. If a process fails, the others are ended. Raises
+    its error if that was foreseen, else :class:`TrainingError`.
     """
     if count == 1:
-        work(ALONE, *arguments)
+        work(ONE_PROCESS, *arguments)
         return
     context = multiprocessing.get_context("spawn")
-    barrier, memory, told = context.Barrier(count), context.RawArray("f", count * numbers), context.SimpleQueue()
-    places = [Peers(rank, count, barrier, memory) for rank in range(count)]
-    workers = [context.Process(target=_tell, args=(told, work, place, *arguments), daemon=True) for place in places]
+    barrier, memory, errors = context.Barrier(count), context.RawArray("f", count * numbers), context.SimpleQueue()
+    groups = [ProcessGroup(rank, count, barrier, memory) for rank in range(count)]
+    workers = [context.Process(target=_work, args=(errors, work, group, *arguments), daemon=True) for group in groups]
     for worker in workers:
         worker.start()
     try:
@@ -77,26 +77,28 @@ def together(count: int, numbers: int, work: Callable[..., None], *arguments: An
             if worker.is_alive():
                 worker.terminate()
             worker.join()
-    if not told.empty():
-        raise told.get()
+    if not errors.empty():
+        raise errors.get()
     failed = [rank for rank, worker in enumerate(workers) if worker.exitcode]
     if failed:
-        raise TrainingError(f"training processes must end with 0, got another code from {failed}; look at their output")
+        raise TrainingError(
+            f"exit codes of training processes must be 0, got others from {failed}; look at their output"
+        )
 
 
-def _tell(told: Any, work: Callable[..., None], *arguments: Any) -> None:
-    """What each process does: ``work``, of which a foreseen error goes to the process that waits."""
+def _work(errors: Any, work: Callable[..., None], *arguments: Any) -> None:
+    """Body of each process; hands a foreseen error to the parent."""
     try:
         work(*arguments)
     except Exception as error:
         if not is_foreseen(error):
             raise
-        told.put(error)
+        errors.put(error)
         raise SystemExit(1) from None
 
 
 def use_one_thread() -> None:
-    """Keep this process to one thread, where others beside it take the other cores; before Keras's first step."""
+    """Keep this process to one thread, if others take the other cores. Call it before Keras's first step."""
     import keras
 
     os.environ["OMP_NUM_THREADS"] = "1"

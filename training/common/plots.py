@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-
-from training.evaluation.metrics import Judgement
+from numpy.typing import NDArray
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -35,18 +34,18 @@ def plot_curves(history: Mapping[str, Sequence[float]], path: Path, title: str) 
     figure.savefig(path, dpi=110)
 
 
-def plot_confusion(judgement: Judgement, path: Path, title: str) -> None:
-    """Confusion matrix in percent of the true class, one row a true class."""
-    counts = judgement.confusion
+def plot_confusion(counts: NDArray[np.int64], labels: Sequence[str], path: Path, title: str) -> None:
+    """Confusion matrix in percent of the true class; ``counts`` (K, K) has one row per true class."""
     percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 2.5 + 0.6 * len(judgement.labels)
+    side = 2.5 + 0.6 * len(labels)
     figure = new_figure(side, side)
     axes = figure.add_subplot()
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
-    ticks = range(len(judgement.labels))
-    axes.set_xticks(ticks, judgement.labels, rotation=45, ha="right")
-    axes.set_yticks(ticks, judgement.labels)
-    axes.set(xlabel="predicted", ylabel="true", title=f"{title}: {100 * judgement.accuracy:.2f} %")
+    ticks = range(len(labels))
+    axes.set_xticks(ticks, labels, rotation=45, ha="right")
+    axes.set_yticks(ticks, labels)
+    accuracy = 100 * counts.trace() / max(counts.sum(), 1)
+    axes.set(xlabel="predicted", ylabel="true", title=f"{title}: {accuracy:.2f} %")
     for (row, column), value in np.ndenumerate(percent):
         color = "white" if value > 50 else "black"
         axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=color)

@@ -19,14 +19,14 @@ def symmetric_scale(weights: NDArray[np.float32], bits: int = 8) -> NDArray[np.f
     return np.where(largest > 0, largest / (2 ** (bits - 1) - 1), 1).astype(np.float32)
 
 
-def quantize(weights: NDArray[np.float32], scale: NDArray[np.float32], bits: int = 8) -> NDArray[np.int16]:
+def quantize_linear(weights: NDArray[np.float32], scale: NDArray[np.float32], bits: int = 8) -> NDArray[np.int16]:
     """Eq. 3: the nearest whole number of steps, symmetric about zero, so that zero stays zero."""
     top = 2 ** (bits - 1) - 1
     steps: NDArray[np.int16] = np.clip(np.rint(weights / scale), -top, top).astype(np.int16)
     return steps
 
 
-def dequantize(steps: NDArray[np.int16], scale: NDArray[np.float32]) -> NDArray[np.float32]:
+def dequantize_linear(steps: NDArray[np.int16], scale: NDArray[np.float32]) -> NDArray[np.float32]:
     """Eq. 4: the weights that the steps stand for, at most half a step off."""
     return (steps * scale).astype(np.float32)
 
@@ -34,4 +34,4 @@ def dequantize(steps: NDArray[np.int16], scale: NDArray[np.float32]) -> NDArray[
 def quantized_weights(weights: NDArray[np.float32], bits: int = 8) -> NDArray[np.float32]:
     """What is left of ``weights`` after a walk through ``bits`` bits and back."""
     scale = symmetric_scale(weights, bits)
-    return dequantize(quantize(weights, scale, bits), scale)
+    return dequantize_linear(quantize_linear(weights, scale, bits), scale)

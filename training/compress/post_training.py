@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.common.atomic_write import draft_of
+from training.common.atomic_write import atomic_write
 from training.common.export import embed_spec, quiet, read_spec
-from training.common.int8_calibration import Calibration, warnings_held_back
+from training.common.int8_calibration import Int8CalibrationReader, warnings_held_back
 
 CALIBRATION_BATCH = 16
 
@@ -21,8 +21,8 @@ def to_fp16(source: Path, target: Path) -> Path:
 
     model = convert_float_to_float16(onnx.load(source), keep_io_types=True, disable_shape_infer=False)
     embed_spec(model, read_spec(source))
-    with draft_of(target) as draft:
-        onnx.save(model, draft)
+    with atomic_write(target) as partial:
+        onnx.save(model, partial)
     return target
 
 
@@ -33,20 +33,20 @@ def to_int8(source: Path, target: Path, rows: NDArray[np.float32]) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     spec = read_spec(source)
-    with draft_of(target) as draft, quiet(), warnings_held_back():
-        prepared = draft.with_suffix(".prepared.onnx")
+    with atomic_write(target) as partial, quiet(), warnings_held_back():
+        prepared = partial.with_suffix(".prepared.onnx")
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         quantize_static(
             prepared,
-            draft,
-            Calibration.of_rows(spec.input.name, rows, CALIBRATION_BATCH),
+            partial,
+            Int8CalibrationReader.of_rows(spec.input.name, rows, CALIBRATION_BATCH),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
         )
-        model = onnx.load(draft)
+        model = onnx.load(partial)
         embed_spec(model, spec)
-        onnx.save(model, draft)
+        onnx.save(model, partial)
     return target

@@ -24,15 +24,15 @@ from training.classification.input_pipeline import fit
 from training.classification.manifest import parts_of_run
 from training.common.checkpoint import load_model, save_bare
 from training.common.export import export_onnx, exported_model, read_spec
+from training.common.magnitude_pruning import MagnitudePruning, prunable_kernels, pruning_ratio
 from training.common.pixels import PixelRows
 from training.compress.channels import prune_channels
 from training.compress.linear import quantized_weights
-from training.compress.magnitude import MagnitudePruning, prunable_kernels, pruning_ratio
 from training.compress.post_training import to_fp16, to_int8
 from training.compress.timing import ratios, time_files
 from training.data.samples import Samples
 from training.errors import DataError
-from training.evaluation.evaluate_run import judge_file
+from training.evaluation.evaluate_run import predict_file
 
 CALIBRATION_IMAGES = 256
 CHECKED_IMAGES = 32
@@ -134,7 +134,7 @@ class Compressor:
 
     def accuracy(self, path: Path) -> float:
         """Of a model file's first head on the test part, in [0, 1]."""
-        return judge_file(path, self.spec, self.test)[self.spec.heads[0].name].accuracy
+        return predict_file(path, self.spec, self.test)[self.spec.heads[0].name].accuracy
 
 
 def compress(options: CompressOptions) -> list[Step]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.common.atomic_write import draft_of
+from training.common.atomic_write import atomic_write
 from training.common.export import quiet
 from training.compress.post_training import to_fp16, to_int8
 from training.cost.cell import CannotRun, require_package
@@ -68,8 +68,8 @@ class Artifacts:
                 content = self._convert(precision)
             except Exception as error:
                 raise CannotRun(f"LiteRT's converter refused it: {str(error).splitlines()[0][:120]}") from error
-            with draft_of(target) as draft:
-                draft.write_bytes(content)
+            with atomic_write(target) as partial:
+                partial.write_bytes(content)
             self._made.add(target)
         return target
 

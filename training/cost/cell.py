@@ -31,7 +31,7 @@ def require_package(module: str, package: str) -> None:
 
 
 @dataclass(frozen=True)
-class Job:
+class CellJob:
     """What a worker process is to measure: one file in one framework."""
 
     framework: str
@@ -51,7 +51,7 @@ class Job:
         return asdict(self) | {"file": str(self.file), "samples": None if self.samples is None else str(self.samples)}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Job:
+    def from_json(cls, value: dict[str, Any]) -> CellJob:
         """The inverse of :meth:`to_json`."""
         samples = None if value["samples"] is None else Path(value["samples"])
         paths = {"file": Path(value["file"]), "samples": samples, "row_shape": tuple(value["row_shape"])}

@@ -11,17 +11,17 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from training.cost.cell import CannotRun, Job, require_package
+from training.cost.cell import CannotRun, CellJob, require_package
 
 Infer: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
-def open_job(job: Job) -> Infer:
+def open_job(job: CellJob) -> Infer:
     """The callable that runs ``job.file`` in ``job.framework``."""
     return OPENERS[job.framework](job)
 
 
-def _open_keras(job: Job) -> Infer:
+def _open_keras(job: CellJob) -> Infer:
     import keras
     import tensorflow as tf
 
@@ -56,7 +56,7 @@ def _half(keras: Any, model: Any) -> Any:
     return half
 
 
-def _open_litert(job: Job) -> Infer:
+def _open_litert(job: CellJob) -> Infer:
     if job.device == "gpu":
         raise CannotRun("LiteRT's Python package has no GPU delegate for desktop Linux")
     from ai_edge_litert.interpreter import Interpreter
@@ -76,17 +76,17 @@ def _open_litert(job: Job) -> Infer:
     return infer
 
 
-def _open_onnxruntime(job: Job) -> Infer:
+def _open_onnxruntime(job: CellJob) -> Infer:
     return _onnx_session(job, "CUDAExecutionProvider" if job.device == "gpu" else "CPUExecutionProvider")
 
 
-def _open_tensorrt(job: Job) -> Infer:
+def _open_tensorrt(job: CellJob) -> Infer:
     if job.device == "cpu":
         raise CannotRun("TensorRT runs on NVIDIA GPUs only")
     return _onnx_session(job, "TensorrtExecutionProvider")
 
 
-def _onnx_session(job: Job, provider: str) -> Infer:
+def _onnx_session(job: CellJob, provider: str) -> Infer:
     import onnxruntime
 
     if provider not in onnxruntime.get_available_providers():
@@ -103,7 +103,7 @@ def _onnx_session(job: Job, provider: str) -> Infer:
     return lambda rows: np.asarray(session.run([job.output_name], {job.input_name: rows})[0])
 
 
-def _open_openvino(job: Job) -> Infer:
+def _open_openvino(job: CellJob) -> Infer:
     require_package("openvino", "openvino")
     import openvino
 
@@ -121,7 +121,7 @@ def _open_openvino(job: Job) -> Infer:
     return lambda rows: np.array(request.infer({job.input_name: rows})[output])
 
 
-OPENERS: dict[str, Callable[[Job], Infer]] = {
+OPENERS: dict[str, Callable[[CellJob], Infer]] = {
     "keras": _open_keras,
     "litert": _open_litert,
     "onnxruntime": _open_onnxruntime,

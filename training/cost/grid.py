@@ -18,7 +18,7 @@ from training.classification.manifest import parts_of_run
 from training.classification.split import thin_out
 from training.common.pixels import PixelRows
 from training.cost.artifacts import Artifacts
-from training.cost.cell import DEVICES, FRAMEWORKS, PRECISIONS, CannotRun, Cell, CostError, Job, Measurement
+from training.cost.cell import DEVICES, FRAMEWORKS, PRECISIONS, CannotRun, Cell, CellJob, CostError, Measurement
 from training.cost.subjects import Subject, find_subjects, some_rows
 from training.data.layout import load_any
 from training.data.samples import Samples
@@ -98,7 +98,7 @@ def _cell(
     try:
         file = artifacts.file(framework, precision)
         spec = subject.spec
-        job = Job(
+        job = CellJob(
             *key[1:], file, spec.input.name, trial.output, spec.input.row_shape, options.threads, options.seconds,
             trial.samples,
         )  # fmt: skip
@@ -144,7 +144,7 @@ def _divided(subject: Subject, data: Path) -> tuple[Samples, Samples]:
     return samples.select(learnt), samples.select(~learnt & (samples.split != "validation"))
 
 
-def _in_worker(job: Job) -> Measurement:
+def _in_worker(job: CellJob) -> Measurement:
     environment = os.environ | {
         "OMP_NUM_THREADS": str(job.threads),
         "TF_NUM_INTRAOP_THREADS": str(job.threads),

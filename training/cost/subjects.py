@@ -14,8 +14,9 @@ from ferserve.models.onnx_metadata import read_metadata
 from ferserve.models.spec import METADATA_KEY, ModelSpec
 from ferserve.models.store import BUNDLED_DIR
 from training.classification.manifest import FILE as RUN_FILE
-from training.classification.recipe import ClassificationRecipe, ModelRequest
+from training.classification.recipe import ClassificationRecipe
 from training.common.export import export_onnx, read_spec
+from training.models.request import ModelRequest
 from training.recipe import get_recipe, recipe_summaries
 
 BUNDLED = "bundled"
@@ -74,12 +75,12 @@ def _from_onnx(path: Path, keras_file: Path | None = None) -> Subject:
 
 def _untrained(recipe: ClassificationRecipe, folder: Path) -> Subject:
     """A network with random weights: its speed is that of a trained one."""
-    from training.classification.run import model_spec_of
+    from training.classification.run import untrained_spec
 
     heads = {"emotion": tuple(f"label_{index}" for index in range(LABELS))}
     height, width, channels = recipe.input.row_shape
     model = recipe.build(ModelRequest((height, width, channels), {"emotion": LABELS}, "none"))
-    spec = model_spec_of(recipe, heads)
+    spec = untrained_spec(recipe, heads)
     files = folder / f"{recipe.name}.onnx", folder / f"{recipe.name}.keras"
     model.save(files[1])
     export_onnx(model, files[0], spec, some_rows(spec, 2))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.cost.cell import CannotRun, Job, Measurement
+from training.cost.cell import CannotRun, CellJob, Measurement
 from training.cost.frameworks import Infer, open_job
 from training.cost.probes import Meter, find_gpu, why_no_gpu
 
@@ -18,7 +18,7 @@ WARMUP_RUNS = 5
 LEAST_RUNS = 20
 
 
-def measure(job: Job) -> Measurement:
+def measure(job: CellJob) -> Measurement:
     """Run ``job`` for its seconds, one image at a time; raises :class:`CannotRun` where it cannot be."""
     gpu = find_gpu()
     if job.device == "gpu" and gpu is None:
@@ -49,7 +49,7 @@ def _accuracy(infer: Infer, samples: Path) -> float:
 
 def main() -> None:
     """Read a job from stdin; the last line of stdout is the answer."""
-    job = Job.from_json(json.loads(sys.stdin.read()))
+    job = CellJob.from_json(json.loads(sys.stdin.read()))
     try:
         answer = {"measurement": asdict(measure(job))}
     except CannotRun as error:

@@ -17,14 +17,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from training.common.local_sgd import use_one_thread
-from training.emotion_lite.augment import NONE, STRENGTHS
+from training.emotion_lite.augment import NO_AUGMENTATION, STRENGTHS
 from training.emotion_lite.fit import FitOptions, read_history
 from training.emotion_lite.job import train_model
-from training.emotion_lite.samples import TargetOptions, load_samples, make_targets
+from training.emotion_lite.voted_samples import TargetOptions, load_voted_samples, make_targets
 from training.errors import in_one_line
 from training.models.emotion_lite import LITE, TEACHER, Stage
 
-BASE = FitOptions(epochs=12, ema=0.99, augmentation=STRENGTHS["light"], judge_every=100)
+BASE = FitOptions(epochs=12, ema=0.99, augmentation=STRENGTHS["light"], validate_every=100)
 PLAIN = tuple(replace(stage, pairs=0) for stage in LITE)
 EARLY = (
     Stage(16, 1),
@@ -52,7 +52,7 @@ VARIANTS = {
     "FER2013 head alone": Variant(replace(BASE, head_weights=(0.0, 1.0, 0.0))),
     "FER+ head alone": Variant(replace(BASE, head_weights=(1.0, 0.0, 0.0))),
     "no averaged weights": Variant(replace(BASE, ema=0.0)),
-    "mirroring only": Variant(replace(BASE, augmentation=NONE)),
+    "mirroring only": Variant(replace(BASE, augmentation=NO_AUGMENTATION)),
     "strong augmentation": Variant(replace(BASE, augmentation=STRENGTHS["strong"])),
     "no residual pairs": Variant(stages=PLAIN),
     "a pair at 24x24 in place of the 3x3 stage": Variant(stages=EARLY),
@@ -66,7 +66,7 @@ def measure(name: str, data: Path, out: Path, rows: int, epochs: int) -> dict[st
     """Train the variant ``name`` on every n-th row, about ``rows`` of them; the figures of its last epoch."""
     use_one_thread()
     variant = VARIANTS[name]
-    train, test = load_samples(data)
+    train, test = load_voted_samples(data)
     train = train.take(slice(None, None, max(1, len(train) // rows)))
     options = replace(variant.fit, epochs=epochs)
     folder = out / name.replace(" ", "-").replace(",", "")

@@ -1,4 +1,4 @@
-"""Augmentation in NumPy and OpenCV: what a detector's boxes, cameras and codecs do to a face crop."""
+"""FaceAugmentation in NumPy and OpenCV: what a detector's boxes, cameras and codecs do to a face crop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEAN, STD = 0.5078, 0.2550
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class FaceAugmentation:
     """Ranges of the random changes; every probability is per image."""
 
     rotation_deg: float = 15.0
@@ -33,12 +33,12 @@ class Augmentation:
 
 
 STRENGTHS = {
-    "strong": Augmentation(),
-    "medium": Augmentation(12, 0.12, 0.08, 0.06, contrast=0.3, brightness=0.2, degrade=0.2, erase=0.25, mixup=0.1),
-    "light": Augmentation(10, 0.10, 0.07, 0.05, contrast=0.25, brightness=0.15, degrade=0.15, erase=0.1, mixup=0),
+    "strong": FaceAugmentation(),
+    "medium": FaceAugmentation(12, 0.12, 0.08, 0.06, contrast=0.3, brightness=0.2, degrade=0.2, erase=0.25, mixup=0.1),
+    "light": FaceAugmentation(10, 0.10, 0.07, 0.05, contrast=0.25, brightness=0.15, degrade=0.15, erase=0.1, mixup=0),
 }
 """What the rounds of the recipe use, by name."""
-NONE = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
+NO_AUGMENTATION = FaceAugmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def normalise(images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
@@ -48,7 +48,7 @@ def normalise(images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.flo
 
 
 def augment_batch(
-    images: NDArray[np.uint8], targets: NDArray[np.float32], options: Augmentation, rng: np.random.Generator
+    images: NDArray[np.uint8], targets: NDArray[np.float32], options: FaceAugmentation, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Change (N, H, W) luma and mix the rows; returns normalised (N, H, W, 1) images and (N, K) targets."""
     warped = np.empty_like(images)
@@ -69,7 +69,7 @@ def augment_batch(
     return _mix(pixels, targets, options.mixup, rng)
 
 
-def _affine_matrices(count: int, size: int, options: Augmentation, rng: np.random.Generator) -> NDArray[np.float64]:
+def _affine_matrices(count: int, size: int, options: FaceAugmentation, rng: np.random.Generator) -> NDArray[np.float64]:
     """(count, 2, 3) maps about the image's centre: flip, rotate, zoom, stretch, shift."""
     angle = np.deg2rad(rng.uniform(-options.rotation_deg, options.rotation_deg, count))
     zoom = np.exp(rng.uniform(-options.scale, options.scale, count))

@@ -20,7 +20,7 @@ from ferserve.detection.base import FaceDetector
 from ferserve.detection.factory import open_detector
 from ferserve.detection.yunet import YuNetDetector
 from training.errors import DataError, in_one_line
-from training.evaluation.evaluate import load_labelled
+from training.evaluation.labelled import load_labelled
 
 ENLARGED = 4
 SURROUNDINGS = 0.5

@@ -16,17 +16,18 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from training.emotion_lite.plots import plot_confusion, plot_reliability
+from training.emotion_lite.plots import plot_confusions, plot_reliability
 from training.emotion_lite.robustness import robustness
 from training.emotion_lite.temperature import cross_fitted_error
 from training.errors import in_one_line
-from training.evaluation.evaluate import Evaluation, evaluate, load_labelled
-from training.evaluation.scores import ClassScore, Scores
+from training.evaluation.evaluate import Evaluation, evaluate
+from training.evaluation.labelled import load_labelled
+from training.evaluation.metrics import ClassScore, Scores
 from training.evaluation.served_model import ServedModel
 
 ABOUT = Path(__file__).parent / "card.md"
 """The words of the card; figures follow them."""
-HEADS = {"ferplus": "FER+, eight labels", "fer2013": "FER2013, seven labels"}
+HEAD_TITLES = {"ferplus": "FER+, eight labels", "fer2013": "FER2013, seven labels"}
 FILES = ("emotion-lite", "emotion-lite-int8")
 CONFIDENCE = """\
 The temperatures were fitted on PublicTest, so its calibration error (ECE, 15 bins) flatters a little; beside it stands
@@ -82,7 +83,7 @@ def _accuracy_row(name: str, head: str, measured: _Measured) -> Sequence[str]:
     once, (low, high) = measured.once, measured.once.scores.accuracy_ci95
     agreed = f"{_percent(once.agreed_accuracy)} ({once.agreed_rows})" if once.agreed_rows else "-"
     return (
-        name, HEADS[head], str(once.scores.rows),
+        name, HEAD_TITLES[head], str(once.scores.rows),
         f"{_percent(once.scores.accuracy)} ({_percent(low)} to {_percent(high)})",
         agreed, _percent(measured.twice.scores.accuracy), _percent(once.flip_consistency),
     )  # fmt: skip
@@ -91,7 +92,7 @@ def _accuracy_row(name: str, head: str, measured: _Measured) -> Sequence[str]:
 def _confidence_table(found: Found) -> Iterator[str]:
     head = "model | head | ECE | ECE, temperature from the other half of the rows | sure of | right where sure"
     rows = (
-        (name, HEADS[head], *map(_percent, (m.once.scores.ece, m.cross_fitted_ece, m.once.sure_share)),
+        (name, HEAD_TITLES[head], *map(_percent, (m.once.scores.ece, m.cross_fitted_ece, m.once.sure_share)),
          _percent(m.once.sure_accuracy))
         for (name, head), m in found.items()
     )  # fmt: skip
@@ -113,11 +114,11 @@ def _three(entry: ClassScore) -> tuple[float, float, float]:
 
 
 def _robustness_table(folder: Path, data: Path, seeds: int) -> Iterator[str]:
-    rows = {head: load_labelled(data, head, "public_test") for head in HEADS}
+    rows = {head: load_labelled(data, head, "public_test") for head in HEAD_TITLES}
     tables = {
         (name, head): robustness(ServedModel(folder / f"{name}.onnx"), head, rows[head], seeds)
         for name in FILES
-        for head in HEADS
+        for head in HEAD_TITLES
     }
     head = " | ".join(["condition", *(f"{name}, {head}" for name, head in tables)])
     conditions = tables[FILES[0], "ferplus"]
@@ -140,17 +141,19 @@ def _speeds(folder: Path, rounds: int) -> Iterator[str]:
     yield f"INT8 is {int8 / float32:.2f} times as fast as FP32 (both in turn in one run, best of {rounds})."
 
 
-def write_card(folder: Path, data: Path, rounds: int = 10, seeds: int = 3) -> Path:
+def write_bundled_card(folder: Path, data: Path, rounds: int = 10, seeds: int = 3) -> Path:
     """Measure the files in ``folder`` on PublicTest and write ``emotion-lite.md`` with its pictures.
 
     Speed is the best of ``rounds``, accuracy with jittered boxes the mean over ``seeds``.
     """
-    found: Found = {(name, head): _measure(folder / f"{name}.onnx", head, data) for name in FILES for head in HEADS}
+    found: Found = {
+        (name, head): _measure(folder / f"{name}.onnx", head, data) for name in FILES for head in HEAD_TITLES
+    }
     lines = [ABOUT.read_text().rstrip(), "", "## Figures", "", "PublicTest, single crop, ONNX Runtime on a CPU.", ""]
     lines += [*_accuracy_table(found), "", *_speeds(folder, rounds), ""]
-    for head, title in HEADS.items():
+    for head, title in HEAD_TITLES.items():
         scores = [found[name, head].once.scores for name in FILES]
-        plot_confusion(dict(zip(FILES, scores, strict=True)), folder / f"emotion-lite-confusion-{head}.png")
+        plot_confusions(dict(zip(FILES, scores, strict=True)), folder / f"emotion-lite-confusion-{head}.png")
         lines += [f"### {title}", "", *_class_table(scores), ""]
         lines += [f"![confusion matrices of both files](emotion-lite-confusion-{head}.png)", ""]
     lines += ["## What its confidence means", "", CONFIDENCE, "", *_confidence_table(found), ""]
@@ -172,7 +175,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz")
     options = parser.parse_args()
-    print(write_card(options.folder, options.data))
+    print(write_bundled_card(options.folder, options.data))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import in_one_line
-from training.evaluation.evaluate import load_labelled
+from training.evaluation.labelled import load_labelled
 from training.evaluation.served_model import ServedModel
 
 JUDGED = ("fer2013", "ferplus")

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -21,15 +21,17 @@ from keras import ops
 from numpy.typing import NDArray
 
 from training.common.checkpoint import require_finite
-from training.common.local_sgd import ALONE, Peers
+from training.common.local_sgd import ONE_PROCESS, ProcessGroup
 from training.common.reseed import reseed
-from training.emotion_lite.augment import Augmentation, augment_batch, normalise
+from training.emotion_lite.augment import FaceAugmentation, augment_batch, normalise
 from training.emotion_lite.teachers import Teachers
 from training.errors import CheckpointError
 from training.models.emotion_lite import HEADS, split_heads
 
 Floats = NDArray[np.float32]
 STATE_FILE = "state.npz"
+Validation: TypeAlias = Callable[[keras.Model], dict[str, float]]
+"""From a Keras model to figures by name."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,14 @@ class FitOptions:
     """Decay of the averaged weights per step (Polyak & Juditsky 1992); what is saved and exported."""
     head_weights: tuple[float, ...] = (1.0, 1.0, 0.2)
     """Loss weights in the order of the heads."""
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: FaceAugmentation = field(default_factory=FaceAugmentation)
     teachers: tuple[Path, ...] = ()
     """Exported networks that answer for every augmented image."""
     taught: float = 0.0
     """Share of each target that the teachers' answer replaces."""
     meet_every: int = 16
-    """Steps between meetings: peers average their weights, and the averaged weights follow."""
-    judge_every: int = 1
+    """Steps between meetings: group average their weights, and the averaged weights follow."""
+    validate_every: int = 1
     """Epochs between measurements."""
     seed: int = 1
 
@@ -93,7 +95,7 @@ def teach(targets: Floats, answers: Floats, taught: float) -> Floats:
 
 
 def batches(
-    images: NDArray[np.uint8], targets: Floats, epoch: int, options: FitOptions, peers: Peers = ALONE,
+    images: NDArray[np.uint8], targets: Floats, epoch: int, options: FitOptions, group: ProcessGroup = ONE_PROCESS,
     teachers: Teachers | None = None,
 ) -> Iterator[tuple[Floats, Floats]]:  # fmt: skip
     """A peer's share of one epoch in augmented batches, made in a thread ahead of their use; seeded by run and epoch.
@@ -101,8 +103,8 @@ def batches(
     Every peer gets the same number of whole batches; the rows left over come up in other epochs.
     """
     order = np.random.default_rng((options.seed, epoch)).permutation(len(images))
-    order = order[peers.rank : len(order) - len(order) % (options.batch_size * peers.count) : peers.count]
-    rng = np.random.default_rng((options.seed, epoch, peers.rank))
+    order = order[group.rank : len(order) - len(order) % (options.batch_size * group.size) : group.size]
+    rng = np.random.default_rng((options.seed, epoch, group.rank))
     ready: queue.Queue[tuple[Floats, Floats] | BaseException | None] = queue.Queue(maxsize=8)
 
     def produce() -> None:
@@ -134,7 +136,7 @@ def fast_arithmetic() -> contextlib.AbstractContextManager[Any]:
     return context
 
 
-def read_arrays(variables: Sequence[Any]) -> list[Floats]:
+def variable_arrays(variables: Sequence[Any]) -> list[Floats]:
     """Copies of Keras variables as arrays, on any backend."""
     if keras.backend.backend() == "torch":
         return [variable.value.detach().cpu().numpy().copy() for variable in variables]
@@ -145,10 +147,10 @@ class Trainer:
     """One run: a model, its averaged weights, and a folder that holds both."""
 
     def __init__(
-        self, model: keras.Model, out: Path, options: FitOptions, peers: Peers = ALONE, rows: str = ""
+        self, model: keras.Model, out: Path, options: FitOptions, group: ProcessGroup = ONE_PROCESS, rows: str = ""
     ) -> None:
         """``rows`` names what is learnt, such as by a digest; empty, a state is taken up whatever it learnt."""
-        self.model, self.out, self.options, self.peers, self.rows = model, out, options, peers, rows
+        self.model, self.out, self.options, self.group, self.rows = model, out, options, group, rows
         self.teachers = Teachers(options.teachers)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
@@ -157,20 +159,22 @@ class Trainer:
         )
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
         model.compile(optimizer, head_loss(options.head_weights), jit_compile=False)
-        self.average = read_arrays(model.weights)
+        self.average = variable_arrays(model.weights)
         out.mkdir(parents=True, exist_ok=True)
 
-    def run(self, images: NDArray[np.uint8], targets: Floats, judge: Callable[[keras.Model], dict[str, float]]) -> None:
-        """Train up to ``options.epochs``; ``judge`` measures the averaged weights after an epoch."""
+    def run(
+        self, images: NDArray[np.uint8], targets: Floats, validate: Callable[[keras.Model], dict[str, float]]
+    ) -> None:
+        """Train up to ``options.epochs``; ``validate`` measures the averaged weights after an epoch."""
         while self.epoch < self.options.epochs:
             began = time.monotonic()
             record = {"epoch": self.epoch + 1, "loss": self._train_epoch(images, targets)}
             require_finite("loss", record["loss"], self.epoch)
             self.epoch += 1
-            if self.peers.rank:
+            if self.group.rank:
                 continue
-            if self.epoch % self.options.judge_every == 0 or self.epoch == self.options.epochs:
-                record |= self.judge_average(judge)
+            if self.epoch % self.options.validate_every == 0 or self.epoch == self.options.epochs:
+                record |= self.validate_average(validate)
             record["seconds"] = time.monotonic() - began
             self.history.append(record)
             print(json.dumps({k: round(v, 4) for k, v in record.items()}), flush=True)
@@ -178,11 +182,11 @@ class Trainer:
 
     def _train_epoch(self, images: NDArray[np.uint8], targets: Floats) -> float:
         """One pass over this peer's rows; returns the mean loss."""
-        steps_an_epoch = len(images) // (self.options.batch_size * self.peers.count)
+        steps_an_epoch = len(images) // (self.options.batch_size * self.group.size)
         steps = steps_an_epoch * self.options.epochs
         losses = []
-        reseed(self.model, self.options.seed, self.epoch, self.peers.rank)
-        for i, (x, y) in enumerate(batches(images, targets, self.epoch, self.options, self.peers, self.teachers)):
+        reseed(self.model, self.options.seed, self.epoch, self.group.rank)
+        for i, (x, y) in enumerate(batches(images, targets, self.epoch, self.options, self.group, self.teachers)):
             step = self.epoch * steps_an_epoch + i
             self.model.optimizer.learning_rate = learning_rate(step, steps, self.options)
             with fast_arithmetic():
@@ -192,14 +196,14 @@ class Trainer:
         return float(np.mean(losses))
 
     def _meet(self, step: int) -> None:
-        """Average weights and momenta with the peers, then move the averaged weights.
+        """Average weights and momenta with the group, then move the averaged weights.
 
         Early on these follow faster, so that they forget the start.
         """
-        weights = read_arrays(self.model.weights)
-        if self.peers.count > 1:
+        weights = variable_arrays(self.model.weights)
+        if self.group.size > 1:
             momenta = self.model.optimizer.variables[2:]
-            met = self.peers.average([*weights, *read_arrays(momenta)])
+            met = self.group.average([*weights, *variable_arrays(momenta)])
             weights = met[: len(weights)]
             self.model.set_weights(weights)
             for variable, value in zip(momenta, met[len(weights) :], strict=True):
@@ -209,20 +213,20 @@ class Trainer:
             mean *= decay
             mean += (1 - decay) * now
 
-    def judge_average(self, judge: Callable[[keras.Model], dict[str, float]]) -> dict[str, float]:
-        """What ``judge`` says of the averaged weights; the model keeps its own."""
-        own = read_arrays(self.model.weights)
+    def validate_average(self, validate: Validation) -> dict[str, float]:
+        """What ``validate`` says of the averaged weights; the model keeps its own."""
+        own = variable_arrays(self.model.weights)
         self.model.set_weights(self.average)
         try:
-            return judge(self.model)
+            return validate(self.model)
         finally:
             self.model.set_weights(own)
 
     def save(self) -> None:
         """Write the whole state beside the last one, then put it in its place in one step."""
-        state: dict[str, Any] = {f"w{i}": w for i, w in enumerate(read_arrays(self.model.weights))}
+        state: dict[str, Any] = {f"w{i}": w for i, w in enumerate(variable_arrays(self.model.weights))}
         state |= {f"a{i}": w for i, w in enumerate(self.average)}
-        state |= {f"o{i}": v for i, v in enumerate(read_arrays(self.model.optimizer.variables))}
+        state |= {f"o{i}": v for i, v in enumerate(variable_arrays(self.model.optimizer.variables))}
         partial = self.out / "state.partial.npz"
         np.savez(partial, meta=json.dumps({"epoch": self.epoch, "history": self.history, "rows": self.rows}), **state)
         os.replace(partial, self.out / STATE_FILE)

@@ -11,16 +11,16 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training.common.local_sgd import Peers, together, use_one_thread
+from training.common.local_sgd import ProcessGroup, run_processes, use_one_thread
 from training.emotion_lite.fit import FitOptions, Floats, Trainer
-from training.emotion_lite.samples import Samples
-from training.emotion_lite.validation import public_test_judge
+from training.emotion_lite.validation import public_test_accuracy
+from training.emotion_lite.voted_samples import VotedSamples
 from training.models.emotion_lite import Stage, build_model
 
 
 def train_model(
-    stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: Samples, options: FitOptions, out: Path,
-    processes: int = 1, start: Sequence[Floats] | None = None,
+    stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: VotedSamples, options: FitOptions,
+    out: Path, processes: int = 1, start: Sequence[Floats] | None = None,
 ) -> keras.Model:  # fmt: skip
     """Train (or go on where ``out`` holds an unfinished run) and return the model with its averaged weights.
 
@@ -36,7 +36,7 @@ def train_model(
     trainer = Trainer(model, out, options, rows=rows)
     if not trainer.resume() or trainer.epoch < options.epochs:
         numbers = 2 * model.count_params()
-        together(processes, numbers, _work, stages, images, targets, test, options, out, start, rows)
+        run_processes(processes, numbers, _work, stages, images, targets, test, options, out, start, rows)
         trainer.resume()
     model.set_weights(trainer.average)
     return model
@@ -50,17 +50,17 @@ def _fingerprint(images: NDArray[np.uint8], targets: Floats) -> str:
 
 
 def _work(
-    peers: Peers, stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: Samples,
+    group: ProcessGroup, stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: VotedSamples,
     options: FitOptions, out: Path, start: Sequence[Floats] | None, rows: str,
 ) -> None:  # fmt: skip
     """What each process does."""
-    if peers.count > 1:
+    if group.size > 1:
         use_one_thread()
     # All start from the same weights.
     keras.utils.set_random_seed(options.seed)
     model = build_model(stages)
     if start is not None:
         model.set_weights(start)
-    trainer = Trainer(model, out, options, peers, rows)
+    trainer = Trainer(model, out, options, group, rows)
     trainer.resume()
-    trainer.run(images, targets, public_test_judge(test))
+    trainer.run(images, targets, public_test_accuracy(test))

@@ -11,9 +11,9 @@ from keras import ops
 from numpy.typing import NDArray
 
 from ferserve.models.spec import ModelSpec
-from training.common.atomic_write import draft_of
+from training.common.atomic_write import atomic_write
 from training.common.export import compare, embed_spec
-from training.emotion_lite.fit import predict_logits, read_arrays
+from training.emotion_lite.fit import predict_logits, variable_arrays
 from training.emotion_lite.temperature import softmax
 from training.models.emotion_lite import HEADS, MirrorConvNorm, Stage, split_heads
 
@@ -64,7 +64,7 @@ def fold(layer: MirrorConvNorm) -> tuple[Floats, Floats]:
 
 
 def _array(variable: Any) -> Floats:
-    return read_arrays([variable])[0]
+    return variable_arrays([variable])[0]
 
 
 def build_graph(model: Any, stages: Sequence[Stage], spec: ModelSpec, temperatures: Mapping[str, float]) -> Any:
@@ -129,11 +129,11 @@ def export_graph(
     import onnx
 
     made = build_graph(model, stages, spec, temperatures)
-    with draft_of(path) as draft:
-        onnx.save(made, draft)
+    with atomic_write(path) as partial:
+        onnx.save(made, partial)
         logits = split_heads(predict_logits(model, images, exact=True))
         expected = [softmax(logits[head.name], temperatures.get(head.name, 1.0)) for head in spec.heads]
-        return compare(draft, served_input(images, spec), expected, spec)
+        return compare(partial, served_input(images, spec), expected, spec)
 
 
 def served_input(images: NDArray[np.uint8], spec: ModelSpec) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.scores import Scores
+from training.evaluation.metrics import Scores
 
 
 def _new(width: float, height: float, columns: int) -> tuple[Any, list[Any]]:
@@ -29,7 +29,7 @@ def _save(figure: Any, path: Path) -> None:
     pyplot.close(figure)
 
 
-def plot_confusion(panels: Mapping[str, Scores], path: Path) -> None:
+def plot_confusions(panels: Mapping[str, Scores], path: Path) -> None:
     """Shares of each true class (rows) by what was said (columns), a panel for each model by its name."""
     figure, axes = _new(5.5, 5, len(panels))
     for ax, (title, scores) in zip(axes, panels.items(), strict=True):

@@ -13,9 +13,9 @@ from ferserve.models.spec import HeadSpec, InputSpec, ModelSpec
 from training.emotion_lite.augment import MEAN, STD
 from training.emotion_lite.fit import predict_logits
 from training.emotion_lite.onnx_graph import export_graph
-from training.emotion_lite.quantize import quantize
-from training.emotion_lite.samples import Samples
+from training.emotion_lite.quantize import quantize_classifier
 from training.emotion_lite.temperature import fit_temperature
+from training.emotion_lite.voted_samples import VotedSamples
 from training.evaluation.evaluate import evaluate
 from training.models.emotion_lite import IMAGE_SIZE, Stage, split_heads
 
@@ -29,7 +29,7 @@ INPUT = InputSpec(
 """Measured: the longer side of a modern detector's box is FER2013's crop (docs/emotion-lite.md)."""
 
 
-def model_spec(recipe: Path, faces: Path | None = None, metrics: Mapping[str, float] | None = None) -> ModelSpec:
+def emotion_spec(recipe: Path, faces: Path | None = None, metrics: Mapping[str, float] | None = None) -> ModelSpec:
     """The spec of the bundled models; ``faces`` is the folder of the photographs without labels."""
     return ModelSpec(
         name="emotion-lite",
@@ -49,36 +49,42 @@ def model_spec(recipe: Path, faces: Path | None = None, metrics: Mapping[str, fl
     )
 
 
-def calibrate(model: Any, judge: Samples) -> dict[str, float]:
-    """Temperature by head, fitted on ``judge``."""
-    logits = split_heads(predict_logits(model, judge.images))
-    majority = judge.votes.argmax(axis=1)
+def fit_temperatures(model: Any, held_out: VotedSamples) -> dict[str, float]:
+    """Temperature by head, fitted on ``held_out``."""
+    logits = split_heads(predict_logits(model, held_out.images))
+    majority = held_out.votes.argmax(axis=1)
     named = majority < len(FERPLUS)
     return {
         "emotion": fit_temperature(logits["emotion"][named], majority[named]),
-        "emotion_fer2013": fit_temperature(logits["emotion_fer2013"], judge.labels),
+        "emotion_fer2013": fit_temperature(logits["emotion_fer2013"], held_out.labels),
     }
 
 
 def release(
-    model: Any, stages: Sequence[Stage], judge: Samples, data: Path, recipe: Path, out: Path, faces: Path | None = None
-) -> ModelSpec:
-    """Write ``out/emotion-lite.onnx`` calibrated on ``judge``, with the figures that evaluating the file gave."""
+    model: Any,
+    stages: Sequence[Stage],
+    held_out: VotedSamples,
+    data: Path,
+    recipe: Path,
+    out: Path,
+    faces: Path | None = None,
+) -> ModelSpec:  # fmt: skip
+    """Write ``out/emotion-lite.onnx`` calibrated on ``held_out``, with the figures that evaluating the file gave."""
     path = out / "emotion-lite.onnx"
-    temperatures = calibrate(model, judge)
-    spec = model_spec(recipe, faces)
-    export_graph(model, stages, spec, temperatures, path, judge.images[:256])
+    temperatures = fit_temperatures(model, held_out)
+    spec = emotion_spec(recipe, faces)
+    export_graph(model, stages, spec, temperatures, path, held_out.images[:256])
     spec = replace(spec, metrics=public_test_metrics(path, data))
-    export_graph(model, stages, spec, temperatures, path, judge.images[:256])
+    export_graph(model, stages, spec, temperatures, path, held_out.images[:256])
     return spec
 
 
-def release_int8(source: Path, train: Samples, data: Path, images: int = 1024) -> Path:
+def release_int8(source: Path, train: VotedSamples, data: Path, images: int = 1024) -> Path:
     """Write the INT8 form beside ``source``, calibrated on evenly spread training images; returns its path."""
     target = source.with_name(f"{source.stem}-int8.onnx")
     chosen = train.images[:: max(1, len(train) // images)][:images]
-    quantize(source, target, chosen)
-    quantize(source, target, chosen, public_test_metrics(target, data))
+    quantize_classifier(source, target, chosen)
+    quantize_classifier(source, target, chosen, public_test_metrics(target, data))
     return target
 
 

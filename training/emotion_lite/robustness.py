@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.evaluate import Labelled
+from training.evaluation.labelled import Labelled
 from training.evaluation.served_model import ServedModel
 
 Images = NDArray[np.uint8]

@@ -7,19 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.evaluation.metrics import expected_calibration_error
+
 Logits = NDArray[np.floating[Any]]
-
-
-def expected_calibration_error(confidence: Logits, correct: NDArray[np.bool_], bins: int = 15) -> float:
-    """Mean gap between confidence (N,) and accuracy over equally wide bins, weighted by their rows.
-
-    Guo et al. 2017, arXiv:1706.04599, eq. 3.
-    """
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
-    rows = np.bincount(index, minlength=bins)
-    sums = np.bincount(index, weights=confidence, minlength=bins)
-    hits = np.bincount(index, weights=correct.astype(float), minlength=bins)
-    return float(np.abs(sums - hits).sum() / max(rows.sum(), 1))
 
 
 def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
@@ -44,7 +34,7 @@ def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
 
 
 def cross_fitted_error(logits: Logits, labels: NDArray[np.integer[Any]], parts: int = 2) -> float:
-    """Calibration error of ``logits`` (N, K) where each part's temperature comes from the other rows.
+    """Int8CalibrationReader error of ``logits`` (N, K) where each part's temperature comes from the other rows.
 
     No row then judges a temperature that it helped to fit. Calibrated probabilities serve as well: their logarithms are
     logits, and whatever temperature they hold cancels out.

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ferserve.detection.factory import open_detector
 from ferserve.vision.preprocess import preprocess_into
+from training.data.photographs import photograph_paths, read_luma
 from training.emotion_lite.release import INPUT
 from training.errors import TrainingError
-from training.face_lite.photographs import photograph_paths, read_luma
 from training.models.emotion_lite import IMAGE_SIZE
 
 Floats = NDArray[np.float32]

@@ -1,1 +1,1 @@
-"""What a model is worth on labelled images."""
+"""Measures trained classifiers on labelled images."""

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training.common.local_sgd import ALONE, Peers
+from training.common.local_sgd import ONE_PROCESS, ProcessGroup
 from training.face_lite.disturb import disturb, hide_faces, ignore_lost
 from training.face_lite.photographs import Photograph
 from training.face_lite.scene import Pyramid, compose
@@ -36,7 +36,7 @@ class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int,
         first_epoch: int = 0,
         workers: int = 1,
-        peers: Peers = ALONE,
+        group: ProcessGroup = ONE_PROCESS,
         teacher: Path | None = None,
         look: float = 0.0,
     ) -> None:
@@ -46,7 +46,7 @@ class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._weights = photograph_weights(photographs)
         self._targets = TargetMaker(size, size)
         self._batch_size, self._size, self._steps, self._seed = batch_size, size, steps, seed
-        self._epoch, self._peers = first_epoch, peers
+        self._epoch, self._group = first_epoch, group
         self._teacher = Teacher(teacher, min_score=0.5) if teacher and look else None
         self._look = look
 
@@ -69,7 +69,7 @@ class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return image, self._targets.make(ignore_lost(faces, factor))
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Targets]:
-        rng = np.random.default_rng((self._seed, self._epoch, index * self._peers.count + self._peers.rank))
+        rng = np.random.default_rng((self._seed, self._epoch, index * self._group.size + self._group.rank))
         pictures = [self.picture(rng) for _ in range(self._batch_size)]
         luma = np.stack([image for image, _ in pictures])[..., None]
         return luma, Targets(

@@ -22,7 +22,7 @@ SAME_IOU = 0.5
 
 
 @dataclass(frozen=True)
-class Judged:
+class Matches:
     """One image: what was found, what there is, and who found whom.
 
     ``face_of`` int (N,): the face that each detection found, -1 for none, -2 for one that is to be ignored;
@@ -35,7 +35,7 @@ class Judged:
     detection_of: NDArray[np.intp]
 
 
-def judge(found: Detections, truth: Faces, same: float = SAME_IOU) -> Judged:
+def match_faces(found: Detections, truth: Faces, same: float = SAME_IOU) -> Matches:
     """Match detections, best first, each with the free face that it overlaps most."""
     order = np.argsort(-found.score, kind="stable")
     found = found.select(order)
@@ -50,7 +50,7 @@ def judge(found: Detections, truth: Faces, same: float = SAME_IOU) -> Judged:
             face_of[row], detection_of[best] = best, row
         elif _touches(found.xyxy[row], unclear.xyxy):
             face_of[row] = -2
-    return Judged(found, real, face_of, detection_of)
+    return Matches(found, real, face_of, detection_of)
 
 
 def _touches(box: NDArray[np.float32], unclear: NDArray[np.float32]) -> bool:
@@ -67,7 +67,7 @@ def _touches(box: NDArray[np.float32], unclear: NDArray[np.float32]) -> bool:
 class Report:
     """Figures over many images at one least score."""
 
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[Matches] = field(default_factory=list)
 
     def recall(self, low: float = 0, high: float = np.inf, min_score: float = 0.5) -> tuple[float, int]:
         """Part of the faces with a side from ``low`` to ``high`` px that were found, and their number."""
@@ -137,11 +137,11 @@ def ignore_unsure(faces: Faces, sure: float, low: float = 0) -> Faces:
     return Faces(faces.xyxy, faces.landmarks, faces.score, faces.ignore | (faces.score < sure) | (faces.side < low))
 
 
-def evaluate(
+def evaluate_detector(
     detect: Callable[[Image], Detections], pictures: Iterable[tuple[Image, Faces]], same: float = SAME_IOU
 ) -> Report:
     """Judge ``detect`` on pictures with their faces."""
-    return Report([judge(detect(image), faces, same) for image, faces in pictures])
+    return Report([match_faces(detect(image), faces, same) for image, faces in pictures])
 
 
 SURE = 0.8
@@ -154,10 +154,12 @@ def at_side(photographs: Iterable[Photograph], side_px: int, sure: float = SURE)
     return [(image, ignore_unsure(faces, sure, 8)) for image, faces in shrunk]
 
 
-def judge_weights(weights: Path, kept: Sequence[Photograph], side_px: int = 320) -> Report:
+def evaluate_weights(weights: Path, kept: Sequence[Photograph], side_px: int = 320) -> Report:
     """A detector of our own on photographs kept out of training, down to scores of 0.02."""
     detector = open_face_lite(weights)()
-    return evaluate(lambda image: detector.detect(image, side_px=side_px, min_score=0.02), at_side(kept, side_px))
+    return evaluate_detector(
+        lambda image: detector.detect(image, side_px=side_px, min_score=0.02), at_side(kept, side_px)
+    )
 
 
 def operating_point(report: Report, precision: float = 0.9875, low: float = 24) -> float:

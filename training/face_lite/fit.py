@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from training.common.checkpoint import require_finite
-from training.common.local_sgd import ALONE, Peers
+from training.common.local_sgd import ONE_PROCESS, ProcessGroup
 from training.errors import CheckpointError
 from training.face_lite.batches import SceneBatches
 from training.face_lite.loss import FaceLoss
@@ -27,7 +27,7 @@ STATE_FILE = "state.npz"
 
 
 @dataclass(frozen=True)
-class FitOptions:
+class FitRound:
     """One round: how long and how fast; the names are Adam's."""
 
     epochs: int = 10
@@ -80,7 +80,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         return {"peak": self.peak, "total": self.total, "decay_part": self.decay_part, "warmup": self.warmup}
 
 
-def compile_for(network: keras.Model, options: FitOptions) -> FaceModel:
+def compile_for(network: keras.Model, options: FitRound) -> FaceModel:
     """The network with loss and optimizer."""
     model = FaceModel(network.inputs[0], network.outputs[0], name=network.name)
     model.loss_of = FaceLoss(options.size, options.size, landmark_weight=options.landmark_weight)
@@ -97,9 +97,9 @@ def compile_for(network: keras.Model, options: FitOptions) -> FaceModel:
 class Meet(keras.callbacks.Callback):  # type: ignore[misc]
     """Averages everything that training changes with the other processes, every few steps and before an epoch ends."""
 
-    def __init__(self, peers: Peers, every: int) -> None:
+    def __init__(self, group: ProcessGroup, every: int) -> None:
         super().__init__()
-        self._peers, self._every = peers, every
+        self._group, self._every = group, every
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Keras calls this."""
@@ -111,10 +111,10 @@ class Meet(keras.callbacks.Callback):  # type: ignore[misc]
         self._meet()
 
     def _meet(self) -> None:
-        if self._peers.count == 1:
+        if self._group.size == 1:
             return
         changing = [v for v in _variables(self.model) if str(v.dtype) == "float32"]
-        mean = self._peers.average([keras.ops.convert_to_numpy(v) for v in changing])
+        mean = self._group.average([keras.ops.convert_to_numpy(v) for v in changing])
         for variable, value in zip(changing, mean, strict=True):
             variable.assign(value)
 
@@ -175,7 +175,7 @@ def read_progress(folder: Path) -> Progress:
         return Progress(int(state["round"]), int(state["epochs_done"]))
 
 
-def load_state(model: keras.Model, folder: Path) -> None:
+def restore_state(model: keras.Model, folder: Path) -> None:
     """Undo :func:`save_state`; raises :class:`CheckpointError` for a state that is damaged or of another network."""
     with _state_in(folder) as state:
         for i, variable in enumerate(_variables(model)):
@@ -184,11 +184,11 @@ def load_state(model: keras.Model, folder: Path) -> None:
 
 def fit_rounds(
     network: keras.Model,
-    rounds: Sequence[FitOptions],
+    rounds: Sequence[FitRound],
     learnt: Sequence[Photograph],
     folder: Path,
     seed: int,
-    peers: Peers = ALONE,
+    group: ProcessGroup = ONE_PROCESS,
     teacher: Path | None = None,
 ) -> None:
     """Train ``network`` through what is left of ``rounds``; the state of each epoch, a stopped run's too, lies in
@@ -198,7 +198,7 @@ def fit_rounds(
         options, done = rounds[number], 0
         model = compile_for(network, options)
         if number == begun.round and begun.epochs:
-            load_state(model, folder)
+            restore_state(model, folder)
             done = begun.epochs
         batches = SceneBatches(
             learnt,
@@ -207,25 +207,25 @@ def fit_rounds(
             options.steps,
             seed + number,
             first_epoch=done,
-            peers=peers,
+            group=group,
             teacher=teacher,
             look=options.look,
         )
-        callbacks = [Meet(peers, options.meet_every), *([KeepState(folder, number)] if peers.rank == 0 else [])]
-        verbose = 2 if peers.rank == 0 else 0
+        callbacks = [Meet(group, options.meet_every), *([KeepState(folder, number)] if group.rank == 0 else [])]
+        verbose = 2 if group.rank == 0 else 0
         model.fit(
             batches, epochs=options.epochs, initial_epoch=done, callbacks=callbacks, verbose=verbose, shuffle=False
         )
         model.optimizer.finalize_variable_values(model.trainable_variables)
 
 
-def load_average(network: keras.Model, options: FitOptions, folder: Path, batches: SceneBatches, steps: int) -> None:
+def load_average(network: keras.Model, options: FitRound, folder: Path, batches: SceneBatches, steps: int) -> None:
     """Give ``network`` the averaged weights of the state in ``folder``, and the statistics that belong to them.
 
     ``options`` are those of the round that the state is of.
     """
     model = compile_for(network, options)
-    load_state(model, folder)
+    restore_state(model, folder)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     for step in range(steps):
         model(batches[step][0], training=True)

@@ -8,19 +8,19 @@ from pathlib import Path
 import cv2
 import keras
 
-from training.common.local_sgd import Peers, use_one_thread
+from training.common.local_sgd import ProcessGroup, use_one_thread
 from training.face_lite.batches import SceneBatches
-from training.face_lite.fit import FitOptions, fit_rounds, load_average
+from training.face_lite.fit import FitRound, fit_rounds, load_average
 from training.face_lite.photographs import Photograph, load_photographs
 from training.models.face_lite import FaceLiteConfig, build_face_lite
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """What a process has to know: it loads the rest itself."""
 
     config: FaceLiteConfig
-    rounds: tuple[FitOptions, ...]
+    rounds: tuple[FitRound, ...]
     data: Path
     labels: Path
     limit: int | None
@@ -55,11 +55,11 @@ class Job:
         return network
 
 
-def train(peers: Peers, job: Job) -> None:
+def train(group: ProcessGroup, job: TrainingJob) -> None:
     """What each process does; the first one writes the state."""
     cv2.setNumThreads(1)  # the threads belong to the network
-    if peers.count > 1:
+    if group.size > 1:
         use_one_thread()
     # All start from the same weights, and see other pictures.
     keras.utils.set_random_seed(job.seed)
-    fit_rounds(job.network(), job.rounds, job.learnt(), job.out, job.seed, peers, job.teacher)
+    fit_rounds(job.network(), job.rounds, job.learnt(), job.out, job.seed, group, job.teacher)

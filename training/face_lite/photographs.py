@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.photographs import photograph_paths, read_luma
 from training.errors import DataError
 from training.face_lite.faces import Faces
 from training.face_lite.teacher import Teacher, merge_drawn
@@ -39,11 +39,6 @@ class Photograph:
 def is_kept_out(name: str) -> bool:
     """Kept out of training; decided by the name alone, so it holds from run to run and machine to machine."""
     return zlib.crc32(name.encode()) % VALIDATION_PART == 0
-
-
-def photograph_paths(folder: Path) -> list[Path]:
-    """Every JPEG and PNG below ``folder``, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
 
 
 def drawn_boxes(folder: Path) -> dict[str, NDArray[np.float32]]:
@@ -131,20 +126,3 @@ def require_both_parts(names: Sequence[str]) -> None:
             f"photographs must be some that train and some that are kept out (one in {VALIDATION_PART}, by name), "
             f"got {len(names) - kept} and {kept}; add JPEG or PNG files to the folder of --data, or raise --limit"
         )
-
-
-def read_luma(path: Path) -> NDArray[np.uint8]:
-    """Decode a picture file as luma uint8 (H, W). Raises :class:`DataError` where it is none."""
-    return _read(path, cv2.IMREAD_GRAYSCALE)
-
-
-def read_bgr(path: Path) -> NDArray[np.uint8]:
-    """Decode a picture file as BGR uint8 (H, W, 3). Raises :class:`DataError` where it is none."""
-    return _read(path, cv2.IMREAD_COLOR)
-
-
-def _read(path: Path, mode: int) -> NDArray[np.uint8]:
-    image = cv2.imread(str(path), mode)
-    if image is None:
-        raise DataError(f"{path}: photograph must be a readable picture, got something else; take it out")
-    return np.asarray(image, np.uint8)

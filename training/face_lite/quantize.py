@@ -16,10 +16,10 @@ from onnx import numpy_helper
 
 from ferserve.detection.factory import read_detector_spec
 from ferserve.models.detector_spec import DETECTOR_METADATA_KEY
-from training.common.atomic_write import draft_of
-from training.common.int8_calibration import Calibration
+from training.common.atomic_write import atomic_write
+from training.common.int8_calibration import Int8CalibrationReader
 from training.errors import in_one_line
-from training.face_lite.evaluate import judge_weights, shrink
+from training.face_lite.evaluate import evaluate_weights, shrink
 from training.face_lite.photographs import Photograph, load_photographs
 
 CALIBRATION_SIZE = (256, 320)
@@ -51,20 +51,20 @@ def widen(model: onnx.ModelProto) -> None:
     model.graph.node.extend(rest)
 
 
-def quantize(source: Path, target: Path, photographs: Sequence[Photograph]) -> None:
+def quantize_detector(source: Path, target: Path, photographs: Sequence[Photograph]) -> None:
     """Write ``target``: static INT8, weights per channel, heads in float, ranges seen on ``photographs``."""
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     spec, model = read_detector_spec(source), onnx.load(source)
     widen(model)
     heads = [node.name for node in model.graph.node if node.name.startswith("head")]
-    with draft_of(target) as draft:
-        wide = draft.with_suffix(".wide.onnx")
+    with atomic_write(target) as partial:
+        wide = partial.with_suffix(".wide.onnx")
         onnx.save(model, wide)
         quantize_static(
             wide,
-            draft,
-            Calibration({spec.input: letterboxed(photograph)} for photograph in photographs),
+            partial,
+            Int8CalibrationReader({spec.input: letterboxed(photograph)} for photograph in photographs),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
@@ -73,9 +73,9 @@ def quantize(source: Path, target: Path, photographs: Sequence[Photograph]) -> N
             op_types_to_quantize=["Conv", "Add", "Resize", "Relu"],
             nodes_to_exclude=heads,
         )
-        quantized = onnx.load(draft)
+        quantized = onnx.load(partial)
         onnx.helper.set_model_props(quantized, {DETECTOR_METADATA_KEY: spec.to_json()})
-        onnx.save(quantized, draft)
+        onnx.save(quantized, partial)
 
 
 def graph_ms(paths: Sequence[Path], height: int, width: int, rounds: int = 100) -> list[float]:
@@ -105,11 +105,11 @@ def main() -> None:
     photographs = list(load_photographs(chosen.data, chosen.labels))
     kept = [photograph for photograph in photographs if photograph.is_validation]
     learnt = [photograph for photograph in photographs if not photograph.is_validation]
-    quantize(chosen.model, chosen.out, learnt[:: max(1, len(learnt) // 270)])
+    quantize_detector(chosen.model, chosen.out, learnt[:: max(1, len(learnt) // 270)])
     paths = [chosen.model, chosen.out]
     times = list(zip(*(graph_ms(paths, height, width) for height, width in ((256, 320), (128, 160))), strict=True))
     for path, (large, small) in zip(paths, times, strict=True):
-        precision = judge_weights(path, kept).average_precision(12)
+        precision = evaluate_weights(path, kept).average_precision(12)
         size = path.stat().st_size / 1000
         print(f"{path.name}: {size:.0f} kB, {large:.3f} ms at 320x256, {small:.3f} ms at 160x128, AP {precision:.3f}")
 

@@ -109,10 +109,12 @@ def move_faces(faces: Faces, view: View, height: int, width: int) -> Faces:
     if view.mirror:
         points = points[:, MIRROR]
     box = np.concatenate([centre - half, centre + half], axis=1)
-    return cut_faces(Faces(box.astype(np.float32), points.astype(np.float32), faces.score, faces.ignore), height, width)
+    return clip_faces(
+        Faces(box.astype(np.float32), points.astype(np.float32), faces.score, faces.ignore), height, width
+    )
 
 
-def cut_faces(faces: Faces, height: int, width: int) -> Faces:
+def clip_faces(faces: Faces, height: int, width: int) -> Faces:
     """Faces cut at the edges of a tile; what is mostly outside or tiny is ignored, what is outside is dropped."""
     whole = faces.side**2
     xyxy = np.clip(faces.xyxy, 0, np.array([width, height, width, height], np.float32))

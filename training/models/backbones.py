@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from training.classification.recipe import ModelRequest
 from training.errors import WeightsError
 from training.models.heads import softmax_heads
+from training.models.request import ModelRequest
 
 WEIGHT_FILES = {
     "VGG16": "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from training.classification.recipe import ModelRequest
 from training.errors import WeightsError
 from training.models.heads import softmax_heads
+from training.models.request import ModelRequest
 from training.models.safetensors import read_safetensors
 
 TENSOR_NAMES = {

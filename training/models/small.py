@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.classification.recipe import ModelRequest
 from training.models.heads import softmax_heads
+from training.models.request import ModelRequest
 
 
 def dense(request: ModelRequest) -> Any:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.emotion_lite.fit import FitOptions
-    from training.emotion_lite.samples import Samples
+    from training.emotion_lite.voted_samples import VotedSamples
     from training.models.emotion_lite import Stage
 
     Faces = NDArray[np.uint8]
@@ -97,15 +97,15 @@ class EmotionLite:
 
         ``options.epochs`` caps each generation.
         """
-        from training.emotion_lite.card import write_card
+        from training.emotion_lite.card import write_bundled_card
         from training.emotion_lite.release import release_int8
-        from training.emotion_lite.samples import load_samples
         from training.emotion_lite.unlabelled import cut_faces
+        from training.emotion_lite.voted_samples import load_voted_samples
 
         require_own_options(self, options)
         options.require_new_run("*/state*.npz")
         files = _earlier_release(options.weight_file())
-        train, test = load_samples(options.data)
+        train, test = load_voted_samples(options.data)
         train = train.take(slice(options.limit))
         faces = cut_faces(options.faces) if options.faces else None
         options.out.mkdir(parents=True, exist_ok=True)
@@ -116,17 +116,17 @@ class EmotionLite:
             self._release(model, generation, test, options, folder)
             self._plot(options.out / f"generation{number}", folder)
             files[number] = release_int8(folder / "emotion-lite.onnx", train, options.data)
-        write_card(options.out, options.data)
+        write_bundled_card(options.out, options.data)
         return options.out
 
     def _train(
-        self, generation: Generation, number: int, options: RunOptions, train: Samples, faces: Faces | None,
-        test: Samples, teachers: Sequence[Path],
+        self, generation: Generation, number: int, options: RunOptions, train: VotedSamples, faces: Faces | None,
+        test: VotedSamples, teachers: Sequence[Path],
     ) -> keras.Model:  # fmt: skip
         from training.emotion_lite.fit import read_average
         from training.emotion_lite.job import train_model
-        from training.emotion_lite.samples import make_targets
         from training.emotion_lite.unlabelled import add_faces
+        from training.emotion_lite.voted_samples import make_targets
 
         stages, fit = generation.stages, generation.options(number, options, teachers)
         start = None if generation.start is None else read_average(options.out / f"generation{generation.start}")
@@ -137,7 +137,7 @@ class EmotionLite:
         return train_model(stages, images, targets, test, fit, state, self.processes, start)
 
     def _release(
-        self, model: keras.Model, generation: Generation, test: Samples, options: RunOptions, folder: Path
+        self, model: keras.Model, generation: Generation, test: VotedSamples, options: RunOptions, folder: Path
     ) -> None:
         from training.emotion_lite.release import release
 

@@ -17,24 +17,24 @@ from pathlib import Path
 import keras
 
 from ferserve.models.detector_spec import DetectorSpec
-from training.common.local_sgd import together
-from training.face_lite.evaluate import figures, judge_weights, operating_point
+from training.common.local_sgd import run_processes
+from training.data.photographs import photograph_paths
+from training.face_lite.evaluate import evaluate_weights, figures, operating_point
 from training.face_lite.export import export_face_lite
-from training.face_lite.fit import STATE_FILE, FitOptions
-from training.face_lite.job import Job, train
+from training.face_lite.fit import STATE_FILE, FitRound
+from training.face_lite.job import TrainingJob, train
 from training.face_lite.photographs import (
     Photograph,
     label_folder,
     labelled_names,
-    photograph_paths,
     require_both_parts,
 )
 from training.models.face_lite import FaceLiteConfig
 from training.recipe import RunOptions, require_own_options
 
-LOOKING = FitOptions(average=0.9993, landmark_weight=30.0, look=0.75)
+LOOKING = FitRound(average=0.9993, landmark_weight=30.0, look=0.75)
 """What later rounds share: YuNet looks at each composed picture too, and landmarks come nearer to one look of it."""
-ROUNDS = (FitOptions(), replace(LOOKING, epochs=14, decay_part=0.5), replace(LOOKING, epochs=11, decay_part=0.7))
+ROUNDS = (FitRound(), replace(LOOKING, epochs=14, decay_part=0.5), replace(LOOKING, epochs=11, decay_part=0.7))
 """Labels of several looks first; docs/decisions/0024 says what each later round brought."""
 
 
@@ -45,7 +45,7 @@ class FaceLiteRecipe:
     name: str = "face_lite"
     summary: str = "the bundled face detector, anchor-free, in luma, taught by YuNet"
     config: FaceLiteConfig = field(default_factory=FaceLiteConfig)
-    rounds: tuple[FitOptions, ...] = ROUNDS
+    rounds: tuple[FitRound, ...] = ROUNDS
     processes: int = 2
     """How many train together, one thread each."""
     takes: tuple[str, ...] = ()
@@ -57,25 +57,25 @@ class FaceLiteRecipe:
         options.out.mkdir(parents=True, exist_ok=True)
         job = self._job(options, options.weight_file())
         require_both_parts(labelled_names(job.labels, job.limit))
-        together(self.processes, 4 * job.network().count_params(), train, job)
+        run_processes(self.processes, 4 * job.network().count_params(), train, job)
         kept = [photograph for photograph in job.photographs() if photograph.is_validation]
         self.export(job.trained(), kept, options.out / "face-lite.onnx", (f"photographs: {options.data.name}",))
         return options.out
 
-    def _job(self, options: RunOptions, weights: Path | None) -> Job:
+    def _job(self, options: RunOptions, weights: Path | None) -> TrainingJob:
         rounds = tuple(replace(fit, epochs=options.epochs or fit.epochs) for fit in self.rounds)
         labels = _labels(options, weights)
         teacher = _teacher(weights) if any(fit.look for fit in rounds) else None
-        return Job(self.config, rounds, options.data, labels, options.limit, options.out, options.seed, teacher)
+        return TrainingJob(self.config, rounds, options.data, labels, options.limit, options.out, options.seed, teacher)
 
     def export(self, network: keras.Model, kept: list[Photograph], weights: Path, trained_on: tuple[str, ...]) -> None:
         """Write the detector, its scores shifted to where 0.5 is a good limit, with its figures inside."""
         spec = self._spec(trained_on)
         export_face_lite(network, self.config, spec, weights)
-        score = operating_point(judge_weights(weights, kept))
+        score = operating_point(evaluate_weights(weights, kept))
         shift = math.log(score / (1 - score))
         export_face_lite(network, self.config, spec, weights, shift)
-        metrics = figures(judge_weights(weights, kept))
+        metrics = figures(evaluate_weights(weights, kept))
         export_face_lite(network, self.config, replace(spec, metrics=metrics), weights, shift)
 
     def _spec(self, trained_on: tuple[str, ...]) -> DetectorSpec:

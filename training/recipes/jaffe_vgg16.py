@@ -10,6 +10,7 @@ Jetson TX2 whose GPU stood at 0 %. The work leaves the head, the rate and the ep
 
 from ferserve.models.spec import InputSpec
 from training.classification.recipe import ClassificationRecipe
+from training.cost.serving import measure_test_set
 from training.data.jaffe import load_jaffe
 from training.models.backbones import Head, transfer
 
@@ -32,5 +33,5 @@ RECIPE = ClassificationRecipe(
     weights="imagenet",
     published={"accuracy": 81.25},
     takes=("split_by",),
-    measures_cost=True,
+    measure=measure_test_set,
 )

@@ -23,7 +23,7 @@ from ferserve.labels import FER2013
 from ferserve.types import Crops, EncodedImage, Frame
 from tests.training import sets
 from training.__main__ import main
-from training.classification.manifest import keep_choices, parts_of_run
+from training.classification.manifest import parts_of_run, write_manifest
 from training.classification.prepare import prepare
 from training.classification.split import split_off, thin_out
 from training.common.export import compare, export_onnx, keras_outputs, read_spec
@@ -33,7 +33,7 @@ from training.data.fer2013 import load_fer2013
 from training.data.folders import load_folders
 from training.data.jaffe import load_jaffe
 from training.errors import DataError, ExportError
-from training.evaluation.evaluate_run import judge_file
+from training.evaluation.evaluate_run import predict_file
 from training.recipe import RunOptions, get_recipe
 
 
@@ -196,7 +196,7 @@ def test_evaluate_refuses_data_with_other_labels_and_takes_them_in_any_order(
         labels={"emotion": samples.labels["emotion"][::-1]},
         targets={"emotion": 6 - samples.targets["emotion"]},
     )
-    straight, reverse = (judge_file(model, spec, one)["emotion"] for one in (samples, turned))
+    straight, reverse = (predict_file(model, spec, one)["emotion"] for one in (samples, turned))
     np.testing.assert_array_equal(6 - reverse.predicted, straight.predicted)
     assert reverse.accuracy == straight.accuracy
 
@@ -224,7 +224,7 @@ def test_later_commands_divide_the_images_as_the_run_did(options: dict[str, Any]
     data = sets.faces(tmp_path / "data", persons=9)
     chosen = RunOptions(data, tmp_path, **options)
     recipe = get_recipe("faces_resnet18")
-    keep_choices(recipe.name, chosen)
+    write_manifest(recipe.name, chosen)
     first, (_, again) = prepare(recipe, chosen), parts_of_run(tmp_path, data)
     assert again.train.places.tolist() == first.train.places.tolist()
     assert again.tests["test"].places.tolist() == first.tests["test"].places.tolist()

@@ -18,19 +18,19 @@ from ferserve.models.spec import HeadSpec, InputSpec, ModelSpec
 from tests.training import sets
 from tests.training.disk import full_disk
 from training.__main__ import main
-from training.classification.recipe import ModelRequest
 from training.common.export import export_onnx, read_spec
-from training.compress.channels import prune_channels
-from training.compress.linear import dequantize, quantize, quantized_weights, symmetric_scale
-from training.compress.magnitude import (
+from training.common.magnitude_pruning import (
     MagnitudePruning,
     magnitude_mask,
     polynomial_sparsity,
     prunable_kernels,
     pruning_ratio,
 )
+from training.compress.channels import prune_channels
+from training.compress.linear import dequantize_linear, quantize_linear, quantized_weights, symmetric_scale
 from training.compress.post_training import to_fp16, to_int8
 from training.models.backbones import Head, transfer
+from training.models.request import ModelRequest
 from training.models.resnet import resnet18, resnext50
 from training.models.small import cnn3, cnn_best
 
@@ -81,11 +81,11 @@ def test_linear_quantisation_is_symmetric_and_half_a_step_exact() -> None:
     weights = rng.normal(size=(3, 3, 4, 8)).astype(np.float32)
     weights[..., 3] = 0
     scale = symmetric_scale(weights)
-    steps = quantize(weights, scale)
+    steps = quantize_linear(weights, scale)
     assert steps.min() >= -127
     assert steps.max() == 127
-    np.testing.assert_array_equal(quantize(-weights, scale), -steps)
-    error = np.abs(dequantize(steps, scale) - weights)
+    np.testing.assert_array_equal(quantize_linear(-weights, scale), -steps)
+    error = np.abs(dequantize_linear(steps, scale) - weights)
     assert (error <= scale / 2 * (1 + 1e-5)).all()
     np.testing.assert_array_equal(quantized_weights(weights)[..., 3], 0)
     coarse = np.abs(quantized_weights(weights, 4) - weights).mean()

@@ -16,17 +16,17 @@ from ferserve.errors import ConfigError
 from ferserve.labels import FER2013
 from tests.training import sets
 from training.__main__ import main
-from training.classification.recipe import ModelRequest
-from training.classification.run import model_spec_of
+from training.classification.run import untrained_spec
 from training.common.export import export_onnx
 from training.cost.artifacts import Artifacts
-from training.cost.cell import CannotRun, Cell, CostError, Job, Measurement
+from training.cost.cell import CannotRun, Cell, CellJob, CostError, Measurement
 from training.cost.frameworks import open_job
 from training.cost.grid import CostOptions, fill, require_gpu_work
 from training.cost.probes import GpuReading, Meter, find_gpu, parse_tegrastats
 from training.cost.report import MARKS, insert, plot, require_marks, write_tables
 from training.cost.subjects import find_subjects
 from training.cost.table import condensed, markdown, medians
+from training.models.request import ModelRequest
 from training.models.small import cnn3
 from training.recipe import get_recipe
 
@@ -132,8 +132,8 @@ def test_tegrastats_of_old_and_new_boards(line: str, reading: GpuReading) -> Non
 
 
 def test_what_cannot_run_says_why(tmp_path: Path) -> None:
-    job = Job("tensorrt", "fp16", "gpu", tmp_path / "none.onnx", "input", "emotion", (48, 48, 1), 1, 0.1)
-    assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
+    job = CellJob("tensorrt", "fp16", "gpu", tmp_path / "none.onnx", "input", "emotion", (48, 48, 1), 1, 0.1)
+    assert CellJob.from_json(json.loads(json.dumps(job.to_json()))) == job
     with pytest.raises(CannotRun, match="TensorrtExecutionProvider"):
         open_job(job)
 
@@ -236,7 +236,7 @@ def test_runs_of_one_recipe_are_each_measured_in_files_of_their_own(tmp_path: Pa
     """The second run's files, though the first one's have the same names and are newer."""
     rows = np.random.default_rng(1).random((8, 48, 48, 1), np.float32)
     recipe, runs, answers = get_recipe("fer2013_cnn3"), [tmp_path / "a", tmp_path / "b"], {}
-    spec = model_spec_of(recipe, {"emotion": FER2013})  # type: ignore[arg-type]
+    spec = untrained_spec(recipe, {"emotion": FER2013})  # type: ignore[arg-type]
     for label, run in enumerate(runs):
         run.mkdir()
         model = cnn3(ModelRequest((48, 48, 1), {"emotion": 7}, "none"))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.emotion_lite.samples import Samples
+from training.emotion_lite.voted_samples import VotedSamples
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -30,5 +30,5 @@ def make_faces(rows: int) -> Arrays:
     }  # fmt: skip
 
 
-def as_samples(arrays: Arrays) -> Samples:
-    return Samples(arrays["images"], arrays["labels"].astype(int), arrays["ferplus_votes"].astype(int))
+def as_samples(arrays: Arrays) -> VotedSamples:
+    return VotedSamples(arrays["images"], arrays["labels"].astype(int), arrays["ferplus_votes"].astype(int))

@@ -25,8 +25,8 @@ from tests.training.emotion_lite.sets import make_faces
 from training import __main__ as command
 from training.common.export import embed_spec, read_spec
 from training.emotion_lite.ablation import table
-from training.emotion_lite.augment import NONE
-from training.emotion_lite.card import write_card
+from training.emotion_lite.augment import NO_AUGMENTATION
+from training.emotion_lite.card import write_bundled_card
 from training.emotion_lite.fit import (
     FitOptions,
     Trainer,
@@ -38,14 +38,15 @@ from training.emotion_lite.fit import (
     teach,
 )
 from training.emotion_lite.job import train_model
-from training.emotion_lite.quantize import quantize
+from training.emotion_lite.quantize import quantize_classifier
 from training.emotion_lite.release import release
 from training.emotion_lite.robustness import jittered_rows, robustness
-from training.emotion_lite.samples import load_samples, make_targets
 from training.emotion_lite.teachers import Teachers
 from training.emotion_lite.unlabelled import add_faces, cut_faces
+from training.emotion_lite.voted_samples import load_voted_samples, make_targets
 from training.errors import CheckpointError, DataError, TrainingError
-from training.evaluation.evaluate import evaluate, load_labelled
+from training.evaluation.evaluate import evaluate
+from training.evaluation.labelled import load_labelled
 from training.evaluation.served_model import ServedModel
 from training.models.emotion_lite import HEADS, LITE, Stage, build_model, count_macs, split_heads
 
@@ -64,8 +65,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def released(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny network's files, trained for a moment."""
     out = tmp_path_factory.mktemp("released")
-    train, test = load_samples(data)
-    options = FitOptions(epochs=8, batch_size=32, peak_rate=0.05, ema=0.9, meet_every=1, augmentation=NONE)
+    train, test = load_voted_samples(data)
+    options = FitOptions(epochs=8, batch_size=32, peak_rate=0.05, ema=0.9, meet_every=1, augmentation=NO_AUGMENTATION)
     model = train_model(TINY, train.images, make_targets(train), test, options, out)
     release(model, TINY, test, data, RECIPE_FILE, out)
     return out
@@ -91,7 +92,7 @@ def test_bundled_network_is_within_its_budget() -> None:
 
 
 def test_an_interrupted_run_goes_on(data: Path, tmp_path: Path) -> None:
-    train, test = load_samples(data)
+    train, test = load_voted_samples(data)
     targets = make_targets(train)
     train_model(TINY, train.images, targets, test, FitOptions(epochs=1, batch_size=32, meet_every=4), tmp_path)
     train_model(TINY, train.images, targets, test, FitOptions(epochs=2, batch_size=32), tmp_path)
@@ -100,7 +101,7 @@ def test_an_interrupted_run_goes_on(data: Path, tmp_path: Path) -> None:
 
 def test_a_stopped_run_ends_where_a_whole_one_does(data: Path, tmp_path: Path) -> None:
     """Dropout too depends on seed and epoch alone."""
-    train, _ = load_samples(data)
+    train, _ = load_voted_samples(data)
     options = FitOptions(epochs=2, batch_size=32, meet_every=1, ema=0.5)
 
     def trainer(out: Path) -> Trainer:
@@ -123,7 +124,7 @@ def test_a_stopped_run_ends_where_a_whole_one_does(data: Path, tmp_path: Path) -
 
 
 def test_an_epoch_that_diverged_leaves_the_good_state(data: Path, tmp_path: Path) -> None:
-    train, test = load_samples(data)
+    train, test = load_voted_samples(data)
     targets, options = make_targets(train), FitOptions(epochs=1, batch_size=32)
     train_model(TINY, train.images, targets, test, options, tmp_path)
     with pytest.raises(TrainingError, match="loss must be a finite number, got nan in epoch 2"):
@@ -132,7 +133,7 @@ def test_an_epoch_that_diverged_leaves_the_good_state(data: Path, tmp_path: Path
 
 
 def test_a_state_that_does_not_belong_to_the_run_is_named(data: Path, tmp_path: Path) -> None:
-    train, test = load_samples(data)
+    train, test = load_voted_samples(data)
     targets, options = make_targets(train), FitOptions(epochs=1, batch_size=32)
     train_model(TINY, train.images, targets, test, options, tmp_path)
     with pytest.raises(CheckpointError, match="must be those of the run to resume"):
@@ -157,9 +158,9 @@ def test_a_tiny_network_learns_and_its_file_says_what_it_is(released: Path, data
 
 
 def test_int8_answers_almost_as_float_does(released: Path, data: Path) -> None:
-    train, test = load_samples(data)
+    train, test = load_voted_samples(data)
     source, target = released / "emotion-lite.onnx", released / "emotion-lite-int8.onnx"
-    quantize(source, target, train.images[:64])
+    quantize_classifier(source, target, train.images[:64])
     exact, small = ServedModel(source), ServedModel(target)
     assert small.spec.name == "emotion-lite-int8"
     rows = exact.rows(test.images)
@@ -184,7 +185,7 @@ def test_a_missing_head_is_named(released: Path) -> None:
 
 
 def test_logits_are_the_same_however_they_are_batched(data: Path) -> None:
-    _, test = load_samples(data)
+    _, test = load_voted_samples(data)
     model = build_model(TINY)
     whole = predict_logits(model, test.images, exact=True)
     parts = predict_logits(model, test.images, exact=True, batch_size=7)
@@ -205,7 +206,7 @@ def test_a_mirrored_face_gets_the_same_answer() -> None:
 
 
 def test_teachers_answer_for_the_very_pixels_that_are_learnt(released: Path, data: Path, tmp_path: Path) -> None:
-    train, test = load_samples(data)
+    train, test = load_voted_samples(data)
     file = released / "emotion-lite.onnx"
     options = FitOptions(epochs=1, batch_size=32, teachers=(file,), taught=0.75)
     teachers, targets = Teachers(options.teachers), make_targets(train)
@@ -258,10 +259,10 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_faces_without_labels_are_learnt_from_the_teachers_alone(released: Path, data: Path, photographs: Path) -> None:
     faces = cut_faces(photographs)
     assert faces.shape == (1, 48, 48)
-    train, _ = load_samples(data)
+    train, _ = load_voted_samples(data)
     images, targets = add_faces(train.images[:31], make_targets(train)[:31], faces)
     teachers = Teachers((released / "emotion-lite.onnx",))
-    options = FitOptions(batch_size=32, augmentation=NONE, taught=0.3)
+    options = FitOptions(batch_size=32, augmentation=NO_AUGMENTATION, taught=0.3)
     x, taught = next(batches(images, targets, 0, options, teachers=teachers))
     _, labels = next(batches(images, targets, 0, options))
     unknown = labels.sum(axis=1) == 0
@@ -315,11 +316,11 @@ def test_robustness_changes_only_what_it_names(released: Path, data: Path) -> No
 
 def test_the_card_holds_every_figure_and_picture(released: Path, data: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    train, _ = load_samples(data)
+    train, _ = load_voted_samples(data)
     source = tmp_path / "emotion-lite.onnx"
     source.write_bytes((released / "emotion-lite.onnx").read_bytes())
-    quantize(source, tmp_path / "emotion-lite-int8.onnx", train.images[:64])
-    card = write_card(tmp_path, data, rounds=1, seeds=1).read_text()
+    quantize_classifier(source, tmp_path / "emotion-lite-int8.onnx", train.images[:64])
+    card = write_bundled_card(tmp_path, data, rounds=1, seeds=1).read_text()
     for label in (*FERPLUS, *FER2013):
         lines = [line for line in card.splitlines() if line.startswith(f"| {label} |")]
         assert len(lines) == (label in FERPLUS) + (label in FER2013)

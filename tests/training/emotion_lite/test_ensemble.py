@@ -12,7 +12,8 @@ from ferserve.models.store import BUNDLED_DIR
 from tests.training.emotion_lite.sets import make_faces
 from training.common.export import embed_spec, read_spec
 from training.emotion_lite import ensemble
-from training.evaluation.evaluate import evaluate, load_labelled
+from training.evaluation.evaluate import evaluate
+from training.evaluation.labelled import load_labelled
 from training.evaluation.served_model import ServedModel
 
 MODELS = (BUNDLED_DIR / "emotion-lite.onnx", BUNDLED_DIR / "emotion-lite-int8.onnx")

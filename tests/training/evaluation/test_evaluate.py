@@ -18,7 +18,8 @@ from ferserve.models.store import BUNDLED_DIR
 from tests.training.emotion_lite.sets import Arrays, make_faces
 from training import __main__ as command
 from training.errors import DataError
-from training.evaluation.evaluate import evaluate, load_labelled, to_json, to_text
+from training.evaluation.evaluate import evaluate, to_json, to_text
+from training.evaluation.labelled import load_labelled
 
 MODEL = BUNDLED_DIR / "emotion-lite.onnx"
 ROWS = 30
@@ -154,7 +155,10 @@ def test_a_model_whose_spec_is_not_its_own_is_said_in_one_line(
 def test_a_folder_that_says_nothing_of_its_run_names_its_files(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["evaluate", str(BUNDLED_DIR), "--data", str(data)]) == 2
     said = capsys.readouterr().err
-    assert "which holds emotion-lite-int8.onnx, emotion-lite.onnx, face-lite.onnx" in said
+    assert (
+        "without run.json; name one of its files instead: emotion-lite-int8.onnx, emotion-lite.onnx, face-lite.onnx"
+        in said
+    )
     assert said.count("\n") == 1
 
 

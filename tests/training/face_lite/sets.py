@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.face_lite.faces import Faces
-from training.face_lite.fit import FitOptions
+from training.face_lite.fit import FitRound
 from training.face_lite.photographs import Photograph
 from training.models.face_lite import FaceLiteConfig
 
 SMALL = FaceLiteConfig(widths=(16, 16, 16, 16, 16), blocks=(1, 0, 1))
-QUICK = FitOptions(epochs=2, steps=2, batch_size=2, size=64)
+QUICK = FitRound(epochs=2, steps=2, batch_size=2, size=64)
 
 
 def draw_face(image: NDArray[np.uint8], x: float, y: float, side: float) -> NDArray[np.float32]:

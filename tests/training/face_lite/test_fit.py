@@ -13,7 +13,7 @@ import pytest
 
 from ferserve.detection.factory import open_face_lite, read_detector_spec
 from tests.training.face_lite.sets import QUICK, SMALL, make_photographs
-from training.common.local_sgd import Peers
+from training.common.local_sgd import ProcessGroup
 from training.errors import CheckpointError, TrainingError
 from training.face_lite.batches import SceneBatches
 from training.face_lite.fit import (
@@ -22,8 +22,8 @@ from training.face_lite.fit import (
     Schedule,
     compile_for,
     fit_rounds,
-    load_state,
     read_progress,
+    restore_state,
     save_state,
 )
 from training.face_lite.photographs import Photograph, load_photographs
@@ -82,7 +82,7 @@ def test_a_stopped_run_goes_on_where_it_was(photographs: list[Photograph], tmp_p
     save_state(first, tmp_path, Progress(1, 3))
     second = fresh()
     assert read_progress(tmp_path) == Progress(1, 3)
-    load_state(second, tmp_path)
+    restore_state(second, tmp_path)
     for step in steps[2:]:
         second.train_on_batch(*step)
     for a, b in zip(whole.get_weights(), second.get_weights(), strict=True):
@@ -119,7 +119,7 @@ def test_a_damaged_state_is_named(data_folder: Path, tmp_path: Path) -> None:
     whole = state.read_bytes()
     other = compile_for(build_face_lite(64, 64, replace(SMALL, widths=(16, 16, 16, 16, 32))), QUICK)
     with pytest.raises(CheckpointError, match=r"state\.npz: state must be a whole one of this network"):
-        load_state(other, options.out)
+        restore_state(other, options.out)
     for content in (whole[: len(whole) // 2], b"something else", b""):
         state.write_bytes(content)
         with pytest.raises(CheckpointError, match=r"state\.npz: state must be a whole one of this network"):
@@ -143,7 +143,7 @@ def test_processes_that_meet_have_the_mean_of_their_weights() -> None:
         keras.utils.set_random_seed(rank)
         models.append(compile_for(build_face_lite(64, 64, SMALL), QUICK))
     before = [model.get_weights() for model in models]
-    meets = [Meet(Peers(rank, 2, barrier, memory), every=16) for rank in range(2)]
+    meets = [Meet(ProcessGroup(rank, 2, barrier, memory), every=16) for rank in range(2)]
     for meet, model in zip(meets, models, strict=True):
         meet.set_model(model)
     threads = [threading.Thread(target=meet.on_epoch_end, args=(0,)) for meet in meets]

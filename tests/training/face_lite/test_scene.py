@@ -11,7 +11,7 @@ from training.face_lite.batches import SceneBatches
 from training.face_lite.disturb import disturb, hide_faces, ignore_lost
 from training.face_lite.faces import Faces
 from training.face_lite.photographs import Photograph
-from training.face_lite.scene import Pyramid, compose, cut_faces, move_faces, random_view, split_canvas
+from training.face_lite.scene import Pyramid, clip_faces, compose, move_faces, random_view, split_canvas
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_faces_are_cut_ignored_or_dropped_by_what_is_visible() -> None:
     rows = np.zeros((4, 16), np.float32)
     rows[:, :4] = boxes
     rows[:, 14] = 1
-    faces = cut_faces(Faces.from_rows(rows), 64, 64)
+    faces = clip_faces(Faces.from_rows(rows), 64, 64)
     np.testing.assert_array_equal(faces.xyxy, [[0, 0, 30, 40], [0, 0, 10, 40], [1, 1, 5, 5]])
     np.testing.assert_array_equal(faces.ignore, [False, True, True])
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.classification.recipe import ModelRequest
 from training.errors import WeightsError
 from training.models.backbones import WEIGHT_FILES, Head, transfer
+from training.models.request import ModelRequest
 from training.models.resnet import resnet18, resnext50
 from training.models.small import cnn3, cnn_best, dense
 

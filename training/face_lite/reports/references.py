@@ -14,9 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.data.photographs import photograph_paths, read_bgr
 from training.face_lite.evaluate import SURE, Image, at_side, ignore_unsure, shrink
 from training.face_lite.faces import Faces
-from training.face_lite.photographs import Photograph, photograph_paths, read_bgr
+from training.face_lite.photographs import Photograph
 from training.face_lite.teacher import Teacher
 
 Picture = tuple[Image, Faces]

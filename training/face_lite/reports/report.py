@@ -13,9 +13,10 @@ import numpy as np
 from ferserve.detection.factory import open_face_lite
 from ferserve.detection.yunet import YuNetDetector
 from ferserve.types import Detections
+from training.data.photographs import photograph_paths
 from training.errors import in_one_line
-from training.face_lite.evaluate import Image, Report, evaluate
-from training.face_lite.photographs import Photograph, load_photographs, photograph_paths
+from training.face_lite.evaluate import Image, Report, evaluate_detector
+from training.face_lite.photographs import Photograph, load_photographs
 from training.face_lite.reports.references import picture_sets
 
 LEAST = 0.02
@@ -82,7 +83,10 @@ def main() -> None:
         for name, pictures_at in sets:
             pictures = list(pictures_at(side))
             print(f"\n{name}, side {side}, {len(pictures)} photographs\n")
-            print(table([(who, evaluate(detect, pictures)) for who, detect in known], chosen.min_score), flush=True)
+            print(
+                table([(who, evaluate_detector(detect, pictures)) for who, detect in known], chosen.min_score),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from ferserve.detection.factory import open_face_lite
 from ferserve.models.store import BUNDLED_DIR
 from ferserve.types import Detections
 from tests.builders import ASTRONAUT_FACE
-from training.face_lite.evaluate import Report, judge
+from training.face_lite.evaluate import Report, match_faces
 from training.face_lite.faces import Faces
 from training.face_lite.photographs import Photograph
 from training.face_lite.reports.clips import jitter, longest_loss
@@ -64,11 +64,13 @@ def test_jitter_of_a_box_that_alternates() -> None:
 def test_the_table_has_a_line_for_each_detector() -> None:
     rows = np.zeros((1, 16), np.float32)
     rows[0, :4], rows[0, 14] = BOX, 1
-    report = Report([judge(Detections(BOX, np.ones(1, np.float32)), Faces.from_rows(rows))])
+    report = Report([match_faces(Detections(BOX, np.ones(1, np.float32)), Faces.from_rows(rows))])
     lines = table([("one", report), ("two", report)]).splitlines()
     assert len(lines) == 4
     assert lines[2] == "| one | 1.000 of 1 |  | 1.000 of 1 | 1.000 of 1 | 1.000 |  |"
-    assert table([("none", Report([judge(Detections.empty(), Faces.empty())]))]).endswith("| none |  |  |  |  |  |  |")
+    assert table([("none", Report([match_faces(Detections.empty(), Faces.empty())]))]).endswith(
+        "| none |  |  |  |  |  |  |"
+    )
 
 
 def test_every_row_of_the_gallery_goes_from_a_face_that_is_found_to_one_that_is_not() -> None:

@@ -12,8 +12,8 @@ pytest.importorskip("keras", reason="training needs the training extra")
 
 from ferserve.labels import FER2013
 from tests.training.emotion_lite.sets import Arrays, as_samples, make_faces
-from training.emotion_lite.augment import NONE, Augmentation, augment_batch, normalise
-from training.emotion_lite.samples import Samples, load_samples, make_targets
+from training.emotion_lite.augment import NO_AUGMENTATION, FaceAugmentation, augment_batch, normalise
+from training.emotion_lite.voted_samples import VotedSamples, load_voted_samples, make_targets
 from training.errors import DataError
 from training.models.emotion_lite import split_heads
 
@@ -26,7 +26,7 @@ def test_rows_that_would_cheat_or_mislead_are_left_out(tmp_path: Path) -> None:
     arrays["ferplus_votes"][3] = [2, 0, 0, 0, 0, 0, 0, 0, 0, 8]
     arrays["usage"][4] = 1
     np.savez(tmp_path / "faces.npz", **arrays)
-    train, test = load_samples(tmp_path / "faces.npz")
+    train, test = load_voted_samples(tmp_path / "faces.npz")
     assert len(test) == 1
     np.testing.assert_array_equal(train.images, arrays["images"][5:])
 
@@ -39,7 +39,7 @@ def test_copies_of_test_images_are_left_out_though_no_mask_names_them(tmp_path: 
     arrays["images"][4], arrays["images"][5] = arrays["images"][0], arrays["images"][1]
     arrays["usage"][2:10] = 0
     np.savez(tmp_path / "faces.npz", **arrays)
-    train, test = load_samples(tmp_path / "faces.npz")
+    train, test = load_voted_samples(tmp_path / "faces.npz")
     learnt = np.flatnonzero((arrays["usage"] == 0) & ~np.isin(np.arange(30), (4, 5)))
     np.testing.assert_array_equal(train.images, arrays["images"][learnt])
     np.testing.assert_array_equal(test.images, arrays["images"][arrays["usage"] == 1])
@@ -64,12 +64,12 @@ def test_a_set_that_cannot_be_learnt_from_is_named(
     change(arrays)
     np.savez(tmp_path / "faces.npz", **arrays)
     with pytest.raises(DataError, match=message):
-        load_samples(tmp_path / "faces.npz")
+        load_voted_samples(tmp_path / "faces.npz")
 
 
 def test_targets_are_vote_shares_smoothed_labels_and_clarity() -> None:
     votes = np.array([[6, 2, 0, 0, 0, 0, 0, 0, 1, 1]])
-    targets = split_heads(make_targets(Samples(np.zeros((1, 48, 48), np.uint8), np.array([3]), votes)))
+    targets = split_heads(make_targets(VotedSamples(np.zeros((1, 48, 48), np.uint8), np.array([3]), votes)))
     np.testing.assert_allclose(targets["emotion"], [[0.75, 0.25, 0, 0, 0, 0, 0, 0]])
     assert targets["emotion_fer2013"].argmax() == FER2013.index("happy")
     np.testing.assert_allclose(targets["clarity"], [[0.8, 0.2]], rtol=1e-6)
@@ -78,14 +78,14 @@ def test_targets_are_vote_shares_smoothed_labels_and_clarity() -> None:
 
 def test_targets_of_a_row_without_an_emotion_vote_are_even() -> None:
     votes = np.array([[0] * 8 + [10, 0]])
-    targets = split_heads(make_targets(Samples(np.zeros((1, 48, 48), np.uint8), np.array([0]), votes)))
+    targets = split_heads(make_targets(VotedSamples(np.zeros((1, 48, 48), np.uint8), np.array([0]), votes)))
     np.testing.assert_allclose(targets["emotion"], np.full((1, 8), 1 / 8))
     np.testing.assert_allclose(targets["clarity"], [[0, 1]])
 
 
 def test_no_augmentation_only_mirrors() -> None:
     images = make_faces(16)["images"]
-    pixels, _ = augment_batch(images, np.eye(17, dtype=np.float32)[:16], NONE, np.random.default_rng(0))
+    pixels, _ = augment_batch(images, np.eye(17, dtype=np.float32)[:16], NO_AUGMENTATION, np.random.default_rng(0))
     for image, got in zip(images, pixels, strict=True):
         straight, mirrored = normalise(image[None])[0], normalise(image[None, :, ::-1])[0]
         assert np.allclose(got, straight, atol=1e-5) or np.allclose(got, mirrored, atol=1e-5)
@@ -94,8 +94,8 @@ def test_no_augmentation_only_mirrors() -> None:
 def test_augmentation_is_repeatable_and_keeps_targets_distributions() -> None:
     samples = as_samples(make_faces(32))
     targets = make_targets(samples)
-    first = augment_batch(samples.images, targets, Augmentation(), np.random.default_rng(3))
-    again = augment_batch(samples.images, targets, Augmentation(), np.random.default_rng(3))
+    first = augment_batch(samples.images, targets, FaceAugmentation(), np.random.default_rng(3))
+    again = augment_batch(samples.images, targets, FaceAugmentation(), np.random.default_rng(3))
     np.testing.assert_array_equal(first[0], again[0])
     assert np.isfinite(first[0]).all()
     for head in split_heads(first[1]).values():

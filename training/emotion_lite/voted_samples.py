@@ -21,7 +21,7 @@ NOT_A_FACE = 9
 
 
 @dataclass(frozen=True)
-class Samples:
+class VotedSamples:
     """Rows of the set, in one order."""
 
     images: NDArray[np.uint8]
@@ -34,12 +34,12 @@ class Samples:
     def __len__(self) -> int:
         return len(self.images)
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Samples:
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> VotedSamples:
         """The given rows as a new set."""
-        return Samples(self.images[rows], self.labels[rows], self.votes[rows])
+        return VotedSamples(self.images[rows], self.labels[rows], self.votes[rows])
 
 
-def load_samples(path: Path) -> tuple[Samples, Samples]:
+def load_voted_samples(path: Path) -> tuple[VotedSamples, VotedSamples]:
     """Read ``path`` (.npz) and return (training rows that may be used, all PublicTest rows).
 
     Left out of training: images whose pixels are those of a test image, near copies of test images as far as the masks
@@ -49,7 +49,7 @@ def load_samples(path: Path) -> tuple[Samples, Samples]:
     arrays = read_arrays(path)
     images = luma_images(arrays, path, (IMAGE_SIZE, IMAGE_SIZE))
     count = len(images)
-    everything = Samples(
+    everything = VotedSamples(
         images,
         whole_numbers(arrays, "labels", (count,), len(FER2013) - 1, path),
         whole_numbers(arrays, "ferplus_votes", (count, VOTES), 255, path),
@@ -84,7 +84,7 @@ class TargetOptions:
     """Vote shares as the FER+ target; False takes the majority label, for the ablation."""
 
 
-def make_targets(samples: Samples, options: TargetOptions | None = None) -> Floats:
+def make_targets(samples: VotedSamples, options: TargetOptions | None = None) -> Floats:
     """(N, 17) target distributions: FER+ shares of the eight emotions, smoothed FER2013 label, clear/unclear."""
     options = options or TargetOptions()
     votes = samples.votes.astype(np.float32)
