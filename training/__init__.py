@@ -1,4 +1,4 @@
-"""Produces the models that ferserve serves. Never imported by ``ferserve`` itself."""
+"""Trains the models that ferserve serves. Never imported by ``ferserve`` itself."""
 
 import sys
 

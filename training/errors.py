@@ -10,19 +10,19 @@ from ferserve.errors import FerserveError
 
 
 class TrainingError(FerserveError):
-    """Base of what a training command refuses; the command line prints it on one line and exits with 2."""
+    """Base of training errors; the command line prints it on one line and exits with 2."""
 
     kind = "training"
 
 
 class DataError(TrainingError, ValueError):
-    """A data set that is not what its format promises; the message begins with file and line."""
+    """A malformed data set; the message begins with file and line."""
 
     kind = "training_data"
 
 
 class CheckpointError(TrainingError):
-    """A checkpoint that cannot be written or belongs to something else; the last good one is still whole."""
+    """A checkpoint that cannot be written or belongs to another run; the last good one is still whole."""
 
     kind = "checkpoint"
 
@@ -34,22 +34,22 @@ class WeightsError(TrainingError):
 
 
 class ExportError(TrainingError):
-    """An exported model that does not answer as its source does."""
+    """An exported model whose answers differ from its source's."""
 
     kind = "export"
 
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Numbers of errors that more room on the disk would have avoided."""
+"""Error numbers of a full disk."""
 
 
 def is_foreseen(error: Exception) -> bool:
-    """Whether the command line says ``error`` in one line: its cause is not in this code."""
+    """Whether the command line prints ``error`` on one line: its cause is outside this code."""
     return isinstance(error, FerserveError) or (isinstance(error, OSError) and error.errno in DISK)
 
 
 def in_one_line(command: Callable[[], None]) -> int:
-    """Run a command; an error that was foreseen is one line on stderr and exit code 2."""
+    """Run a command; a foreseen error becomes one line on stderr and exit code 2."""
     try:
         command()
     except FerserveError as error:

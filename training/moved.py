@@ -1,4 +1,4 @@
-"""Commands under the names that they had before version 0.2: ``python -m training.emotion.card`` still runs."""
+"""Old module names, from before version 0.2: ``python -m training.emotion.card`` still runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOVED: Final = {
 
 
 class MovedModules:
-    """Finds a module under its old name, in the file where it is now."""
+    """Imports a module under its old name from its present file."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

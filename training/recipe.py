@@ -1,4 +1,4 @@
-"""What every recipe is: a module in ``training/recipes`` with a docstring and a ``RECIPE``.
+"""The contract of recipes: each is a module in ``training/recipes`` with a docstring and a ``RECIPE``.
 
 The docstring says source, command, expected time and expected accuracy, in that order.
 """
@@ -16,19 +16,19 @@ from ferserve.errors import ConfigError
 from training.errors import CheckpointError, WeightsError
 
 OWN_OPTIONS = {"balanced": False, "split_by": None, "task": None, "faces": None}
-"""Options that only some recipes heed, and what they are where nobody gave them."""
+"""Options that only some recipes take, with the value of one that was not given."""
 LAST_SEED = 2**31 - 1
-"""Generations, rounds and processes add theirs to it; Keras takes twice as much."""
+"""Generations, rounds and processes add their number to the seed; Keras takes twice as much."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What ``python -m training run`` was asked for; None leaves the choice to the recipe."""
+    """Options of ``python -m training run``; None leaves the choice to the recipe."""
 
     data: Path
     """Folder or file with the training data, in the real on-disk format of the data set."""
     out: Path
-    """Folder that receives everything the run makes; checkpoints are resumed from here."""
+    """Folder for everything the run writes, checkpoints included."""
     epochs: int | None = None
     limit: int | None = None
     """Use at most this many training images, for a quick try."""
@@ -39,11 +39,11 @@ class RunOptions:
     balanced: bool = False
     """FER2013 study: six classes without disgust, about 3,000 images each."""
     split_by: Literal["person", "image"] | None = None
-    """Whether images of one person may stand on both sides of a split; None leaves the honest choice (no)."""
+    """Whether images of one person may be on both sides of a split (``image``) or not (``person``)."""
     task: str | None = None
-    """One head of a model of several, or ``all``."""
+    """One head of a multi-head model, or ``all``."""
     faces: Path | None = None
-    """Folder of photographs without labels, whose faces teachers answer for."""
+    """Folder of photographs without labels; teachers label their faces."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "limit"):
@@ -59,15 +59,15 @@ class RunOptions:
             raise WeightsError(f"weights must be imagenet, none or a file, got {self.weights}, which is not there")
 
     def weight_file(self) -> Path | None:
-        """The file that ``weights`` names, None for none; :class:`WeightsError` where nobody has ImageNet weights."""
+        """The file that ``weights`` names, or None; :class:`WeightsError` for ``imagenet``."""
         if self.weights == "imagenet":
             raise WeightsError("weights must be none or a file for this recipe, got imagenet")
         return Path(self.weights) if self.weights not in (None, "none", "") else None
 
     def require_new_run(self, states: str) -> None:
-        """Raise :class:`CheckpointError` where ``out`` holds an earlier run that is not to be resumed.
+        """Raise :class:`CheckpointError` if ``out`` holds an earlier run and ``resume`` is off.
 
-        ``states`` is the pattern, below ``out``, of the files that such a run goes on from.
+        ``states`` is the pattern, below ``out``, of the files that such a run resumes from.
         """
         found = sorted(self.out.glob(states))
         if found and not self.resume:
@@ -87,14 +87,14 @@ class Recipe(Protocol):
 
     @property
     def takes(self) -> tuple[str, ...]:
-        """Those of :data:`OWN_OPTIONS` that it heeds."""
+        """The :data:`OWN_OPTIONS` that it takes."""
 
     def run(self, options: RunOptions) -> Path:
         """Train and export; returns the folder that ``ferserve serve --model`` takes."""
 
 
 def require_own_options(recipe: Recipe, options: RunOptions) -> None:
-    """Raise :class:`ConfigError` for an option that ``recipe`` would not heed."""
+    """Raise :class:`ConfigError` for an option that ``recipe`` does not take."""
     for name, unset in OWN_OPTIONS.items():
         value = getattr(options, name)
         if value != unset and name not in recipe.takes:
@@ -102,7 +102,7 @@ def require_own_options(recipe: Recipe, options: RunOptions) -> None:
 
 
 def recipe_summaries() -> dict[str, str]:
-    """First line of each recipe's docstring by name, read without importing what the recipe needs."""
+    """First line of each recipe's docstring by name, read without importing the recipe."""
     folder = Path(__file__).parent / "recipes"
     found = {}
     for path in sorted(folder.glob("[!_]*.py")):

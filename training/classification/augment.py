@@ -1,4 +1,4 @@
-"""Random geometry for training images, one affine warp an image, edges repeated."""
+"""Random geometry for training images: one affine warp per image, edges repeated."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ferserve.errors import ConfigError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far training images may be moved; all zero leaves them alone."""
+    """Ranges of the random warps; all zero leaves images unchanged."""
 
     flip_horizontal: bool = False
     flip_vertical: bool = False
     rotation: float = 0.0
     """Degrees to either side."""
     shift: float = 0.0
-    """Part of the side, in each direction."""
+    """Share of the side, in each direction."""
     zoom: float = 0.0
     """Scale from 1 - zoom to 1 + zoom."""
 
@@ -33,7 +33,7 @@ class Augmentation:
         return self != Augmentation()
 
     def apply(self, images: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Warp a batch (N, H, W, C) float32, each image in its own way; returns a new array."""
+        """Warp a batch (N, H, W, C) float32, each image differently; returns a new array."""
         import cv2
 
         out = np.empty_like(images)
@@ -45,7 +45,7 @@ class Augmentation:
         return out
 
     def _matrices(self, count: int, height: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """(N, 2, 3): where in the source each output pixel is read from, turning about the centre."""
+        """(N, 2, 3): maps from output to source pixels, rotating about the centre."""
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation, count))
         scale = 1.0 / rng.uniform(1 - self.zoom, 1 + self.zoom, count)
         shift = rng.uniform(-self.shift, self.shift, (count, 2)) * (width, height)

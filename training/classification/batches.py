@@ -1,4 +1,4 @@
-"""Feeds Keras: shuffled, augmented batches, made by threads while the model trains on the one before."""
+"""Shuffled, augmented batches for Keras, made by threads while the model trains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.data.samples import Samples
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of (images, labels) in an order that depends on seed and epoch alone, so that runs can be resumed."""
+    """Batches of (images, labels); seed and epoch alone decide their order, so that runs can be resumed."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         first_epoch: int = 0,
         workers: int = 2,
     ) -> None:
-        """``seed`` None keeps the order of the set, as evaluation wants it."""
+        """``seed`` None keeps the order of the set, for evaluation."""
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
         self._rows = PixelRows(samples.images, spec)
         self._targets = samples.targets
@@ -44,7 +44,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return self.make(self.epoch, index)
 
     def make(self, epoch: int, index: int) -> tuple[NDArray[np.float32], Any]:
-        """Batch ``index`` of ``epoch``: images float32 (N, *row_shape), and labels, by head where there are several."""
+        """Batch ``index`` of ``epoch``: images float32 (N, *row_shape), and labels, by head if there are several."""
         rows = self._rows_of(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
         images = self._rows.take(rows)
         if self._augmentation:
@@ -52,7 +52,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return images, self._labels(rows)
 
     def _rows_of(self, epoch: int) -> NDArray[np.intp]:
-        """The order of ``epoch``, which is kept until another epoch is asked for."""
+        """The order of ``epoch``, cached until another epoch begins."""
         known, order = self._order
         if known != epoch:
             order = self.order_of(epoch)
@@ -66,13 +66,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     @property
     def in_memory(self) -> tuple[NDArray[np.float32], Any] | None:
-        """All images and labels in the order of the set, where they lie in memory and are not augmented."""
+        """All images and labels in the order of the set, None unless they are in memory and not augmented."""
         if self._augmentation or self._rows.cache is None:
             return None
         return self._rows.cache, self._labels(slice(None))
 
     def on_epoch_end(self) -> None:
-        """Shuffle anew."""
+        """Shuffle again."""
         self.epoch += 1
 
     def order_of(self, epoch: int) -> NDArray[np.intp]:

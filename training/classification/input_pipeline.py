@@ -1,8 +1,8 @@
-"""Hands batches to ``fit`` at a price that a small network does not notice.
+"""Feeds batches to ``fit`` at a cost that even a small network does not notice.
 
-Keras asks a PyDataset for one batch at a time through Python, three milliseconds each on TensorFlow, where a step of
-``fer2013_dense`` takes 1.2. There TensorFlow's own threads pick the rows, or cut larger pieces apart, and go on from
-one epoch to the next without a stop.
+Keras asks a PyDataset for one batch at a time through Python, which takes three milliseconds on TensorFlow; a step of
+``fer2013_dense`` takes 1.2. So TensorFlow's own threads gather the rows, or cut larger chunks into batches, and go on
+from one epoch to the next without a stop.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHUNK_BYTES = 8 << 20
 
 
 def fit(model: Any, batches: Batches, callbacks: Sequence[Any] = (), **options: Any) -> Any:
-    """``model.fit`` over ``batches``, in their order and anew shuffled each epoch; returns Keras's History.
+    """``model.fit`` over ``batches``, in their order, shuffled again each epoch; returns Keras's History.
 
     ``options`` are those of Keras's ``fit``.
     """
@@ -32,7 +32,7 @@ def fit(model: Any, batches: Batches, callbacks: Sequence[Any] = (), **options: 
 
 
 class _Turn(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells the batches which epoch begins: Keras ends one that never began before the first."""
+    """Sets the batches' epoch: Keras ends an epoch before the first one begins."""
 
     def __init__(self, batches: Batches) -> None:
         super().__init__()
@@ -43,21 +43,21 @@ class _Turn(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _dataset(batches: Batches) -> Any:
-    """A ``tf.data.Dataset`` of the very same batches, of one epoch after the other."""
+    """A ``tf.data.Dataset`` of the same batches, one epoch after the other."""
     import tensorflow as tf
 
     rows = batches.in_memory
     data = _generated(batches) if rows is None else _gathered(batches, *rows)
     options = tf.data.Options()
-    options.threading.private_threadpool_size = 1  # more of them interrupt the network's own threads
+    options.threading.private_threadpool_size = 1  # more would interrupt the network's own threads
     return data.prefetch(8).with_options(options)
 
 
 def _gathered(batches: Batches, images: NDArray[np.float32], labels: Any) -> Any:
-    """Rows that lie in memory and need no change are picked by TensorFlow itself, a whole batch at a time."""
+    """Let TensorFlow gather rows that are in memory and not augmented, a whole batch at a time."""
     import tensorflow as tf
 
-    # The images' own memory: a copy of FER2013 takes TensorFlow as long as an epoch of a small network.
+    # Share the images' memory: copying FER2013 takes TensorFlow as long as an epoch of a small network.
     rows = (tf.experimental.dlpack.from_dlpack(images.__dlpack__()), keras.tree.map_structure(tf.constant, labels))
     size = batches.batch_size
 
@@ -76,7 +76,7 @@ def _gathered(batches: Batches, images: NDArray[np.float32], labels: Any) -> Any
 
 
 def _generated(batches: Batches) -> Any:
-    """Batches that Python makes, several in one piece."""
+    """Batches made in Python, several per chunk."""
     import tensorflow as tf
 
     first = batches[0]

@@ -1,4 +1,4 @@
-"""From a data set on disk to the parts of a run: audited, thinned, split."""
+"""Loads, audits, thins and splits a data set into the parts of a run."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from training.recipe import RunOptions
 
 @dataclass(frozen=True)
 class Parts:
-    """``train`` teaches, ``validation`` is watched each epoch, ``tests`` judge at the end, by name."""
+    """``train`` for training, ``validation`` for each epoch, ``tests`` by name for the end."""
 
     train: Samples
     validation: Samples
     tests: Mapping[str, Samples]
     selects: bool
-    """True where ``validation`` picks the best epoch."""
+    """True if ``validation`` picks the best epoch."""
     audit: Audit
 
     @property
     def judged_by_its_picker(self) -> bool:
-        """True where a test part picked the epoch, so that its own figure flatters."""
+        """True if a test part picked the epoch, so that its own figure flatters."""
         return self.selects and any(part is self.validation for part in self.tests.values())
 
 
 def prepare(recipe: ClassificationRecipe, options: RunOptions) -> Parts:
-    """Load, audit and split; raises :class:`DataError` for what cannot be trained on."""
+    """Load, audit and split; raises :class:`DataError` for data that cannot be trained on."""
     report = audit(recipe.load(options))
     for line in report.lines():
         print(line)

@@ -1,4 +1,4 @@
-"""How a published classification work is declared, so that its recipe is data and one runner serves them all."""
+"""Declares a published classification work as data, so that one runner trains them all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Plateau:
 
 @dataclass(frozen=True)
 class Pruning:
-    """Magnitude pruning while training, from ``begin`` to ``end`` of all steps (see training/compress)."""
+    """Magnitude pruning while training, from ``begin`` to ``end`` of all steps; see training/common."""
 
     sparsity: float
     begin: float = 0.2
@@ -34,7 +34,7 @@ class Pruning:
 
 @dataclass(frozen=True)
 class ClassificationRecipe:
-    """A work's training, as it says itself; the runner (training/classification/run.py) does the rest."""
+    """A work's training as published; training/classification/run.py runs it."""
 
     name: str
     summary: str
@@ -47,23 +47,23 @@ class ClassificationRecipe:
     epochs: int
     batch_size: int = 64
     learning_rate: float = 1e-3
-    """Of Adam, which all five works use or leave open."""
+    """Learning rate of Adam, which all five works use or leave open."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     plateau: Plateau | None = None
     pruning: Pruning | None = None
     test: float = 0.0
-    """Part held out for the test where the set has no official one."""
+    """Share held out for the test if the set has no official test part."""
     validation: float | Literal["public_test"] = 0.0
-    """What picks the best epoch: a part of the training images, or FER2013's PublicTest, which its challenge gave out
-    for that. 0 keeps the last epoch and only watches the test."""
+    """Data that picks the best epoch: a share of the training images, or FER2013's PublicTest, which its challenge
+    published for that. 0 keeps the last epoch and only watches the test."""
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
-    """By what the best epoch is picked."""
+    """Figure that picks the best epoch."""
     split_by: Literal["person", "image"] = "person"
     weights: str = "none"
     published: Mapping[str, float] = field(default_factory=dict)
     """The work's own figures, for the model card: percent by name."""
     takes: tuple[str, ...] = ()
-    """Options of its own that the recipe heeds: ``balanced``, ``split_by``, ``task``."""
+    """Options of its own that the recipe takes: ``balanced``, ``split_by``, ``task``."""
     measure: Callable[[Path, Samples, InputSpec], dict[str, Any]] | None = None
     """Measures the exported file on the test part, if figures of cost are part of the work: (file, part, input) to
     figures by name."""

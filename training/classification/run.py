@@ -41,7 +41,7 @@ CHECKED_IMAGES = 64
 
 
 def run_recipe(recipe: ClassificationRecipe, options: RunOptions) -> Path:
-    """Train ``recipe``, write everything the run is worth into ``options.out``, and return that folder."""
+    """Train ``recipe``, write models, reports and card into ``options.out``, and return that folder."""
     state = _state(recipe, options)
     keras.utils.set_random_seed(options.seed)
     parts = prepare(recipe, options)
@@ -55,7 +55,7 @@ def run_recipe(recipe: ClassificationRecipe, options: RunOptions) -> Path:
 
 
 def _state(recipe: ClassificationRecipe, options: RunOptions) -> CheckpointState:
-    """The state to go on from: that of ``--out`` with ``--resume``, else a new one."""
+    """The state to start from: that of ``--out`` with ``--resume``, else a new one."""
     folder = options.out / "checkpoints"
     state = load_state(folder, recipe.name, options.seed)
     if state is not None and not options.resume:
@@ -64,7 +64,7 @@ def _state(recipe: ClassificationRecipe, options: RunOptions) -> CheckpointState
 
 
 def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state: CheckpointState) -> Any:
-    """Train to the last epoch; returns the model of the best one."""
+    """Train to the last epoch; returns the best epoch's model."""
     folder = options.out / "checkpoints"
     epochs = options.epochs or recipe.epochs
     train = Batches(
@@ -94,7 +94,7 @@ def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state:
 
 
 def compiled(recipe: ClassificationRecipe, weights: str, samples: Samples) -> Any:
-    """The recipe's network for the heads of ``samples``, ready to be trained."""
+    """The recipe's network for the heads of ``samples``, compiled."""
     heads = {head: len(labels) for head, labels in samples.labels.items()}
     height, width, channels = recipe.input.row_shape
     model = recipe.build(ModelRequest((height, width, channels), heads, weights))
@@ -130,7 +130,7 @@ def _callbacks(
 
 
 def answer(model: Any, samples: Samples, recipe: ClassificationRecipe, options: RunOptions) -> dict[str, Predictions]:
-    """What ``model`` says of ``samples``, by head."""
+    """Answers of ``model`` to ``samples``, by head."""
     outputs = model.predict(Batches(samples, recipe.input, recipe.batch_size), verbose=0)
     if not isinstance(outputs, dict):
         outputs = {samples.head: outputs}
@@ -172,7 +172,7 @@ def _deliver(
 
 
 def run_spec(recipe: ClassificationRecipe, train: Samples, predictions: PredictionsOfParts) -> ModelSpec:
-    """What the exported file says of itself."""
+    """Spec of the exported file."""
     name = train.terms.name.lower()
     metrics = {
         f"{name}/{part}/{'accuracy' if head == train.head else f'{head}_accuracy'}": round(predicted.accuracy, 6)
@@ -188,7 +188,7 @@ def run_spec(recipe: ClassificationRecipe, train: Samples, predictions: Predicti
 
 
 def untrained_spec(recipe: ClassificationRecipe, labels: Mapping[str, tuple[str, ...]]) -> ModelSpec:
-    """What a network of ``recipe`` says of itself before it has learnt anything."""
+    """Spec of an untrained network of ``recipe``."""
     return ModelSpec(
         name=recipe.name.replace("_", "-"),
         version="1",

@@ -1,4 +1,4 @@
-"""Divides samples into parts: by person where the set names persons, else by image, classes in equal shares."""
+"""Splits samples: by person if the set names persons, else by image, stratified by class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.errors import DataError
 def split_off(samples: Samples, part: float, seed: int, by: str = "person") -> tuple[Samples, Samples]:
     """(rest, about ``part`` of the images). ``by`` ``person`` keeps each person on one side.
 
-    Raises :class:`DataError` where a side would be empty: a set of one person cannot be split by person.
+    Raises :class:`DataError` if a side would be empty: a set of one person cannot be split by person.
     """
     if by == "person" and samples.subject is not None:
         chosen = _persons(samples.subject, part, seed, samples.places[0])
@@ -52,7 +52,7 @@ def _stratified(target: NDArray[np.int64], part: float, seed: int) -> NDArray[np
 
 
 def thin_out(samples: Samples, limit: int | None, seed: int) -> Samples:
-    """At most ``limit`` samples, every class as well kept as the number allows."""
+    """At most ``limit`` samples, stratified by class."""
     if limit is None or limit >= len(samples):
         return samples
     target = samples.targets[samples.head]

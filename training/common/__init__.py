@@ -1,1 +1,1 @@
-"""What every recipe uses: pixels, checkpoints, files, plots, export."""
+"""Shared by all trainers: pixels, checkpoints, files, plots, export."""

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there: files first, then the one small state file that names them."""
+"""Atomic checkpoints: model files first, then the one small state file that names them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ STATE = "state.json"
 
 @dataclass
 class CheckpointState:
-    """What ``state.json`` says: whose run it is, how far it got, and which files belong to it."""
+    """Content of ``state.json``: the run, its progress, and its files."""
 
     recipe: str
     seed: int
     epoch: int = 0
-    """Epochs that are done."""
+    """Finished epochs."""
     last: str = ""
     best: str = ""
     best_value: float | None = None
     history: dict[str, list[float]] = field(default_factory=dict)
     plateau: dict[str, float] = field(default_factory=dict)
-    """Memory of the learning-rate schedule, so that it goes on where it was."""
+    """State of the learning-rate schedule."""
 
 
 def load_state(folder: Path, recipe: str, seed: int) -> CheckpointState | None:
-    """The state in ``folder``, None where no checkpoint was written; raises :class:`CheckpointError`."""
+    """The state in ``folder``, None if there is no checkpoint; raises :class:`CheckpointError`."""
     path = folder / STATE
     if not path.exists():
         return None
@@ -55,7 +55,7 @@ def load_state(folder: Path, recipe: str, seed: int) -> CheckpointState | None:
 
 
 def load_model(path: Path) -> Any:
-    """A saved Keras model; raises :class:`CheckpointError` that names the file where it is damaged."""
+    """A saved Keras model; raises :class:`CheckpointError` that names a damaged file."""
     try:
         return keras.models.load_model(path)
     except Exception as error:
@@ -63,7 +63,7 @@ def load_model(path: Path) -> Any:
 
 
 def save_bare(model: Any, *paths: Path) -> None:
-    """Save ``model`` for use alone. Keras keeps the optimiser in a ``.keras`` file otherwise, twice the weights."""
+    """Save ``model`` without its optimiser, which would triple a ``.keras`` file."""
     bare = type(model).from_config(model.get_config())
     bare.set_weights(model.get_weights())
     for path in paths:
@@ -71,14 +71,14 @@ def save_bare(model: Any, *paths: Path) -> None:
 
 
 def require_finite(name: str, loss: float, epoch: int) -> None:
-    """Raise :class:`TrainingError` for a loss that is no number, before its weights take the place of good ones.
+    """Raise :class:`TrainingError` for a loss of nan or infinity, before its weights replace good ones.
 
     ``epoch`` counts from 0.
     """
     if not math.isfinite(loss):
         raise TrainingError(
             f"{name} must be a finite number, got {loss} in epoch {epoch + 1}: the training diverged; "
-            "what was saved before is whole; look at the data, or start with another --seed in another --out"
+            "earlier checkpoints are whole; look at the data, or start with another --seed in another --out"
         )
 
 
@@ -91,15 +91,15 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         folder.mkdir(parents=True, exist_ok=True)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Give the schedule its memory back; Keras cleared it just before."""
+        """Restore the schedule's state, which Keras cleared just before."""
         for name, value in self.state.plateau.items():
             setattr(self._plateau, name, value)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the checkpoint of this epoch.
 
-        Raises :class:`CheckpointError` where it cannot be written, :class:`TrainingError` where the epoch diverged; the
-        one before stays whole.
+        Raises :class:`CheckpointError` if it cannot be written, :class:`TrainingError` if the epoch diverged; the
+        previous one stays whole.
         """
         logs = logs or {}
         for key in ("loss", "val_loss"):
@@ -120,7 +120,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 old.unlink()
 
     def _improves(self, value: float) -> bool:
-        """Whether this epoch is the best so far; accuracy should rise, a loss should fall. Remembers it if so."""
+        """Whether this epoch is the best so far, and remember it if so; accuracy should rise, loss should fall."""
         best, rises = self.state.best_value, str(self._monitor).endswith("accuracy")
         if best is None or (value > best if rises else value < best):
             self.state.best_value = value

@@ -16,16 +16,15 @@ from training.common.atomic_write import atomic_write
 from training.errors import ExportError
 
 TOLERANCE = 1e-4
-"""Largest difference that an exported model's answers may have from Keras's, absolute."""
+"""Largest absolute difference allowed between an exported model's answers and Keras's."""
 
 
 def export_onnx(model: Any, path: Path, spec: ModelSpec, inputs: NDArray[np.float32]) -> float:
     """Write ``model`` to ``path`` with ``spec`` inside; returns the largest absolute difference to Keras.
 
-    ``model`` is a Keras model with one input shaped like ``spec.input.row_shape`` and one output for each
-    head, in the order of ``spec.heads`` (or a dict of outputs by head name). ``inputs`` float32 (N, …) are
-    real, preprocessed images on which both must agree within :data:`TOLERANCE`, else :class:`ExportError` is
-    raised and nothing is written.
+    ``model`` is a Keras model with one input shaped like ``spec.input.row_shape`` and one output per head, in the order
+    of ``spec.heads`` (or a dict of outputs by head name). ``inputs`` float32 (N, …) are real, preprocessed images.
+    Raises :class:`ExportError`, and writes no file, if the answers differ by more than :data:`TOLERANCE`.
     """
     import onnx
 
@@ -45,10 +44,9 @@ def export_onnx(model: Any, path: Path, spec: ModelSpec, inputs: NDArray[np.floa
 
 
 def export_run(model: Path, out: Path | None = None) -> tuple[Path, float]:
-    """Export the model of a run's folder, or a ``.keras`` file beside its ``model.onnx``, again; (file, difference).
+    """Export again the model of a run's folder, or a ``.keras`` file beside its ``model.onnx``; (file, difference).
 
-    What the model is comes from the spec in the ``model.onnx`` of that folder. The images that both are compared on
-    are random here; a run compares real ones.
+    The spec comes from that ``model.onnx``. Both are compared on random images here; a run compares real ones.
     """
     from training.common.checkpoint import load_model
 
@@ -60,7 +58,7 @@ def export_run(model: Path, out: Path | None = None) -> tuple[Path, float]:
 
 
 def keras_outputs(model: Any, inputs: NDArray[np.float32], spec: ModelSpec) -> list[NDArray[np.float32]]:
-    """What Keras answers, one array (N, labels) for each head of ``spec``, in its order."""
+    """Keras's answers, one array (N, labels) per head, in the order of ``spec.heads``."""
     outputs = model.predict_on_batch(inputs)
     if isinstance(outputs, dict):
         return [np.asarray(outputs[head.name]) for head in spec.heads]
@@ -91,13 +89,13 @@ def embed_spec(model: Any, spec: ModelSpec) -> None:
 
 
 def exported_model(run: Path) -> Path:
-    """``run/model.onnx``; raises :class:`ExportError` for the folder of a run that makes other files."""
+    """``run/model.onnx``; raises :class:`ExportError` for the folder of a run that writes other files."""
     path = run / "model.onnx"
     others = sorted(file.name for file in run.glob("*.onnx"))
     if others and not path.is_file():
         raise ExportError(
             f"{run} must be the folder of a finished run with model.onnx, got {', '.join(others)}; emotion_lite and "
-            "face_lite prune nothing, and write their ONNX files, INT8 too, by themselves"
+            "face_lite cannot be pruned, and write their ONNX files, INT8 included, by themselves"
         )
     return path
 
@@ -116,7 +114,7 @@ def _output_order(outputs: Any, spec: ModelSpec) -> list[int]:
 
 
 def _name_ends(graph: Any, spec: ModelSpec, order: list[int]) -> None:
-    """Give inputs and outputs the names of ``spec`` and leave the first axis open."""
+    """Rename input and outputs as ``spec`` does, and make the first axis dynamic."""
     if len(graph.input) != 1 or len(graph.output) != len(order):
         raise ExportError(
             f"model must have 1 input, {len(order)} outputs, got {len(graph.input)} and {len(graph.output)}"
@@ -135,6 +133,6 @@ def _name_ends(graph: Any, spec: ModelSpec, order: list[int]) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Any:
-    """Silence converters that report to file descriptor 1 and 2; errors still come as exceptions."""
+    """Silence converters that print; errors still come as exceptions."""
     with open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
         yield

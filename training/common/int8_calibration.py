@@ -1,4 +1,4 @@
-"""What ONNX Runtime's static quantiser is given: rows to see ranges on, and a logger that holds its warnings back."""
+"""Input of ONNX Runtime's static quantiser: rows on which it measures ranges, with its warnings suppressed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Feed = dict[str, NDArray[Any]]
-"""One call's inputs by name."""
+"""Inputs of one call, by name."""
 
 
 class Int8CalibrationReader:
-    """ONNX Runtime's reader: one feed after the other, then None."""
+    """ONNX Runtime's ``CalibrationDataReader``: one feed after the other, then None."""
 
     def __init__(self, feeds: Iterable[Feed]) -> None:
         self._feeds = iter(feeds)
 
     def get_next(self) -> Feed | None:
-        """The next feed, None after the last."""
+        """The next feed, or None after the last."""
         return next(self._feeds, None)
 
     @classmethod
@@ -32,7 +32,7 @@ class Int8CalibrationReader:
 
 @contextlib.contextmanager
 def warnings_held_back() -> Iterator[None]:
-    """Hold back the root logger's warnings: the preparation that the quantiser recommends there has been done."""
+    """Suppress the root logger's warnings: they recommend a preparation that has been done."""
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights become zero, little by little while the model trains.
+"""Magnitude pruning: the smallest weights gradually become zero while the model trains.
 
 Schedule: Zhu & Gupta 2017, arXiv:1710.01878, Eq. 1. Ratio R: Pascual et al. 2022 (Light-FER),
 doi:10.3390/s22239524, Eq. 1.
@@ -16,7 +16,7 @@ from ferserve.errors import ConfigError
 
 
 def polynomial_sparsity(step: int, begin: int, end: int, final: float, initial: float = 0.0, power: int = 3) -> float:
-    """Part of the weights that are zero at ``step``: from ``initial`` at ``begin`` to ``final`` at ``end``."""
+    """Share of zero weights at ``step``: from ``initial`` at ``begin`` to ``final`` at ``end``."""
     if step < begin:
         return 0.0
     progress = min(1.0, (step - begin) / max(end - begin, 1))
@@ -24,7 +24,7 @@ def polynomial_sparsity(step: int, begin: int, end: int, final: float, initial: 
 
 
 def prunable_kernels(model: Any) -> list[Any]:
-    """Variables that pruning may thin: kernels of dense and convolution layers, not biases nor the last layer."""
+    """Kernels of dense and convolution layers, except the last layer's; biases are not pruned."""
     kernels = [
         variable
         for variable in model.trainable_variables
@@ -34,7 +34,7 @@ def prunable_kernels(model: Any) -> list[Any]:
 
 
 def magnitude_mask(weights: NDArray[np.float32], sparsity: float) -> NDArray[np.bool_]:
-    """True for the weights that stay: all but the ``sparsity`` part that is smallest in magnitude."""
+    """True for the weights that stay: all but the smallest ``sparsity`` share by magnitude."""
     zeros = round(sparsity * weights.size)
     mask = np.ones(weights.size, np.bool_)
     mask[np.argpartition(np.abs(weights).ravel(), max(zeros - 1, 0))[:zeros]] = False
@@ -49,7 +49,7 @@ def pruning_ratio(model: Any) -> float:
 
 
 class MagnitudePruning(keras.callbacks.Callback):  # type: ignore[misc]
-    """Prunes while Keras trains: masks are drawn anew every ``every`` steps and held after each step."""
+    """Prunes while Keras trains: updates masks every ``every`` steps and applies them after each step."""
 
     def __init__(self, sparsity: float, begin: int, end: int, every: int = 100) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class MagnitudePruning(keras.callbacks.Callback):  # type: ignore[misc]
         self._masks: list[tuple[Any, Any]] = []
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """In a run that goes on, take the masks from the zeros that it left."""
+        """In a resumed run, take the masks from the weights that are zero."""
         if int(self.model.optimizer.iterations) > self._begin:
             self._masks = [
                 (kernel, keras.ops.cast(keras.ops.not_equal(kernel, 0), kernel.dtype))
@@ -68,7 +68,7 @@ class MagnitudePruning(keras.callbacks.Callback):  # type: ignore[misc]
             ]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Hold the zeros, and add to them where the schedule says so."""
+        """Apply the masks, and update them on schedule."""
         step = int(self.model.optimizer.iterations)
         if step >= self._begin and (step <= self._end or not self._masks) and step % self._every == 0:
             self._draw(polynomial_sparsity(step, self._begin, self._end, self._sparsity))
@@ -76,7 +76,7 @@ class MagnitudePruning(keras.callbacks.Callback):  # type: ignore[misc]
             kernel.assign(kernel * mask)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """However short the training was, it ends at the sparsity that was asked for."""
+        """End at the final sparsity, however short the training was."""
         self.finish()
 
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""The pixels that a model is trained on: those that serving makes, through :mod:`ferserve.vision.preprocess`."""
+"""Training pixels, preprocessed by serving's own :mod:`ferserve.vision.preprocess`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ferserve.vision.preprocess import preprocess_into
 from training.data.samples import Image, Images
 
 CACHE_BYTES = 1 << 30
-"""Sets whose preprocessed rows fit are kept in memory; larger ones are made anew for each batch."""
+"""Sets whose preprocessed rows fit are cached; larger ones are preprocessed again for each batch."""
 
 
 def centre_box(height: int, width: int, spec: InputSpec) -> NDArray[np.float32]:
-    """The box (x0, y0, x1, y1) in pixels that ``spec`` grows to the image, or to its centred square.
+    """The box (x0, y0, x1, y1) in pixels that ``spec`` grows to the image, or to its centred square; float32 (4,).
 
-    A picture of a data set is taken as one face with the margin that the spec adds in serving, so the box
-    given to preprocessing is that much smaller. float32 (4,).
+    A picture of a data set is taken as one face including the margin that the spec adds in serving, so the box given
+    to preprocessing is that much smaller.
     """
     inner = 1.0 / (1.0 + 2.0 * spec.margin)
     side = min(height, width)
@@ -34,7 +34,7 @@ def pixels_into(image: Image, spec: InputSpec, out: NDArray[np.float32], row: in
 
 
 class PixelRows:
-    """Preprocessed rows of an image set: float32 (N, *spec.row_shape), from memory where they fit."""
+    """Preprocessed rows of an image set: float32 (N, *spec.row_shape), cached if they fit."""
 
     def __init__(self, images: Images, spec: InputSpec, cache_bytes: int = CACHE_BYTES) -> None:
         self._images, self._spec = images, spec
@@ -45,7 +45,7 @@ class PixelRows:
         return len(self._images)
 
     def take(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """A fresh array of the given rows, which the caller may write into."""
+        """A new array of the given rows; the caller may write into it."""
         return self._make(rows) if self.cache is None else self.cache[rows]
 
     def _make(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -56,7 +56,7 @@ class PixelRows:
 
 
 def _aligned(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """An empty array at a boundary of 64 bytes, as TensorFlow asks of memory that it reads where it lies."""
+    """An empty array aligned to 64 bytes, so that TensorFlow can use it without a copy."""
     raw = np.empty(int(np.prod(shape)) * 4 + 64, np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + raw.size - 64].view(np.float32).reshape(shape)

@@ -1,4 +1,4 @@
-"""Structured pruning: whole channels go, so the network that is left is smaller and any dense runtime is faster.
+"""Structured pruning: removes whole channels, so the network is smaller and every dense runtime is faster.
 
 Channels are ranked by the L1 norm of the filters that make them (Li et al. 2017, arXiv:1608.08710). Layers whose
 outputs are added share their channels and lose the same ones, so residual networks work too. Channels that a layer
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ferserve.errors import ConfigError
 
 ALIGNMENT = 16
-"""Channels left are a multiple of this. ONNX Runtime lays convolutions out in blocks of 16 on AVX-512 (8 before): 24
-channels in place of 32 made the FER2013 study's small network slower, not faster."""
+"""Remaining channels are a multiple of this. ONNX Runtime lays convolutions out in blocks of 16 on AVX-512 (8 before):
+24 channels instead of 32 made the FER2013 study's small network slower, not faster."""
 KEEPING = (
     layers.BatchNormalization,
     layers.Activation,
@@ -45,11 +45,11 @@ class Channels:
     keep: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
 
     def root(self) -> Channels:
-        """Who speaks for all that were joined."""
+        """Representative of all joined channels."""
         return self if self.parent is None else self.parent.root()
 
     def join(self, other: Channels) -> None:
-        """From now on both lose the same channels."""
+        """Make both lose the same channels."""
         mine, theirs = self.root(), other.root()
         if mine is not theirs:
             mine.importance = mine.importance + theirs.importance
@@ -59,13 +59,13 @@ class Channels:
 
 @dataclass(frozen=True)
 class Place:
-    """The channels on a tensor's last axis; after a Flatten each of them stands there ``repeat`` times."""
+    """Channels on a tensor's last axis; after a Flatten each of them occurs ``repeat`` times."""
 
     channels: Channels
     repeat: int = 1
 
     def index(self) -> NDArray[np.intp]:
-        """Positions on the last axis that stay."""
+        """Remaining positions on the last axis."""
         root = self.channels.root()
         return (np.arange(self.repeat)[:, None] * root.size + root.keep[None, :]).ravel()
 
@@ -73,7 +73,7 @@ class Place:
 def prune_channels(model: Any, fraction: float) -> Any:
     """A new Keras model without the least important ``fraction`` of each layer's channels, weights taken over.
 
-    ``model`` is a functional model. Nothing is fine-tuned here.
+    ``model`` is a functional model; it is not fine-tuned here.
     """
     if not 0 <= fraction < 1:
         raise ConfigError(f"fraction of channels must be from 0 to below 1, got {fraction}")
@@ -104,7 +104,7 @@ def _tensors(structure: Any) -> list[Any]:
 
 
 def _place(layer: Any, inputs: list[Place], output: Any) -> Place:
-    """Where the channels of ``layer``'s output come from."""
+    """The channels of ``layer``'s output."""
     size = int(output.shape[-1])
     if _makes_channels(layer):
         return Place(Channels(size, _importance(layer)))
@@ -122,7 +122,7 @@ def _place(layer: Any, inputs: list[Place], output: Any) -> Place:
 
 
 def _makes_channels(layer: Any) -> bool:
-    """True for layers whose filters are free to go: dense, convolution, separable convolution."""
+    """True for layers whose filters can be removed: dense, convolution, separable convolution."""
     if isinstance(layer, layers.DepthwiseConv2D):
         return False
     if isinstance(layer, layers.SeparableConv2D):
@@ -150,7 +150,7 @@ def _choose(channels: Channels, fraction: float) -> None:
 
 
 def _resized(layer: Any, places: dict[int, Place]) -> Any:
-    """``layer`` anew, with as many filters or units as stay."""
+    """A new ``layer`` with the remaining number of filters or units."""
     config = layer.get_config()
     if _makes_channels(layer):
         count = len(places[id(layer.output)].index())

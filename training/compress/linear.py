@@ -9,7 +9,7 @@ from ferserve.errors import ConfigError
 
 
 def symmetric_scale(weights: NDArray[np.float32], bits: int = 8) -> NDArray[np.float32]:
-    """Eq. 2: what one step is worth, so that the largest weight of each output channel (last axis) is the last step.
+    """Eq. 2: size of one step, so that the largest weight of each output channel (last axis) is the last step.
 
     float32 (channels,); 1 for a channel of zeros.
     """
@@ -27,11 +27,11 @@ def quantize_linear(weights: NDArray[np.float32], scale: NDArray[np.float32], bi
 
 
 def dequantize_linear(steps: NDArray[np.int16], scale: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Eq. 4: the weights that the steps stand for, at most half a step off."""
+    """Eq. 4: the weights of ``steps``, at most half a step off."""
     return (steps * scale).astype(np.float32)
 
 
 def quantized_weights(weights: NDArray[np.float32], bits: int = 8) -> NDArray[np.float32]:
-    """What is left of ``weights`` after a walk through ``bits`` bits and back."""
+    """``weights`` rounded to ``bits`` bits and back."""
     scale = symmetric_scale(weights, bits)
     return dequantize_linear(quantize_linear(weights, scale, bits), scale)

@@ -1,4 +1,4 @@
-"""Halves and quarters of an exported model: FP16, and static INT8 calibrated on training images."""
+"""Lower precision of an exported model: FP16, and static INT8 with ranges from training images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def to_fp16(source: Path, target: Path) -> Path:
 
 
 def to_int8(source: Path, target: Path, rows: NDArray[np.float32]) -> Path:
-    """Static INT8 in QDQ form: per-channel symmetric weights, activations' ranges seen on ``rows`` float32 (N, …)."""
+    """Static INT8 in QDQ form: symmetric weights per channel, activation ranges from ``rows`` float32 (N, …)."""
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process

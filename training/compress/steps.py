@@ -1,7 +1,7 @@
-"""Compresses a trained run step by step and says what each step did to size, speed and accuracy.
+"""Compresses a trained run step by step and measures size, speed and accuracy of each step.
 
-The steps of Light-FER (Pascual et al. 2022, doi:10.3390/s22239524): magnitude pruning while training, symmetric linear
-quantisation, half precision; and those that make an ordinary runtime faster: channel pruning and static INT8.
+Steps of Light-FER (Pascual et al. 2022, doi:10.3390/s22239524): magnitude pruning while training, symmetric linear
+quantisation, half precision; and two that speed up any runtime: channel pruning and static INT8.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ CHECKED_IMAGES = 32
 
 @dataclass(frozen=True)
 class CompressOptions:
-    """What ``python -m training compress`` was asked for."""
+    """Options of ``python -m training compress``."""
 
     run: Path
     """Folder of a finished run: ``model.keras`` and ``model.onnx``."""
     data: Path
     out: Path
     sparsity: float = 0.5
-    """Part of the weights that magnitude pruning takes."""
+    """Share of the weights that magnitude pruning removes."""
     channels: float = 0.5
-    """Part of the channels that structured pruning takes."""
+    """Share of the channels that structured pruning removes."""
     epochs: int = 3
-    """Fine-tuning after each pruning."""
+    """Epochs of fine-tuning after each pruning."""
     learning_rate: float = 2e-4
     limit: int | None = None
     threads: int = 1
@@ -70,7 +70,7 @@ class CompressOptions:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the table. Sizes in bytes; ``ratio`` is Light-FER's R (Eq. 1); ``speed`` is that of start times."""
+    """One line of the table. Sizes in bytes; ``ratio`` is Light-FER's R (Eq. 1); ``speed`` is relative to the start."""
 
     name: str
     accuracy: float
@@ -82,7 +82,7 @@ class Step:
 
 
 class Compressor:
-    """Holds what all steps share: the data's parts, the start, and where files go."""
+    """State shared by all steps: the data's parts, the uncompressed model, and the files written."""
 
     def __init__(self, options: CompressOptions) -> None:
         self.options = options
@@ -96,7 +96,7 @@ class Compressor:
         self.models: dict[str, Any] = {}
 
     def _require_labels(self) -> None:
-        # In another order they would be learnt as one another.
+        # In another order, fine-tuning would mix them up.
         for head in self.spec.heads:
             labels = self.parts.train.labels.get(head.name, ())
             if labels != head.labels:
@@ -104,7 +104,7 @@ class Compressor:
                 raise DataError(f"{self.options.data}: {wanted}, got {', '.join(labels) or 'none'}")
 
     def load(self) -> Any:
-        """The trained model, anew."""
+        """A fresh copy of the trained model."""
         return load_model(self.options.run / "model.keras")
 
     def tune(self, model: Any, *callbacks: Any) -> Any:
@@ -133,7 +133,7 @@ class Compressor:
         return PixelRows(samples.images, self.recipe.input, 0).take(np.arange(min(count, len(samples))))
 
     def accuracy(self, path: Path) -> float:
-        """Of a model file's first head on the test part, in [0, 1]."""
+        """Accuracy of a model file's first head on the test part, in [0, 1]."""
         return predict_file(path, self.spec, self.test)[self.spec.heads[0].name].accuracy
 
 
@@ -158,7 +158,7 @@ def compress(options: CompressOptions) -> list[Step]:
 
 
 def _magnitude(work: Compressor) -> None:
-    """The smallest weights go while the model is fine-tuned; the file keeps its size, its zipped size does not."""
+    """Remove the smallest weights while fine-tuning; the file keeps its size, the zipped file shrinks."""
     steps = max(1, work.options.epochs) * -(-len(work.parts.train) // work.recipe.batch_size)
     pruning = MagnitudePruning(work.options.sparsity, begin=0, end=steps * 2 // 3)
     model = work.load()
@@ -169,7 +169,7 @@ def _magnitude(work: Compressor) -> None:
 
 
 def _linear(work: Compressor) -> None:
-    """Weights through eight bits and back (Eq. 2-4), to see what the rounding alone costs."""
+    """Round weights to eight bits and back (Eq. 2-4), to measure the cost of rounding alone."""
     model = work.load()
     for kernel in prunable_kernels(model):
         kernel.assign(quantized_weights(keras.ops.convert_to_numpy(kernel)))
@@ -177,7 +177,7 @@ def _linear(work: Compressor) -> None:
 
 
 def _channels(work: Compressor) -> None:
-    """The least important channels go, then the smaller network is fine-tuned."""
+    """Remove the least important channels, then fine-tune the smaller network."""
     work.keep("channels", work.tune(prune_channels(work.load(), work.options.channels)))
 
 

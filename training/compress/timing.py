@@ -14,7 +14,7 @@ from training.common.export import read_spec
 def time_files(
     paths: Mapping[str, Path], threads: int = 1, rounds: int = 40, round_s: float = 0.03
 ) -> dict[str, float]:
-    """Milliseconds of one image in ONNX Runtime on the CPU, by name.
+    """Milliseconds per image in ONNX Runtime on the CPU, by name.
 
     Rounds take turns, and the best one counts: other work on the machine only ever adds to a time.
     """
@@ -43,5 +43,5 @@ def time_files(
 
 
 def ratios(times: Mapping[str, float], base: str) -> dict[str, float]:
-    """How many times as fast as ``base`` each one is."""
+    """Speed of each one relative to ``base``."""
     return {name: times[base] / taken for name, taken in times.items()}

@@ -1,4 +1,4 @@
-"""The file that a framework runs at a precision, made from a subject's ONNX or Keras file."""
+"""Converts a subject's ONNX or Keras file for each framework and precision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.cost.subjects import Subject
 class Artifacts:
     """Makes each file once, in ``folder``. ``rows`` float32 (N, *row_shape) calibrate INT8.
 
-    What lies there already was made for another subject or of other rows, and is made anew.
+    Files from earlier runs may be of another subject or other rows, so they are replaced.
     """
 
     def __init__(self, subject: Subject, folder: Path, rows: NDArray[np.float32]) -> None:
@@ -28,7 +28,7 @@ class Artifacts:
         self._made: set[Path] = set()
 
     def file(self, framework: str, precision: str) -> Path:
-        """The file to run; raises :class:`CannotRun` where the combination does not exist."""
+        """The file to run; raises :class:`CannotRun` if the combination does not exist."""
         if framework == "keras":
             return self._keras(precision)
         if framework == "litert":
@@ -82,7 +82,7 @@ class Artifacts:
         assert self._subject.keras is not None
         model = load_model(self._subject.keras)
         with quiet(), warnings.catch_warnings(), GroupedConv2D.exporting():
-            warnings.simplefilter("ignore")  # the converter says what it goes on without
+            warnings.simplefilter("ignore")  # the converter warns of optional features
             converter = tf.lite.TFLiteConverter.from_keras_model(model)
             if precision != "fp32":
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -99,7 +99,7 @@ class Artifacts:
 
 
 def is_quantized(path: Path) -> bool:
-    """True for an ONNX file that was quantised before it came here."""
+    """True for an ONNX file that is quantised already."""
     import onnx
 
     return any(node.op_type == "QuantizeLinear" for node in onnx.load(path).graph.node)

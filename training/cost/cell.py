@@ -1,4 +1,4 @@
-"""One cell of the cost table: what was asked, and what came of it or why nothing could."""
+"""One cell of the cost table: the measurement, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ DEVICES = ("cpu", "gpu")
 
 
 class CostError(TrainingError):
-    """A measurement that is not what was asked for, such as a GPU that did no work."""
+    """A measurement other than requested, such as a GPU that did no work."""
 
     kind = "cost"
 
 
 class CannotRun(Exception):
-    """Why this machine cannot fill a cell; the text goes into the table."""
+    """This machine cannot fill a cell; the message goes into the table."""
 
 
 def require_package(module: str, package: str) -> None:
-    """Raise :class:`CannotRun` where ``module`` cannot be imported; ``package`` is its name on the package index."""
+    """Raise :class:`CannotRun` if ``module`` cannot be imported; ``package`` is its name on the package index."""
     if find_spec(module) is None:
         raise CannotRun(f"package {package} is not installed: pip install '.[cost]'")
 
 
 @dataclass(frozen=True)
 class CellJob:
-    """What a worker process is to measure: one file in one framework."""
+    """Work of one worker process: measure one file in one framework."""
 
     framework: str
     precision: str
@@ -75,7 +75,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Cell:
-    """A row of the table as it is printed: the measurement, or the reason why it is missing."""
+    """A row of the table: the measurement, or the reason why it is missing."""
 
     model: str
     framework: str

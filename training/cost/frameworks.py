@@ -1,6 +1,6 @@
-"""How each framework runs one file: a function from (job) to a callable that takes rows and gives probabilities.
+"""Opens a file in each framework: a function from the job to a callable from rows to probabilities.
 
-Each opener raises :class:`CannotRun` with the reason where this machine lacks what it needs.
+Each opener raises :class:`CannotRun` with the reason if this machine lacks a requirement.
 """
 
 from __future__ import annotations

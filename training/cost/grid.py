@@ -28,7 +28,7 @@ CALIBRATION_ROWS = 32
 
 @dataclass(frozen=True)
 class CostOptions:
-    """What ``python -m training cost`` was asked for."""
+    """Options of ``python -m training cost``."""
 
     models: tuple[str, ...]
     out: Path
@@ -55,7 +55,7 @@ class CostOptions:
 
 
 def fill(options: CostOptions, tell: Callable[[Cell], None] = lambda cell: None) -> list[Cell]:
-    """Measure every cell; ``tell`` hears of each as it comes."""
+    """Measure every cell; ``tell`` is called with each as it is finished."""
     folder = options.out / "files"
     folder.mkdir(parents=True, exist_ok=True)
     cells = []
@@ -67,7 +67,7 @@ def fill(options: CostOptions, tell: Callable[[Cell], None] = lambda cell: None)
 
 
 def require_gpu_work(cells: list[Cell]) -> None:
-    """Raise :class:`CostError` where a GPU was asked for, unless every such cell that ran, at least one, used it."""
+    """Raise :class:`CostError` if a GPU was asked for, unless at least one such cell ran and all that ran used it."""
     asked = [cell for cell in cells if cell.device == "gpu"]
     measured = [cell for cell in asked if cell.measurement is not None]
     if asked and not measured:
@@ -110,11 +110,11 @@ def _cell(
 
 @dataclass(frozen=True)
 class Trial:
-    """What a subject is tried on: rows that calibrate INT8, and test rows in an npz where accuracy can be told."""
+    """Data of a subject: rows for INT8 ranges, and test rows in an npz file if accuracy can be measured."""
 
     calibration: NDArray[np.float32]
     output: str
-    """The graph output that is judged."""
+    """The graph output whose accuracy is measured."""
     samples: Path | None = None
 
 

@@ -1,4 +1,4 @@
-"""What this process and the GPU use: psutil for the process, NVML for NVIDIA cards, tegrastats on a Jetson."""
+"""Measures resource use: of this process by psutil, of NVIDIA cards by NVML, of a Jetson by tegrastats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class GpuReading:
-    """One look at the GPU: load in percent, memory in MiB, power in watts (None where it cannot be read)."""
+    """State of the GPU: load in percent, memory in MiB, power in watts (None if it cannot be read)."""
 
     load_percent: float
     memory_mib: float
@@ -80,7 +80,7 @@ def parse_tegrastats(line: str) -> GpuReading:
 
 
 def find_gpu() -> GpuProbe | None:
-    """A probe for this machine's GPU, None where there is none."""
+    """A probe for this machine's GPU, None if it has no GPU."""
     if shutil.which("tegrastats"):
         return TegrastatsProbe()
     try:
@@ -90,7 +90,7 @@ def find_gpu() -> GpuProbe | None:
 
 
 def why_no_gpu() -> str:
-    """What to say where :func:`find_gpu` found none."""
+    """Reason why :func:`find_gpu` found no GPU."""
     reason = "this machine has no GPU that NVML or tegrastats can see"
     if find_spec("pynvml") is None:
         reason += "; NVML is asked through package nvidia-ml-py, which is not installed: pip install '.[cost]'"
@@ -99,10 +99,10 @@ def why_no_gpu() -> str:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a stretch of work used; the GPU's figures are None where there is no GPU."""
+    """Resources used by some work; the GPU's figures are None without a GPU."""
 
     cpu_percent: float
-    """Of one core: 200 is two cores busy."""
+    """Percent of one core: 200 is two busy cores."""
     resident_mib: float
     gpu_load_percent: float | None = None
     gpu_memory_mib: float | None = None
@@ -110,7 +110,7 @@ class Usage:
 
 
 class Meter:
-    """Watches this process and the GPU while its block runs; then :attr:`usage` tells the means (memory: the peak)."""
+    """Watches this process and the GPU during a ``with`` block; :attr:`usage` then holds means, and peaks of memory."""
 
     def __init__(self, gpu: GpuProbe | None, interval_s: float = 0.1) -> None:
         self._gpu, self._interval_s = gpu, interval_s

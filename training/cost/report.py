@@ -1,4 +1,4 @@
-"""Writes what ``cost`` measured: JSON, CSV, Markdown and a plot, with the machine that it was measured on."""
+"""Writes the results of ``cost``: JSON, CSV, Markdown and a plot, with a description of the machine."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def processor_name() -> str:
 def plot(cells: list[Cell], path: Path) -> None:
     """Speed of each model by its median image, one bar a framework, precision and device, on a logarithmic scale.
 
-    The median stands for an undisturbed image even where other work keeps the machine busy.
+    The median is that of an undisturbed image even if other work keeps the machine busy.
     """
     measured = [cell for cell in cells if cell.measurement is not None]
     models = list(dict.fromkeys(cell.model for cell in measured))

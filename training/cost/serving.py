@@ -15,7 +15,10 @@ from training.data.samples import Samples
 
 
 def measure_test_set(path: Path, samples: Samples, spec: InputSpec) -> dict[str, Any]:
-    """Run each image through ONNX Runtime, one by one. Frames a second with and without decoding and preprocessing."""
+    """Run the images through ONNX Runtime one by one; figures by name.
+
+    Frames per second are given with and without decoding and preprocessing.
+    """
     import onnxruntime
     import psutil
 

@@ -26,7 +26,7 @@ LABELS = 7
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to measure: its ONNX file, its Keras file where there is one, and whether it was ever trained."""
+    """A model to measure: its ONNX file, its Keras file if there is one, and whether it was trained."""
 
     name: str
     onnx: Path
@@ -88,7 +88,7 @@ def _untrained(recipe: ClassificationRecipe, folder: Path) -> Subject:
 
 
 def some_rows(spec: ModelSpec, count: int) -> NDArray[np.float32]:
-    """Random pixels as this model would see them, float32 (count, *row_shape)."""
+    """Random input rows of this model, float32 (count, *row_shape)."""
     pixels = np.random.default_rng(1).integers(0, 256, (count, *spec.input.row_shape)).astype(np.float32)
     shape = (-1, 1, 1) if spec.input.layout == "NCHW" else (-1,)
     mean, std = (np.asarray(value, np.float32).reshape(shape) for value in (spec.input.mean, spec.input.std))

@@ -11,7 +11,7 @@ HEADINGS = (
 
 
 def texts(cell: Cell) -> list[str]:
-    """The cells of one row, in the order of :data:`HEADINGS`; a row that is not filled says why under FPS."""
+    """The cells of one row, in the order of :data:`HEADINGS`; an empty row gives the reason under FPS."""
     key = [cell.model, cell.framework, cell.precision, cell.device]
     if cell.measurement is None:
         return [*key, cell.reason, *[""] * (len(HEADINGS) - 5)]
@@ -54,7 +54,7 @@ def markdown(cells: list[Cell]) -> str:
 
 
 def medians(cells: list[Cell]) -> str:
-    """Median milliseconds of an image in Markdown, a row for each model, a column for each framework and precision."""
+    """Median milliseconds per image in Markdown: one row per model, one column per framework, precision and device."""
     found = {(cell.model, cell.kind): f"{cell.measurement.p50_ms:.3g}" for cell in cells if cell.measurement}
     kinds = sorted({kind for _, kind in found}, key=kind_order)
     models = dict.fromkeys(cell.model for cell in cells)
@@ -82,5 +82,5 @@ def print_table(cells: list[Cell]) -> None:
 
 
 def kind_order(kind: tuple[str, ...]) -> tuple[int, ...]:
-    """Frameworks, precisions and devices in the order of the table."""
+    """Sort key: the table's order of frameworks, precisions and devices."""
     return FRAMEWORKS.index(kind[0]), PRECISIONS.index(kind[1]), DEVICES.index(kind[2])

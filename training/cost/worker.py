@@ -19,7 +19,7 @@ LEAST_RUNS = 20
 
 
 def measure(job: CellJob) -> Measurement:
-    """Run ``job`` for its seconds, one image at a time; raises :class:`CannotRun` where it cannot be."""
+    """Run ``job`` for its seconds, one image at a time; raises :class:`CannotRun` if that is impossible."""
     gpu = find_gpu()
     if job.device == "gpu" and gpu is None:
         raise CannotRun(why_no_gpu())

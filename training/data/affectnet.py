@@ -21,7 +21,7 @@ TERMS = Terms(
 CODES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
 """Emotions by their number in the annotations."""
 PARTS = {"train_set": "train", "val_set": "test"}
-"""Folder to split; AffectNet's own test set is not given out, so its validation set judges."""
+"""Folder to split; AffectNet's own test set is not published, so its validation set is the test part."""
 
 
 def load_affectnet(path: Path) -> Samples:

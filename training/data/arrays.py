@@ -1,4 +1,4 @@
-"""The arrays of a set of faces in one npz file, checked: images, labels, votes."""
+"""Checked arrays of a set of faces in one npz file: images, labels, votes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from training.errors import DataError
 
 VOTES = 10
-"""What FER+'s taggers could say: the eight emotions, unknown, not a face."""
+"""Choices of FER+'s taggers: the eight emotions, unknown, not a face."""
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of ``path`` by name; raises :class:`DataError` where it is no whole npz file of plain arrays."""
+    """All arrays of ``path`` by name; raises :class:`DataError` unless it is a whole npz file of plain arrays."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        # NumPy takes whatever is no archive for an array or a pickle, and says so in several lines.
+        # NumPy takes any other file for an array or a pickle, and says so in several lines.
         said = "something else" if isinstance(error, ValueError | TypeError) else error
         raise DataError(f"{path}: data must be a whole npz file of plain arrays, got {said}") from None
 
@@ -30,7 +30,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def luma_images(
     arrays: Mapping[str, NDArray[Any]], path: Path, size: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
-    """The array ``images``, uint8 (N, H, W) with at least one image and pixel, of ``size`` where one is wanted."""
+    """The array ``images``, uint8 (N, H, W) with at least one image and pixel, of ``size`` (H, W) if given."""
     images = _array(arrays, "images", path)
     if images.ndim != 3 or images.dtype != np.uint8 or 0 in images.shape:
         got = f"{images.dtype} {images.shape}"
@@ -43,7 +43,7 @@ def luma_images(
 def whole_numbers(
     arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...], top: int, path: Path
 ) -> NDArray[np.int64]:
-    """The array ``name`` as int64 of ``shape``, its first axis one row an image; floats may be whole too."""
+    """The array ``name`` as int64 of ``shape``, one row per image; whole floats are accepted."""
     values = _array(arrays, name, path)
     if values.shape[:1] != shape[:1]:
         rows = f"{shape[0]} rows, one for each image"

@@ -1,4 +1,4 @@
-"""Finds what a training set should not hold: constant, unreadable and repeated images, and copies across splits."""
+"""Finds unusable images of a training set: constant, unreadable and repeated ones, and copies across splits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from training.data.samples import Image, Samples
 from training.errors import DataError
 
 SHOWN = 10
-"""Findings of one kind that are printed in full; the rest are counted and written to the report file."""
+"""Findings per kind that are printed; the rest are counted, and written to the report file."""
 
 
 @dataclass
 class Audit:
-    """What was found; each finding begins with file and line. ``clean`` is the set without the rows at fault.
+    """Findings, each with file and line. ``clean`` is the set without the rows at fault.
 
-    Rows of test splits are reported but kept, since figures must stay comparable to others'.
+    Rows of test splits are reported but kept, so that figures stay comparable.
     """
 
     clean: Samples
@@ -41,12 +41,12 @@ class Audit:
 
 
 def pixel_digest(image: Image) -> bytes:
-    """16 bytes that two images share where they have the same size and the same pixels, and nowhere else."""
+    """16 bytes that are equal for two images only if they have the same size and pixels."""
     return hashlib.blake2b(image.tobytes() + bytes(str(image.shape), "ascii"), digest_size=16).digest()
 
 
 def audit(samples: Samples) -> Audit:
-    """Look at every image once. Of equal images the first is kept; of copies across splits the test's."""
+    """Check every image once. Of equal images the first is kept; of copies across splits the test's."""
     report = Audit(clean=samples, total=len(samples) + len(samples.faults), corrupt=list(samples.faults))
     digests: list[bytes] = []
     for row in range(len(samples)):

@@ -1,4 +1,4 @@
-"""FER2013 with FER+ votes, from any of the forms that people have it in.
+"""FER2013 with FER+ votes, in any of its common forms.
 
 Forms: the official CSV (``emotion,pixels,Usage``), folders (``train/angry/….jpg``), and an npz with arrays
 ``images``, ``labels``, ``usage`` and optionally ``row``, ``ferplus_votes``, ``near_private_test`` and
@@ -77,7 +77,7 @@ class Fer2013:
         )
 
     def honest(self) -> Fer2013:
-        """Without the training rows that are copies of test images, so that the test splits may judge."""
+        """Without the training rows that are copies of test images, so that test figures are honest."""
         copies = self.near_private_test | self.near_public_test
         return self.select(~(copies & (self.usage == 0)))
 

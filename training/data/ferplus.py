@@ -1,4 +1,4 @@
-"""FER+ votes: ``fer2013new.csv`` with what ten people saw in each row of FER2013.
+"""FER+ votes: ``fer2013new.csv``, ten people's labels for each row of FER2013.
 
 Source: Barsoum et al. 2016, doi:10.1145/2993148.2993165.
 """

@@ -1,4 +1,4 @@
-"""One folder a class, the class's name being the folder's; optionally below ``train``, ``validation``, ``test``."""
+"""One folder per class, named after it; optionally below ``train``, ``validation``, ``test``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.errors import DataError
 
 TERMS = Terms(
     name="folders",
-    licence="as whoever took the pictures says",
+    licence="that of the pictures' owner",
     obtain="put pictures of each class into a folder of that name",
 )
 PARTS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
@@ -18,13 +18,13 @@ PARTS = {"train": "train", "validation": "validation", "val": "validation", "tes
 def load_folders(path: Path, labels: tuple[str, ...] | None = None) -> Samples:
     """Read class folders; ``labels`` None takes the folders' names in alphabetical order.
 
-    Raises :class:`DataError` for a class without pictures, or a folder that is none of ``labels``.
+    Raises :class:`DataError` for a class without pictures, or a folder that is not among ``labels``.
     """
     parts = [(path / folder, part) for folder, part in PARTS.items() if (path / folder).is_dir()] or [(path, "")]
     names = sorted({child.name for root, _ in parts for child in root.glob("*/")})
     labels = labels or tuple(names)
     if not labels:
-        raise DataError(f"{path}: folder must hold one folder a class, got none; {TERMS.obtain}")
+        raise DataError(f"{path}: folder must hold one folder per class, got none; {TERMS.obtain}")
     for name in names:
         if name not in labels:
             raise DataError(f"{path / name}: class must be one of {', '.join(labels)}, got {name}")

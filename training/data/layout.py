@@ -1,4 +1,4 @@
-"""Tells data sets apart by what lies on disk, so that one ``--data`` takes any of them."""
+"""Recognises a data set by its files, so that one ``--data`` takes any of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _is_fer2013(path: Path) -> bool:
 
 
 def load_study(options: RunOptions) -> Samples:
-    """What the FER2013 study trains on: seven classes, or with ``--balanced`` six in about equal numbers."""
+    """Data of the FER2013 study: seven classes, or with ``--balanced`` six in about equal numbers."""
     if not options.balanced:
         return load_any(options.data)
     return load_fer2013(options.data, skip_corrupt=True).honest().balanced(seed=options.seed)

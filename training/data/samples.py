@@ -1,4 +1,4 @@
-"""Labelled images of any data set, in the one form that the runner takes."""
+"""Labelled images of any data set, in the one form that training takes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Image: TypeAlias = NDArray[np.uint8]
 
 
 class Images(Protocol):
-    """Images by row: a uint8 array (N, H, W) or (N, H, W, 3), or files read when asked for."""
+    """Images by row: a uint8 array (N, H, W) or (N, H, W, 3), or files read on access."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of images."""
 
     def __getitem__(self, row: int, /) -> Image:
         """One decoded image, (H, W) luma or (H, W, 3) RGB."""
@@ -28,7 +28,7 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Images on disk, decoded anew at each access so that sets larger than memory can be trained on."""
+    """Images on disk, decoded on each access, so that sets may be larger than memory."""
 
     paths: tuple[Path, ...]
 
@@ -43,14 +43,14 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Image files directly in ``folder``, sorted by name; none where there is no such folder."""
+    """Image files directly in ``folder``, sorted by name; empty if there is no such folder."""
     return sorted(file for file in folder.glob("*") if file.suffix.lower() in SUFFIXES)
 
 
 def read_image(path: Path) -> Image:
-    """Decode one file to uint8: (H, W) where it is grey, else (H, W, 3) RGB. Palettes and alpha are resolved.
+    """Decode one file to uint8: (H, W) if it is grey, else (H, W, 3) RGB. Palettes and alpha are resolved.
 
-    Raises :class:`DataError` that names the file where it is missing, truncated or no image.
+    Raises :class:`DataError` that names a file that is missing, truncated or no image.
     """
     from PIL import Image as PilImage
 
@@ -64,7 +64,7 @@ def read_image(path: Path) -> Image:
 
 
 def _grey_palette(image: Any) -> bool:
-    """True for a palette image whose colours are all grey (some of JAFFE's TIFF files are)."""
+    """True for a palette image whose colours are all grey, as some of JAFFE's TIFF files have."""
     if image.mode != "P":
         return False
     palette = np.asarray(image.convert("RGB").getcolors(256) or [], dtype=object)
@@ -73,7 +73,7 @@ def _grey_palette(image: Any) -> bool:
 
 @dataclass(frozen=True)
 class Terms:
-    """Under which terms a data set may be used, and where its owners give it out."""
+    """Licence and source of a data set."""
 
     name: str
     licence: str
@@ -82,11 +82,11 @@ class Terms:
 
 @dataclass(frozen=True)
 class Samples:
-    """A data set: N images with a class index for each head.
+    """A data set: N images with one class index per head.
 
-    ``targets`` int64 (N,) by head; ``labels`` orders each head's classes. ``split`` (N,) names the part that
-    a row belongs to (``train``, ``public_test``, …), ``""`` where the set has no official split. ``subject``
-    is the person, where the set tells; ``places`` says where each row came from, for messages.
+    ``targets`` int64 (N,) by head; ``labels`` orders each head's classes. ``split`` (N,) names each row's part
+    (``train``, ``public_test``, …), ``""`` if the set has no official split. ``subject`` (N,) is the person, if the set
+    names persons; ``places`` (N,) is each row's origin, for messages.
     """
 
     terms: Terms
@@ -97,7 +97,7 @@ class Samples:
     places: NDArray[np.str_]
     subject: NDArray[np.str_] | None = None
     faults: tuple[str, ...] = ()
-    """Images that the loader could not read and left out, each with file and line, for the audit."""
+    """Images that the loader could not read and skipped, each with file and line, for the audit."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -113,7 +113,7 @@ class Samples:
         places: Sequence[str] | None = None,
         subject: Sequence[str] | None = None,
     ) -> Samples:
-        """Samples that stay on disk; ``places`` None says the files' own names, ``split`` None that there is none."""
+        """Samples that stay on disk; ``places`` None takes the files' names, ``split`` None means no official split."""
         return cls(
             terms=terms,
             images=ImageFiles(tuple(files)),
@@ -130,7 +130,7 @@ class Samples:
         return next(iter(self.labels))
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Samples:
-        """The rows that a mask or an index array picks, in its order."""
+        """The rows that a mask or an index array selects, in its order."""
         index = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         if isinstance(self.images, np.ndarray):
             images: Images = self.images[index]
@@ -155,7 +155,7 @@ class Samples:
 
 
 def require_classes(samples: Samples, where: str) -> None:
-    """Raise :class:`DataError` where a class of any head has no image: a model could never learn it."""
+    """Raise :class:`DataError` if a class of any head has no image: a model could never learn it."""
     for head in samples.labels:
         empty = [label for label, count in samples.counts(head).items() if count == 0]
         if empty:

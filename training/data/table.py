@@ -1,4 +1,4 @@
-"""CSV files of data sets, record by record, with a place for every message."""
+"""Reads CSV files of data sets record by record, with file and line for messages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from training.errors import DataError
 
 
 def read_records(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str | None]]]:
-    """(``file:line``, record by column) of each row; spaces around the names of columns do not count.
+    """(``file:line``, record by column) of each row; spaces around column names are ignored.
 
-    Raises :class:`DataError` where one of ``columns`` is missing or the file is no text.
+    Raises :class:`DataError` if one of ``columns`` is missing or the file is no text.
     """
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)

@@ -1,10 +1,10 @@
-"""What each part of the recipe brings, on short runs.
+"""Ablation: the effect of each part of the recipe, on short runs.
 
 ``python -m training.emotion_lite.ablation --data FILE.npz --out DIR``
 
 Every variant changes one thing of the base and trains from the same weights on the same rows for the same number of
-images. Short runs favour whatever learns fast: what only pays in long ones (strong augmentation, mixing) looks worse
-here than it is.
+images. Short runs favour fast learners: parts that pay off only in long runs (strong augmentation, mixing) look worse
+here than they are.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EARLY = (
     Stage(64, 2, pairs=1, kernel=2),
     Stage(128, 2, pairs=1, kernel=2),
 )
-"""About as many multiplications, more of them where the grid is fine."""
+"""About as many multiplications, more of them on the fine grids."""
 WIDE_STEPS = tuple(replace(stage, kernel=4) if stage.stride == 2 else stage for stage in LITE)
 
 

@@ -1,4 +1,4 @@
-"""FaceAugmentation in NumPy and OpenCV: what a detector's boxes, cameras and codecs do to a face crop."""
+"""Augmentation in NumPy and OpenCV: the effects of detectors, cameras and codecs on a face crop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MEAN, STD = 0.5078, 0.2550
-"""Of luma / 255 over FER2013's training images."""
+"""Mean and standard deviation of luma / 255 over FER2013's training images."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ STRENGTHS = {
     "medium": FaceAugmentation(12, 0.12, 0.08, 0.06, contrast=0.3, brightness=0.2, degrade=0.2, erase=0.25, mixup=0.1),
     "light": FaceAugmentation(10, 0.10, 0.07, 0.05, contrast=0.25, brightness=0.15, degrade=0.15, erase=0.1, mixup=0),
 }
-"""What the rounds of the recipe use, by name."""
+"""Augmentations of the recipe's generations, by name."""
 NO_AUGMENTATION = FaceAugmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 

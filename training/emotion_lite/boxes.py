@@ -43,7 +43,7 @@ def surrounded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def compare(detector: FaceDetector, image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-    """:data:`QUANTITIES` of the best box on one luma image (S, S); None where no face is found."""
+    """:data:`QUANTITIES` of the best box on one luma image (S, S); None if no face is found."""
     picture = surrounded(image)
     pixels = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8) if detector.wants_color else picture
     found = detector.detect(pixels, side_px=len(picture), min_score=MIN_SCORE)

@@ -41,11 +41,11 @@ def _percent(share: float) -> str:
 
 @dataclass(frozen=True)
 class _Measured:
-    """What one head of one file comes to on PublicTest."""
+    """Figures of one head of one file on PublicTest."""
 
     once: Evaluation
     twice: Evaluation
-    """With the mean of both mirror images."""
+    """With the mean over both mirror images."""
     cross_fitted_ece: float
     confidence: NDArray[np.float32]
     correct: NDArray[np.bool_]

@@ -1,6 +1,6 @@
-"""What models answer together: ``python -m training.emotion_lite.ensemble MODEL MODEL... --data FILE.npz``.
+"""Accuracy of ensembles: ``python -m training.emotion_lite.ensemble MODEL MODEL... --data FILE.npz``.
 
-Teachers are worth what their mean says, not what each says by itself (docs/emotion-lite.md).
+Teachers are judged by their mean, not one by one (docs/emotion-lite.md).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from training.evaluation.labelled import load_labelled
 from training.evaluation.served_model import ServedModel
 
 JUDGED = ("fer2013", "ferplus")
-"""Label sets, a column each."""
+"""Label sets, one column each."""
 
 
 def accuracies(models: Sequence[Path], data: Path, label_set: str) -> dict[tuple[Path, ...], float]:

@@ -1,4 +1,4 @@
-"""The training loop: Nesterov SGD on a one-cycle schedule, averaged weights, checkpoints that survive a crash."""
+"""Training loop: Nesterov SGD on a one-cycle schedule, averaged weights, crash-safe checkpoints."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ Validation: TypeAlias = Callable[[keras.Model], dict[str, float]]
 
 @dataclass(frozen=True)
 class FitOptions:
-    """Everything that decides how a run goes, next to the data and the network."""
+    """Options of a run, besides data and network."""
 
     epochs: int = 40
     batch_size: int = 64
-    """Of each process."""
+    """Per process."""
     peak_rate: float = 0.08
     warmup: float = 0.08
-    """Part of the steps over which the rate rises."""
+    """Share of the steps over which the rate rises."""
     weight_decay: float = 5e-3
     """Per step, times the rate (decoupled: Loshchilov & Hutter 2019, arXiv:1711.05101)."""
     ema: float = 0.997
-    """Decay of the averaged weights per step (Polyak & Juditsky 1992); what is saved and exported."""
+    """Decay per step of the averaged weights (Polyak & Juditsky 1992), which are exported."""
     head_weights: tuple[float, ...] = (1.0, 1.0, 0.2)
     """Loss weights in the order of the heads."""
     augmentation: FaceAugmentation = field(default_factory=FaceAugmentation)
     teachers: tuple[Path, ...] = ()
-    """Exported networks that answer for every augmented image."""
+    """Exported networks that label every augmented image."""
     taught: float = 0.0
-    """Share of each target that the teachers' answer replaces."""
+    """Share of each target that comes from the teachers."""
     meet_every: int = 16
-    """Steps between meetings: group average their weights, and the averaged weights follow."""
+    """Steps between two averages over the processes, each followed by an update of the averaged weights."""
     validate_every: int = 1
-    """Epochs between measurements."""
+    """Epochs between validations."""
     seed: int = 1
 
 
@@ -85,9 +85,9 @@ def learning_rate(step: int, steps: int, options: FitOptions) -> float:
 
 
 def teach(targets: Floats, answers: Floats, taught: float) -> Floats:
-    """(N, 17) targets of which the teachers' ``answers`` replace the share ``taught``, and fill what has no label.
+    """(N, 17) targets: a share ``taught`` comes from the teachers' ``answers``, and so does every missing label.
 
-    A row without labels is zero; mixed with one that has them, it holds less than a whole distribution a head.
+    A row without labels is zero; mixed with a labelled row, it sums to less than 1 per head.
     """
     kept = (1 - taught) * targets
     missing = 1 - kept.sum(axis=1, keepdims=True) / len(HEADS)
@@ -98,9 +98,9 @@ def batches(
     images: NDArray[np.uint8], targets: Floats, epoch: int, options: FitOptions, group: ProcessGroup = ONE_PROCESS,
     teachers: Teachers | None = None,
 ) -> Iterator[tuple[Floats, Floats]]:  # fmt: skip
-    """A peer's share of one epoch in augmented batches, made in a thread ahead of their use; seeded by run and epoch.
+    """A process's share of one epoch in augmented batches, prefetched by a thread; seeded by run and epoch.
 
-    Every peer gets the same number of whole batches; the rows left over come up in other epochs.
+    Every process gets the same number of whole batches; rows left over come up in other epochs.
     """
     order = np.random.default_rng((options.seed, epoch)).permutation(len(images))
     order = order[group.rank : len(order) - len(order) % (options.batch_size * group.size) : group.size]
@@ -127,7 +127,7 @@ def batches(
 
 
 def fast_arithmetic() -> contextlib.AbstractContextManager[Any]:
-    """bfloat16 convolutions where the backend is torch (weights, sums and statistics stay float32)."""
+    """bfloat16 convolutions if the backend is torch; weights, sums and statistics stay float32."""
     if keras.backend.backend() != "torch":
         return contextlib.nullcontext()
     import torch
@@ -144,12 +144,12 @@ def variable_arrays(variables: Sequence[Any]) -> list[Floats]:
 
 
 class Trainer:
-    """One run: a model, its averaged weights, and a folder that holds both."""
+    """One run: a model, its averaged weights, and the folder of its state."""
 
     def __init__(
         self, model: keras.Model, out: Path, options: FitOptions, group: ProcessGroup = ONE_PROCESS, rows: str = ""
     ) -> None:
-        """``rows`` names what is learnt, such as by a digest; empty, a state is taken up whatever it learnt."""
+        """``rows`` is a digest of the training rows; if empty, a state of any rows may be resumed."""
         self.model, self.out, self.options, self.group, self.rows = model, out, options, group, rows
         self.teachers = Teachers(options.teachers)
         self.epoch = 0
@@ -181,7 +181,7 @@ class Trainer:
             self.save()
 
     def _train_epoch(self, images: NDArray[np.uint8], targets: Floats) -> float:
-        """One pass over this peer's rows; returns the mean loss."""
+        """One pass over this process's rows; returns the mean loss."""
         steps_an_epoch = len(images) // (self.options.batch_size * self.group.size)
         steps = steps_an_epoch * self.options.epochs
         losses = []
@@ -196,9 +196,9 @@ class Trainer:
         return float(np.mean(losses))
 
     def _meet(self, step: int) -> None:
-        """Average weights and momenta with the group, then move the averaged weights.
+        """Average weights and momenta over the group, then update the averaged weights.
 
-        Early on these follow faster, so that they forget the start.
+        Those follow faster early on, so that they forget the start.
         """
         weights = variable_arrays(self.model.weights)
         if self.group.size > 1:
@@ -214,7 +214,7 @@ class Trainer:
             mean += (1 - decay) * now
 
     def validate_average(self, validate: Validation) -> dict[str, float]:
-        """What ``validate`` says of the averaged weights; the model keeps its own."""
+        """Validate the averaged weights; the model keeps its own."""
         own = variable_arrays(self.model.weights)
         self.model.set_weights(self.average)
         try:
@@ -223,7 +223,7 @@ class Trainer:
             self.model.set_weights(own)
 
     def save(self) -> None:
-        """Write the whole state beside the last one, then put it in its place in one step."""
+        """Write the state, atomically."""
         state: dict[str, Any] = {f"w{i}": w for i, w in enumerate(variable_arrays(self.model.weights))}
         state |= {f"a{i}": w for i, w in enumerate(self.average)}
         state |= {f"o{i}": v for i, v in enumerate(variable_arrays(self.model.optimizer.variables))}
@@ -232,9 +232,9 @@ class Trainer:
         os.replace(partial, self.out / STATE_FILE)
 
     def resume(self) -> bool:
-        """Take up the last saved state; False where there is none.
+        """Load the last saved state; False if there is no state.
 
-        Raises :class:`CheckpointError` for one that is damaged, of another network, or learnt other rows.
+        Raises :class:`CheckpointError` for a state that is damaged, of another network, or of other rows.
         """
         path = self.out / STATE_FILE
         if not path.exists():
@@ -250,7 +250,7 @@ class Trainer:
         return True
 
     def _require_same_rows(self, path: Path, rows: str | None) -> None:
-        # States of earlier versions do not say what they learnt.
+        # States of earlier versions hold no digest.
         if rows and self.rows and rows != self.rows:
             raise CheckpointError(
                 f"{path}: data, limit and faces must be those of the run to resume, got other images or targets; "
@@ -273,7 +273,7 @@ def read_average(folder: Path) -> list[Floats]:
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """What each epoch of the run in ``folder`` came to, from its saved state."""
+    """Figures of each epoch of the run in ``folder``, from its saved state."""
     with np.load(folder / STATE_FILE) as state:
         history: list[dict[str, float]] = json.loads(str(state["meta"]))["history"]
     return history

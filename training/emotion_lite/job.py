@@ -1,4 +1,4 @@
-"""One training job from arrays to averaged weights on disk, by one process or by several together."""
+"""One training from arrays to averaged weights on disk, in one or several processes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def train_model(
     stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: VotedSamples, options: FitOptions,
     out: Path, processes: int = 1, start: Sequence[Floats] | None = None,
 ) -> keras.Model:  # fmt: skip
-    """Train (or go on where ``out`` holds an unfinished run) and return the model with its averaged weights.
+    """Train, or resume an unfinished run in ``out``; returns the model with its averaged weights.
 
-    ``images`` (N, 48, 48) luma and ``targets`` (N, 17); ``test`` is measured on the way; ``start`` are weights to
-    begin with in place of random ones. Raises :class:`training.errors.CheckpointError` where the state in ``out`` is
+    ``images`` (N, 48, 48) luma and ``targets`` (N, 17); ``test`` is for validation; ``start`` are
+    initial weights instead of random ones. Raises :class:`training.errors.CheckpointError` if the state in ``out`` is
     damaged or of other rows.
     """
     options = replace(options, batch_size=min(options.batch_size, len(images)))
-    # A process needs some batches an epoch to be worth its start.
+    # A process must have some batches per epoch to be worth its start.
     processes = max(1, min(processes, len(images) // (8 * options.batch_size)))
     model = build_model(stages)
     rows = _fingerprint(images, targets)
@@ -43,7 +43,7 @@ def train_model(
 
 
 def _fingerprint(images: NDArray[np.uint8], targets: Floats) -> str:
-    """Hex digest of what a run learns, so that it is not resumed on something else."""
+    """Hex digest of a run's rows, so that it is not resumed on others."""
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(np.ascontiguousarray(targets).data)
     return digest.hexdigest()
@@ -53,10 +53,10 @@ def _work(
     group: ProcessGroup, stages: Sequence[Stage], images: NDArray[np.uint8], targets: Floats, test: VotedSamples,
     options: FitOptions, out: Path, start: Sequence[Floats] | None, rows: str,
 ) -> None:  # fmt: skip
-    """What each process does."""
+    """Body of each process."""
     if group.size > 1:
         use_one_thread()
-    # All start from the same weights.
+    # The same initial weights in every process.
     keras.utils.set_random_seed(options.seed)
     model = build_model(stages)
     if start is not None:

@@ -1,4 +1,4 @@
-"""The trained network as the ONNX graph that is served: normalisation folded in, NCHW, probabilities by head."""
+"""The trained network as the served ONNX graph: normalisation folded in, NCHW, probabilities per head."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPSET = 17
 
 
 class _Graph:
-    """Nodes and weights in the making."""
+    """Nodes and weights of a graph under construction."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -55,7 +55,7 @@ class _Graph:
 
 
 def fold(layer: MirrorConvNorm) -> tuple[Floats, Floats]:
-    """(out, in, k, k) kernel and (out,) bias that do what convolution and normalisation do at inference."""
+    """(out, in, k, k) kernel and (out,) bias equal to convolution and normalisation at inference."""
     norm = layer.norm
     gain = _array(norm.gamma) / np.sqrt(_array(norm.moving_variance) + norm.epsilon)
     bias = _array(norm.beta) - _array(norm.moving_mean) * gain
@@ -70,8 +70,8 @@ def _array(variable: Any) -> Floats:
 def build_graph(model: Any, stages: Sequence[Stage], spec: ModelSpec, temperatures: Mapping[str, float]) -> Any:
     """An ``onnx.ModelProto`` of ``model`` (from ``build_model(stages)``) with ``spec`` inside.
 
-    Input float32 (batch, 1, H, W); an output float32 (batch, classes) of probabilities for each head. The
-    ``temperatures`` divide the logits within the last matrix, so they cost nothing.
+    Input float32 (batch, 1, H, W); one output of probabilities, float32 (batch, classes), per head. The
+    ``temperatures`` divide the logits within the last matrix, at no cost.
     """
     from onnx import TensorProto, checker, helper
 
@@ -124,7 +124,7 @@ def export_graph(
 ) -> float:  # fmt: skip
     """Write the graph and check it on ``images`` (N, 48, 48); returns the largest difference to Keras.
 
-    Raises :class:`training.errors.ExportError` beyond the tolerance, and then writes nothing.
+    Raises :class:`training.errors.ExportError`, and writes no file, beyond the tolerance.
     """
     import onnx
 
@@ -137,6 +137,6 @@ def export_graph(
 
 
 def served_input(images: NDArray[np.uint8], spec: ModelSpec) -> Floats:
-    """(N, 1, 48, 48) float32 as the spec's input asks for; ``images`` have its size already."""
+    """(N, 1, 48, 48) float32 normalised as the spec says; ``images`` have its size already."""
     scaled = images.astype(np.float32) * np.float32(spec.input.scale)
     return ((scaled - np.float32(spec.input.mean[0])) / np.float32(spec.input.std[0]))[:, None]

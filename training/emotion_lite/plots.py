@@ -1,4 +1,4 @@
-"""Pictures of the model card: confusion matrix and reliability diagram."""
+"""Pictures of the model card: confusion matrices and reliability diagram."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def plot_confusions(panels: Mapping[str, Scores], path: Path) -> None:
-    """Shares of each true class (rows) by what was said (columns), a panel for each model by its name."""
+    """Shares of each true class (rows) by predicted class (columns), one panel per model."""
     figure, axes = _new(5.5, 5, len(panels))
     for ax, (title, scores) in zip(axes, panels.items(), strict=True):
         image = _draw_confusion(ax, scores)
@@ -57,9 +57,9 @@ def _draw_confusion(axes: Any, scores: Scores) -> Any:
 def plot_reliability(
     panels: Mapping[str, tuple[NDArray[np.floating[Any]], NDArray[np.bool_]]], path: Path, bins: int = 15
 ) -> None:
-    """Accuracy by confidence (Guo et al. 2017, figure 1), with how many images stand behind each bar.
+    """Accuracy by confidence (Guo et al. 2017, figure 1), with each bar's share of the images.
 
-    A panel for each title, drawn from confidence (N,) and whether it was right (N,).
+    One panel per title, from confidence (N,) and correctness (N,).
     """
     figure, axes = _new(4.5, 4.5, len(panels))
     for ax, (title, (confidence, correct)) in zip(axes, panels.items(), strict=True):

@@ -20,7 +20,7 @@ QUANTISED = ("Conv", "Relu", "Add")
 def quantize_classifier(
     source: Path, target: Path, images: NDArray[np.uint8], metrics: dict[str, float] | None = None
 ) -> None:
-    """Write ``target``, the INT8 form of ``source``, with ranges seen on ``images`` (N, 48, 48) training luma.
+    """Write ``target``, the INT8 form of ``source``, with ranges measured on ``images`` (N, 48, 48) training luma.
 
     Unsigned activations and signed weights: what VNNI multiplies in one instruction. Symmetric weights per output
     channel and affine activations follow Jacob et al. 2018, arXiv:1712.05877, section 2.

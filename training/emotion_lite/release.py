@@ -1,4 +1,4 @@
-"""From averaged weights to the files that are bundled: calibrated FP32 and INT8, each with its spec inside."""
+"""Exports the bundled files: calibrated FP32 and INT8, each with its spec inside."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INPUT = InputSpec(
 
 
 def emotion_spec(recipe: Path, faces: Path | None = None, metrics: Mapping[str, float] | None = None) -> ModelSpec:
-    """The spec of the bundled models; ``faces`` is the folder of the photographs without labels."""
+    """The spec of the bundled models; ``faces`` is the folder of photographs without labels."""
     return ModelSpec(
         name="emotion-lite",
         version=VERSION,

@@ -1,4 +1,4 @@
-"""How a model file bears what detectors, cameras and codecs do: tables over PublicTest."""
+"""Robustness of a model file to detectors, cameras and codecs, on PublicTest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def jittered_rows(model: ServedModel, images: Images, jitter: float, rng: np.ran
 
 
 def sized(images: Images, side: int) -> Images:
-    """The faces as a camera would have taken them ``side`` px large; larger ones are interpolated."""
+    """The faces as if a camera had taken them ``side`` px large; larger ones are interpolated."""
     method = cv2.INTER_AREA if side < images.shape[1] else cv2.INTER_CUBIC
     return np.stack([np.asarray(cv2.resize(image, (side, side), interpolation=method), np.uint8) for image in images])
 
@@ -45,7 +45,7 @@ def blurred(images: Images, sigma: float) -> Images:
 
 
 def compressed(images: Images, quality: int, scale: int = FRAME) -> Images:
-    """JPEG of the face as it stands in a frame, ``scale`` times as large as the crop."""
+    """JPEG of the face within a frame, ``scale`` times as large as the crop."""
     made = []
     for image in sized(images, images.shape[1] * scale):
         _, coded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
@@ -66,7 +66,7 @@ CONDITIONS: dict[str, Callable[[Images], Images]] = {
     "dark (x 0.5)": partial(lit, gain=0.5, offset=0),
     "bright (x 1.3 + 30)": partial(lit, gain=1.3, offset=30),
 }
-"""What is done to the images, by name."""
+"""Changes of the images, by name."""
 
 
 def robustness(model: ServedModel, label_set: str, data: Labelled, seeds: int = 3) -> dict[str, float]:

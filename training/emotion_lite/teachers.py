@@ -1,7 +1,7 @@
-"""Finished networks that answer for every augmented image which a younger one learns from.
+"""Trained networks that label every augmented image for a student network.
 
-A teacher that looks at the very pixels its student sees, mixed and covered ones too, says something new about each
-view, so that the student has nothing to learn by heart (Beyer et al. 2022, arXiv:2106.05237, section 3.1).
+A teacher that sees the student's own pixels, mixed and covered ones included, gives each view its own target, so the
+student cannot learn them by heart (Beyer et al. 2022, arXiv:2106.05237, section 3.1).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Floats = NDArray[np.float32]
 
 
 class Teachers:
-    """Exported ``emotion-lite`` files, INT8 for speed, each on one thread; none of them is a valid number too."""
+    """Exported ``emotion-lite`` files, INT8 for speed, each on one thread; there may be no teacher at all."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        """Raises :class:`ferserve.errors.FerserveError` where a file is no model with the student's input and heads."""
+        """Raises :class:`ferserve.errors.FerserveError` if a file is no model with the student's input and heads."""
         self._models = [_open_teacher(file) for file in files]
 
     def __len__(self) -> int:
@@ -44,7 +44,7 @@ def _open_teacher(file: Path) -> ServedModel:
         raise TrainingError(f"{file}: a teacher's heads must be {HEADS}, got {heads}")
     given, wanted = model.spec.input, (1, IMAGE_SIZE, IMAGE_SIZE)
     pixels = (given.row_shape, given.mean, given.std)
-    # The student's pixels are what it sees: another scale would make its answers noise.
+    # It sees the student's pixels: at another scale its answers would be noise.
     if pixels != (wanted, (MEAN,), (STD,)):
         raise TrainingError(f"{file}: a teacher's input must be {wanted} with mean {MEAN}, std {STD}, got {pixels}")
     return model

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number per head that makes confidence mean what it says."""
+"""Temperature scaling: one number per head that calibrates its confidence."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
 
 
 def cross_fitted_error(logits: Logits, labels: NDArray[np.integer[Any]], parts: int = 2) -> float:
-    """Int8CalibrationReader error of ``logits`` (N, K) where each part's temperature comes from the other rows.
+    """Calibration error of ``logits`` (N, K), each part scaled by a temperature fitted on the other rows.
 
-    No row then judges a temperature that it helped to fit. Calibrated probabilities serve as well: their logarithms are
-    logits, and whatever temperature they hold cancels out.
+    So no row measures a temperature that it helped to fit. Logarithms of calibrated probabilities are logits too: the
+    temperature that they contain cancels out.
     """
     confidence, correct = np.empty(len(labels)), np.empty(len(labels), np.bool_)
     part = np.arange(len(labels)) % parts

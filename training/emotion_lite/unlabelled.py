@@ -1,7 +1,7 @@
-"""Faces without labels: cut from photographs as serving cuts them, and answered for by teachers alone.
+"""Faces without labels: cropped from photographs as in serving, and labelled by teachers alone.
 
-A student that also learns a teacher's answers for faces from elsewhere is not bound to the pictures that happen to
-have labels (Xie et al. 2020, arXiv:1911.04252). Here they bring the crops of our own detector into training.
+A student that also learns a teacher's answers to unlabelled faces is not limited to labelled pictures (Xie et al. 2020,
+arXiv:1911.04252). Here they bring the crops of our own detector into training.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SIDE_PX = 320
 
 
 def cut_faces(folder: Path, at_least: float = 32.0, min_score: float = 0.6) -> NDArray[np.uint8]:
-    """(N, 48, 48) luma: every face of ``at_least`` pixels that face-lite finds in the photographs below ``folder``.
+    """(N, 48, 48) luma: faces of at least ``at_least`` px that face-lite finds in the photographs below ``folder``.
 
-    Raises :class:`TrainingError` where there is none.
+    Raises :class:`TrainingError` if there is no face.
     """
     detector = open_detector("face-lite")()
     assert detector

@@ -1,4 +1,4 @@
-"""FER2013 joined with FER+ votes, as arrays ready for training: which rows are kept, and what the targets are."""
+"""FER2013 with FER+ votes: selects the training rows and makes their targets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_A_FACE = 9
 
 @dataclass(frozen=True)
 class VotedSamples:
-    """Rows of the set, in one order."""
+    """N faces with FER2013 labels and FER+ votes."""
 
     images: NDArray[np.uint8]
     """(N, 48, 48) luma."""
@@ -40,11 +40,11 @@ class VotedSamples:
 
 
 def load_voted_samples(path: Path) -> tuple[VotedSamples, VotedSamples]:
-    """Read ``path`` (.npz) and return (training rows that may be used, all PublicTest rows).
+    """Read ``path`` (.npz) and return (usable training rows, all PublicTest rows).
 
-    Left out of training: images whose pixels are those of a test image, near copies of test images as far as the masks
-    ``near_private_test`` and ``near_public_test`` name them, constant images, and rows that most taggers called not a
-    face. Raises :class:`DataError` where an array is missing or not what it should be, or no row is left.
+    Left out of training: copies of test images, near copies that the masks ``near_private_test`` and
+    ``near_public_test`` name, constant images, and rows that most taggers called not a face. Raises :class:`DataError`
+    if an array is missing or malformed, or no row is left.
     """
     arrays = read_arrays(path)
     images = luma_images(arrays, path, (IMAGE_SIZE, IMAGE_SIZE))
@@ -69,14 +69,14 @@ def load_voted_samples(path: Path) -> tuple[VotedSamples, VotedSamples]:
 
 
 def _copies(images: NDArray[np.uint8], tests: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(N,) True where an image has the very pixels of one of ``tests``."""
+    """(N,) True for images with the same pixels as one of ``tests``."""
     known = {pixel_digest(test) for test in tests}
     return np.fromiter((pixel_digest(image) in known for image in images), np.bool_, len(images))
 
 
 @dataclass(frozen=True)
 class TargetOptions:
-    """How much of the labels' certainty the targets keep."""
+    """How certain the targets are."""
 
     smoothing: float = 0.1
     """Label smoothing of the FER2013 head (Szegedy et al. 2016, arXiv:1512.00567, section 7)."""

@@ -25,7 +25,7 @@ class ServedModel:
     """An ONNX file with a :class:`ModelSpec` inside, on one thread."""
 
     def __init__(self, path: Path) -> None:
-        """Raises :class:`ferserve.errors.FerserveError` where the file cannot be loaded or its spec is not its own."""
+        """Raises :class:`ferserve.errors.FerserveError` if the file cannot be loaded or its spec does not fit."""
         self.path = path
         self.spec: ModelSpec = read_spec(path)
         try:
@@ -34,11 +34,11 @@ class ServedModel:
             raise ModelSpecError(f"{path}: {error}") from None
 
     def answers(self, rows: NDArray[Any]) -> list[Floats]:
-        """(N, K) probabilities of every head for input rows, in the order of ``spec.heads``, reserved labels too."""
+        """(N, K) probabilities per head for input rows, in the order of ``spec.heads``, reserved labels included."""
         return self._classifier.infer_now(rows)
 
     def head(self, label_set: str) -> HeadSpec:
-        """The head whose labels, but for reserved ones, are those of ``label_set`` in any order."""
+        """The head whose labels, without reserved ones, are those of ``label_set`` in any order."""
         wanted = set(LABEL_SETS[label_set])
         for head in self.spec.heads:
             if set(head.labels) - set(head.reserved) == wanted:
@@ -49,7 +49,7 @@ class ServedModel:
     def rows(self, images: NDArray[np.uint8], boxes: Floats | None = None) -> NDArray[Any]:
         """Input rows of (N, H, W) luma through ``ferserve.vision.preprocess``.
 
-        ``boxes`` float32 (N, 4) are what the detector would give and get the spec's margin; without them each image is
+        ``boxes`` float32 (N, 4) stand for a detector's and get the spec's margin; without them each image is
         a crop already, and fills the input as it is.
         """
         count, height, width = images.shape
@@ -75,7 +75,7 @@ class ServedModel:
         return self.probabilities(rows, head)[:, [labels.index(label) for label in LABEL_SETS[label_set]]]
 
     def images_per_second(self, row: NDArray[Any], seconds: float = 2.0) -> float:
-        """Speed at batch 1 on one thread: the fastest of many short bursts, which other work on the machine spares."""
+        """Speed at batch 1 on one thread: the fastest of many short bursts, which other work disturbs least."""
         session, feed = self._classifier.session, {self.spec.input.name: row[:1]}
         for _ in range(20):
             session.run(feed)

@@ -1,4 +1,4 @@
-"""Batches of composed pictures for Keras: any of them can be made alone, from the seed and its number."""
+"""Batches of composed pictures for Keras; seed and number alone make each of them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from training.face_lite.teacher import Teacher, seen_landmarks
 
 
 def photograph_weights(photographs: Sequence[Photograph]) -> NDArray[np.float64]:
-    """Cumulative chance of each photograph: crowds are shown more often, up to four times as often as portraits."""
+    """Cumulative probability of each photograph: crowds come up at most four times as often as portraits."""
     faces = np.array([int((~p.faces.ignore).sum()) for p in photographs], np.float64)
     weight = np.sqrt(np.clip(faces, 1, 16))
     return np.asarray(np.cumsum(weight / weight.sum()), np.float64)
 
 
 class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """``(luma uint8 (B, S, S, 1), targets)``, the same in every run with the same seed, others for each peer."""
+    """``(luma uint8 (B, S, S, 1), targets)``, the same in every run with the same seed, different in each process."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
         teacher: Path | None = None,
         look: float = 0.0,
     ) -> None:
-        """``look`` is the share of the landmarks that the ``teacher``'s weights say of the picture itself."""
+        """``look`` is the share of the landmarks that the ``teacher`` (a weight file) decides on the picture itself."""
         super().__init__(workers=workers, max_queue_size=16)
         self._pyramids = [Pyramid(photograph) for photograph in photographs]
         self._weights = photograph_weights(photographs)
@@ -52,11 +52,11 @@ class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     @property
     def num_batches(self) -> int:
-        """Batches in an epoch."""
+        """Batches per epoch."""
         return self._steps
 
     def on_epoch_end(self) -> None:
-        """The next epoch shows other pictures."""
+        """Move on to the next epoch's pictures."""
         self._epoch += 1
 
     def picture(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Targets]:

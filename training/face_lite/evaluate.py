@@ -1,4 +1,4 @@
-"""How good a detector is, measured against the faces that a teacher or a hand has marked."""
+"""Measures a detector against faces that a teacher or a person marked."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from training.face_lite.photographs import Photograph
 
 Image = NDArray[np.uint8]
 SAME_IOU = 0.5
-"""A detection finds a face that it overlaps by this."""
+"""Overlap from which a detection counts as finding a face."""
 
 
 @dataclass(frozen=True)
 class Matches:
-    """One image: what was found, what there is, and who found whom.
+    """Detections and true faces of one image, matched.
 
-    ``face_of`` int (N,): the face that each detection found, -1 for none, -2 for one that is to be ignored;
-    ``detection_of`` int (M,): the detection that found each face, -1 for none. ``truth`` holds no ignored faces.
+    ``face_of`` int (N,): the face that each detection found, -1 for no face, -2 for an ignored one; ``detection_of``
+    int (M,): the detection that found each face, -1 for no detection. ``truth`` holds no ignored faces.
     """
 
     found: Detections
@@ -36,7 +36,7 @@ class Matches:
 
 
 def match_faces(found: Detections, truth: Faces, same: float = SAME_IOU) -> Matches:
-    """Match detections, best first, each with the free face that it overlaps most."""
+    """Match detections, best first, each with the unmatched face that it overlaps most."""
     order = np.argsort(-found.score, kind="stable")
     found = found.select(order)
     real, unclear = truth.select(~truth.ignore), truth.select(truth.ignore)
@@ -65,7 +65,7 @@ def _touches(box: NDArray[np.float32], unclear: NDArray[np.float32]) -> bool:
 
 @dataclass
 class Report:
-    """Figures over many images at one least score."""
+    """Figures over many images."""
 
     judged: list[Matches] = field(default_factory=list)
 
@@ -121,7 +121,7 @@ class Report:
 
 
 def shrink(image: Image, faces: Faces, side_px: int) -> tuple[Image, Faces]:
-    """Image and faces at a longest side of ``side_px``; smaller images stay as they are."""
+    """Image and faces shrunk to a longest side of ``side_px``; smaller images stay as they are."""
     scale = side_px / max(image.shape[:2])
     if scale >= 1:
         return image, faces
@@ -133,29 +133,29 @@ def shrink(image: Image, faces: Faces, side_px: int) -> tuple[Image, Faces]:
 
 
 def ignore_unsure(faces: Faces, sure: float, low: float = 0) -> Faces:
-    """Faces with a score under ``sure`` or a side under ``low`` px marked to be ignored."""
+    """``faces`` with those of a score under ``sure`` or a side under ``low`` px marked ignored."""
     return Faces(faces.xyxy, faces.landmarks, faces.score, faces.ignore | (faces.score < sure) | (faces.side < low))
 
 
 def evaluate_detector(
     detect: Callable[[Image], Detections], pictures: Iterable[tuple[Image, Faces]], same: float = SAME_IOU
 ) -> Report:
-    """Judge ``detect`` on pictures with their faces."""
+    """Run ``detect`` on pictures and match its detections with their faces."""
     return Report([match_faces(detect(image), faces, same) for image, faces in pictures])
 
 
 SURE = 0.8
-"""Faces that the teacher is less sure of are neither wanted nor counted as wrong."""
+"""Faces that the teacher scores lower are ignored."""
 
 
 def at_side(photographs: Iterable[Photograph], side_px: int, sure: float = SURE) -> list[tuple[Image, Faces]]:
-    """The photographs as a detector at ``side_px`` sees them, with the faces that it has to find."""
+    """The photographs as a detector at ``side_px`` sees them, with their faces."""
     shrunk = (shrink(photograph.luma, photograph.faces, side_px) for photograph in photographs)
     return [(image, ignore_unsure(faces, sure, 8)) for image, faces in shrunk]
 
 
 def evaluate_weights(weights: Path, kept: Sequence[Photograph], side_px: int = 320) -> Report:
-    """A detector of our own on photographs kept out of training, down to scores of 0.02."""
+    """Evaluate one of our detectors on validation photographs, down to scores of 0.02."""
     detector = open_face_lite(weights)()
     return evaluate_detector(
         lambda image: detector.detect(image, side_px=side_px, min_score=0.02), at_side(kept, side_px)
@@ -163,14 +163,14 @@ def evaluate_weights(weights: Path, kept: Sequence[Photograph], side_px: int = 3
 
 
 def operating_point(report: Report, precision: float = 0.9875, low: float = 24) -> float:
-    """The least score at which so many of the detections with a side from ``low`` px are faces, at most 0.9."""
+    """Lowest score, at most 0.9, at which detections with a side from ``low`` px reach ``precision``."""
     scores = np.arange(0.2, 0.91, 0.01)
     enough = [report.precision(low, score)[0] >= precision for score in scores]
     return float(scores[int(np.argmax(enough))] if any(enough) else scores[-1])
 
 
 def figures(report: Report, min_score: float = 0.5) -> dict[str, float]:
-    """The figures that go into a detector's spec."""
+    """Figures for a detector's spec."""
     return {
         "validation/side_320/recall_24px": round(report.recall(24, np.inf, min_score)[0], 4),
         "validation/side_320/recall_12px_24px": round(report.recall(12, 24, min_score)[0], 4),

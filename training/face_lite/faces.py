@@ -1,4 +1,4 @@
-"""The faces of one photograph, as every part of detector training passes them on."""
+"""The faces of one photograph, the type that all of detector training shares."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Faces:
     """Faces of one image, pixels, half-open boxes.
 
     ``xyxy`` float32 (N, 4); ``landmarks`` float32 (N, 5, 2), order as in :class:`ferserve.types.Detections`, NaN
-    where unknown; ``score`` float32 (N,), the teacher's, 1 for a box drawn by hand; ``ignore`` bool (N,): neither face
-    nor background, so that nothing is learnt and nothing counted there.
+    if unknown; ``score`` float32 (N,), the teacher's, 1 for a box drawn by hand; ``ignore`` bool (N,): neither face
+    nor background, so neither learnt nor counted.
     """
 
     xyxy: NDArray[np.float32]
@@ -27,7 +27,7 @@ class Faces:
 
     @classmethod
     def empty(cls) -> Faces:
-        """No face."""
+        """An empty set."""
         return cls.from_rows(np.zeros((0, ROW_SIZE), np.float32))
 
     @classmethod
@@ -46,7 +46,7 @@ class Faces:
 
     @property
     def side(self) -> NDArray[np.float32]:
-        """Side of the square of the same area, float32 (N,), pixels: what 'a face of 24 px' means here."""
+        """Side of the square of the same area, float32 (N,), pixels: "a face of 24 px" means this."""
         size = np.maximum(self.xyxy[:, 2:] - self.xyxy[:, :2], 0)
         side: NDArray[np.float32] = np.sqrt(size[:, 0] * size[:, 1])
         return side

@@ -1,7 +1,7 @@
-"""Training of face-lite: schedule, averaged weights, processes that meet, and a state that a stopped run goes on from.
+"""Trains face-lite: schedule, averaged weights, local SGD, and a state from which a stopped run resumes.
 
-A run has rounds; each begins with the averaged weights of the one before and a warm restart of the rate (Loshchilov &
-Hutter, arXiv:1608.03983).
+A run has rounds; each starts from the averaged weights of the one before, with a warm restart of the rate (Loshchilov
+& Hutter, arXiv:1608.03983).
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ STATE_FILE = "state.npz"
 
 @dataclass(frozen=True)
 class FitRound:
-    """One round: how long and how fast; the names are Adam's."""
+    """Options of one round; the names are Adam's."""
 
     epochs: int = 10
     steps: int = 500
-    """Batches an epoch, of each process."""
+    """Batches per epoch and process."""
     batch_size: int = 32
-    """Of each process."""
+    """Per process."""
     size: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     decay_part: float = 0.4
-    """Last part of the run in which the rate falls to zero; before it the rate stays, so a run can be cut short."""
+    """Last part of the run, in which the rate falls to zero; before it the rate is constant."""
     average: float = 0.999
     """Momentum of the averaged weights that are exported."""
     landmark_weight: float = 20.0
-    """Of the landmarks in the loss; the score has 1."""
+    """Weight of the landmarks in the loss; the score has 1."""
     look: float = 0.0
-    """Share of the landmarks that the teacher's look at each picture decides; the fused labels decide the rest."""
+    """Share of the landmarks that the teacher decides on each picture; the fused labels decide the rest."""
     meet_every: int = 16
-    """Steps after which they average all that training changes."""
+    """Steps between two averages over the processes, of everything that training changes."""
 
 
 class FaceModel(keras.Model):  # type: ignore[misc]
-    """A network together with the loss that reads :class:`~training.face_lite.targets.Targets`."""
+    """A network with the loss that reads :class:`~training.face_lite.targets.Targets`."""
 
     loss_of: FaceLoss
 
@@ -76,7 +76,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         return self.peak * keras.ops.clip(keras.ops.minimum(rise, fall), 0.0, 1.0)
 
     def get_config(self) -> dict[str, float]:
-        """For Keras, which wants to be able to store it."""
+        """Keras stores this."""
         return {"peak": self.peak, "total": self.total, "decay_part": self.decay_part, "warmup": self.warmup}
 
 
@@ -134,7 +134,7 @@ class KeepState(keras.callbacks.Callback):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: the round it is in, from 0, and the epochs done of it."""
+    """Position in a run: its current round, from 0, and the epochs done of it."""
 
     round: int = 0
     epochs: int = 0
@@ -155,7 +155,7 @@ def save_state(model: keras.Model, folder: Path, progress: Progress) -> None:
 
 @contextlib.contextmanager
 def _state_in(folder: Path) -> Iterator[Mapping[str, Any]]:
-    """The arrays of the state; whatever is wrong with them becomes a :class:`CheckpointError`."""
+    """The arrays of the state; every fault in them becomes a :class:`CheckpointError`."""
     path = folder / STATE_FILE
     try:
         with path.open("rb") as file, np.load(file) as state:
@@ -165,9 +165,9 @@ def _state_in(folder: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def read_progress(folder: Path) -> Progress:
-    """Where the run in ``folder`` stands; at its start where there is no state.
+    """Progress of the run in ``folder``; its start if there is no state.
 
-    Raises :class:`CheckpointError` for a damaged one.
+    Raises :class:`CheckpointError` if the state is damaged.
     """
     if not (folder / STATE_FILE).exists():
         return Progress()
@@ -191,8 +191,7 @@ def fit_rounds(
     group: ProcessGroup = ONE_PROCESS,
     teacher: Path | None = None,
 ) -> None:
-    """Train ``network`` through what is left of ``rounds``; the state of each epoch, a stopped run's too, lies in
-    ``folder``."""
+    """Train ``network`` through the remaining ``rounds``; ``folder`` holds the state after each epoch."""
     begun = read_progress(folder)
     for number in range(begun.round, len(rounds)):
         options, done = rounds[number], 0
@@ -220,9 +219,9 @@ def fit_rounds(
 
 
 def load_average(network: keras.Model, options: FitRound, folder: Path, batches: SceneBatches, steps: int) -> None:
-    """Give ``network`` the averaged weights of the state in ``folder``, and the statistics that belong to them.
+    """Give ``network`` the averaged weights of the state in ``folder``, with normalisation statistics that fit them.
 
-    ``options`` are those of the round that the state is of.
+    ``options`` are those of the state's round.
     """
     model = compile_for(network, options)
     restore_state(model, folder)

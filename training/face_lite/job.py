@@ -1,4 +1,4 @@
-"""One training of face-lite, as each of its processes does it."""
+"""One training of face-lite, as each process runs it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.models.face_lite import FaceLiteConfig, build_face_lite
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What a process has to know: it loads the rest itself."""
+    """Everything that a process needs to load its data and train."""
 
     config: FaceLiteConfig
     rounds: tuple[FitRound, ...]
@@ -27,14 +27,14 @@ class TrainingJob:
     out: Path
     seed: int
     teacher: Path | None = None
-    """YuNet's weights, for rounds in which it looks at every picture."""
+    """YuNet's weights, for rounds in which it labels every picture."""
 
     def photographs(self) -> list[Photograph]:
-        """All of them, those that are kept out of training too."""
+        """All photographs, validation included."""
         return list(load_photographs(self.data, self.labels, self.limit))
 
     def learnt(self) -> list[Photograph]:
-        """Those that train."""
+        """Training photographs."""
         return [photograph for photograph in self.photographs() if not photograph.is_validation]
 
     def network(self) -> keras.Model:
@@ -48,7 +48,7 @@ class TrainingJob:
             keras.mixed_precision.set_global_policy(policy)
 
     def trained(self, steps: int = 60) -> keras.Model:
-        """The network with the averaged weights of the state in ``out``; their statistics are taken of ``steps``."""
+        """The network with the averaged weights of the state in ``out``, and statistics over ``steps`` batches."""
         network, last = self.network(), self.rounds[-1]
         fresh = SceneBatches(self.learnt(), last.batch_size, last.size, steps, self.seed, first_epoch=1 << 20)
         load_average(network, last, self.out, fresh, steps)
@@ -56,10 +56,10 @@ class TrainingJob:
 
 
 def train(group: ProcessGroup, job: TrainingJob) -> None:
-    """What each process does; the first one writes the state."""
+    """Body of each process; rank 0 writes the state."""
     cv2.setNumThreads(1)  # the threads belong to the network
     if group.size > 1:
         use_one_thread()
-    # All start from the same weights, and see other pictures.
+    # The same initial weights in every process, but different pictures.
     keras.utils.set_random_seed(job.seed)
     fit_rounds(job.network(), job.rounds, job.learnt(), job.out, job.seed, group, job.teacher)

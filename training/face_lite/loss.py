@@ -103,7 +103,7 @@ def box_loss(predicted: Tensor, wanted: Tensor) -> Tensor:
 
 
 def landmark_loss(predicted: Tensor, face: Tensor, beta: float = 0.01) -> Tensor:
-    """Smooth L1 of the landmarks in parts of the face's side (B, A); unknown landmarks (NaN) count nothing."""
+    """Smooth L1 of the landmarks in parts of the face's side (B, A); unknown landmarks (NaN) do not count."""
     size = ops.maximum(face[..., 2:4] - face[..., :2], 1.0)
     side = ops.sqrt(size[..., 0] * size[..., 1])[..., None, None]
     wanted = ops.reshape(face[..., 4:14], ops.shape(predicted))

@@ -1,4 +1,4 @@
-"""Photographs and their faces, kept in memory: grey, small enough for that, split by photograph."""
+"""Labelled photographs in memory, as luma, split into training and validation by photograph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.face_lite.faces import Faces
 from training.face_lite.teacher import Teacher, merge_drawn
 
 VALIDATION_PART = 10
-"""One photograph in so many is kept out of training."""
+"""One photograph in this many is for validation."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Photograph:
 
 
 def is_kept_out(name: str) -> bool:
-    """Kept out of training; decided by the name alone, so it holds from run to run and machine to machine."""
+    """Whether a photograph is for validation; the name alone decides, so it is the same in every run."""
     return zlib.crc32(name.encode()) % VALIDATION_PART == 0
 
 
@@ -45,7 +45,7 @@ def drawn_boxes(folder: Path) -> dict[str, NDArray[np.float32]]:
     """Boxes of every ``boxes.json`` below ``folder``, as (N, 4) by the photograph's path relative to ``folder``.
 
     The file is a list of objects with ``image`` and ``boxes``, a box being [x0, y0, x1, y1, label]. Raises
-    :class:`DataError` where it is not.
+    :class:`DataError` if it is not.
     """
     found: dict[str, NDArray[np.float32]] = {}
     for listing in sorted(folder.rglob("boxes.json")):
@@ -68,10 +68,10 @@ def _read_boxes(listing: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def label_folder(folder: Path, weights: Path, labels: Path, workers: int = 2) -> None:
-    """Write the faces of all photographs below ``folder`` to the ``labels`` file (npz, one array a photograph).
+    """Write the faces of all photographs below ``folder`` to the ``labels`` file (npz, one array per photograph).
 
     Raises :class:`DataError` for a photograph or a ``boxes.json`` that cannot be read, and
-    :class:`~ferserve.errors.ModelSpecError` where ``weights`` is not YuNet's file.
+    :class:`~ferserve.errors.ModelSpecError` if ``weights`` is not YuNet's file.
     """
     drawn = drawn_boxes(folder)
     none = np.zeros((0, 4), np.float32)
@@ -106,7 +106,7 @@ def load_photographs(folder: Path, labels: Path, limit: int | None = None) -> It
 def labelled_names(labels: Path, limit: int | None = None) -> list[str]:
     """Names of the photographs in a ``labels`` file, at most ``limit`` spread over all of them.
 
-    Raises :class:`DataError` where that is no such file.
+    Raises :class:`DataError` if it is another file.
     """
     try:
         with np.load(labels) as store:
@@ -119,7 +119,7 @@ def labelled_names(labels: Path, limit: int | None = None) -> list[str]:
 
 
 def require_both_parts(names: Sequence[str]) -> None:
-    """Raise :class:`DataError` where photographs of these ``names`` leave nothing to learn or nothing to measure."""
+    """Raise :class:`DataError` unless photographs of these ``names`` give both training and validation photographs."""
     kept = sum(map(is_kept_out, names))
     if not 0 < kept < len(names):
         raise DataError(

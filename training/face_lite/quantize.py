@@ -1,4 +1,4 @@
-"""face-lite in INT8, and what that brings: ``python -m training.face_lite.quantize --help``."""
+"""Quantises face-lite to INT8 and compares both files: ``python -m training.face_lite.quantize --help``."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from training.face_lite.evaluate import evaluate_weights, shrink
 from training.face_lite.photographs import Photograph, load_photographs
 
 CALIBRATION_SIZE = (256, 320)
-"""Height and width of the letterbox that the ranges are seen on."""
+"""Height and width of the letterbox on which ranges are measured."""
 
 
 def letterboxed(photograph: Photograph) -> NDArray[np.uint8]:
-    """uint8 (1, 1, H, W) in the corner of a letterbox, black where the photograph does not reach."""
+    """uint8 (1, 1, H, W): the photograph in the corner of a black letterbox."""
     luma, _ = shrink(photograph.luma, photograph.faces, CALIBRATION_SIZE[1])
     luma = luma[: CALIBRATION_SIZE[0]]
     rows = np.zeros((1, 1, *CALIBRATION_SIZE), np.uint8)
@@ -36,7 +36,7 @@ def letterboxed(photograph: Photograph) -> NDArray[np.uint8]:
 
 
 def widen(model: onnx.ModelProto) -> None:
-    """Weights that are stored as float16 as the float32 that they are used as: the quantiser looks for those."""
+    """Store float16 weights as float32, in which the graph uses them: the quantiser expects that."""
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     rest = []
     for node in model.graph.node:
@@ -52,7 +52,7 @@ def widen(model: onnx.ModelProto) -> None:
 
 
 def quantize_detector(source: Path, target: Path, photographs: Sequence[Photograph]) -> None:
-    """Write ``target``: static INT8, weights per channel, heads in float, ranges seen on ``photographs``."""
+    """Write ``target``: static INT8, weights per channel, heads in float, ranges measured on ``photographs``."""
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     spec, model = read_detector_spec(source), onnx.load(source)
@@ -79,7 +79,7 @@ def quantize_detector(source: Path, target: Path, photographs: Sequence[Photogra
 
 
 def graph_ms(paths: Sequence[Path], height: int, width: int, rounds: int = 100) -> list[float]:
-    """Least milliseconds of each graph on one thread, taking turns."""
+    """Shortest time of each graph on one thread, in milliseconds; the graphs take turns."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     sessions = [onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]) for path in paths]
@@ -95,7 +95,7 @@ def graph_ms(paths: Sequence[Path], height: int, width: int, rounds: int = 100) 
 
 
 def main() -> None:
-    """Quantise, and print size, time and average precision of both."""
+    """Quantise, then print size, time and average precision of both files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="training photographs")

@@ -1,7 +1,7 @@
-"""Pictures for training, put together from photographs: many faces of all sizes on one small canvas.
+"""Composes training pictures from photographs: many faces of all sizes on one small canvas.
 
-A mosaic in the manner of Bochkovskiy et al. (arXiv:2004.10934, section 3.3) whose parts are split again and again, so
-that one photograph fills the canvas and another a stamp of it. That is where faces from 10 to 300 px come from.
+A mosaic (Bochkovskiy et al., arXiv:2004.10934, section 3.3) whose tiles are split again and again, so that one
+photograph fills the canvas and another a stamp of it. So faces come in sizes from 10 to 300 px.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Rng = np.random.Generator
 Image = NDArray[np.uint8]
 
 MIN_FACE_PX = 10.0
-"""Smaller faces are neither learnt nor held against the detector."""
+"""Smaller faces are ignored: neither learnt nor counted."""
 MIN_VISIBLE, MIN_IGNORED = 0.6, 0.15
-"""Part of a face that must be inside its tile to be learnt; down to the second it is ignored, below it is dropped."""
+"""Visible part of a face in its tile: from the first it is learnt, from the second ignored, below that dropped."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Where a photograph goes: pixels of the tile = ``matrix`` (2, 3) times pixels of the photograph."""
+    """Map of a photograph into a tile: pixels of the tile = ``matrix`` (2, 3) times pixels of the photograph."""
 
     matrix: NDArray[np.float64]
     scale: float
@@ -38,7 +38,7 @@ class View:
 
 
 class Pyramid:
-    """A photograph at full size, half, quarter and so on, so that shrinking it does not alias."""
+    """A photograph at full size, half, quarter and so on, to shrink it without aliasing."""
 
     def __init__(self, photograph: Photograph) -> None:
         self.faces = photograph.faces
@@ -50,12 +50,12 @@ class Pyramid:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the full size."""
+        """Height and width at full size, in pixels."""
         height, width = self.levels[0].shape
         return height, width
 
     def render(self, view: View, height: int, width: int, rng: Rng) -> Image:
-        """The photograph under ``view``; outside of it a plain shade or its stretched border."""
+        """The photograph under ``view``; outside it a plain shade or its repeated border."""
         level = int(np.clip(np.round(np.log2(1 / max(view.scale, 1e-3))), 0, len(self.levels) - 1))
         source = self.levels[level]
         matrix = view.matrix.copy()
@@ -89,7 +89,7 @@ def random_view(rng: Rng, photograph: Pyramid, height: int, width: int) -> View:
     mirror = bool(rng.random() < 0.5)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
-    # A face as large as its tile is to be seen, not only its edge: the larger, the nearer to the middle.
+    # The larger a face, the nearer to the middle, so that more than its edge is visible.
     room = max(0.12, 0.42 - 0.3 * scale * side / tile)
     goal = rng.uniform(0.5 - room, 0.5 + room, 2) * (width, height)
     return View(np.column_stack([linear, goal - linear @ centre]), scale, angle, mirror)
@@ -102,7 +102,7 @@ def move_faces(faces: Faces, view: View, height: int, width: int) -> Faces:
     linear, shift = view.matrix[:, :2], view.matrix[:, 2]
     centre = (faces.xyxy[:, :2] + faces.xyxy[:, 2:]) / 2 @ linear.T + shift
     half = (faces.xyxy[:, 2:] - faces.xyxy[:, :2]) / 2 * view.scale
-    # A head is nearer to an ellipse than to a rectangle: its turned box grows less than that of a rectangle.
+    # A head is an ellipse rather than a rectangle, so its box grows less when turned.
     cos2, sin2 = np.cos(view.angle) ** 2, np.sin(view.angle) ** 2
     half = np.sqrt(half**2 * cos2 + half[:, ::-1] ** 2 * sin2)
     points = faces.landmarks @ linear.T + shift
@@ -115,7 +115,7 @@ def move_faces(faces: Faces, view: View, height: int, width: int) -> Faces:
 
 
 def clip_faces(faces: Faces, height: int, width: int) -> Faces:
-    """Faces cut at the edges of a tile; what is mostly outside or tiny is ignored, what is outside is dropped."""
+    """Clip faces to a tile; those mostly outside or tiny are ignored, those outside are dropped."""
     whole = faces.side**2
     xyxy = np.clip(faces.xyxy, 0, np.array([width, height, width, height], np.float32))
     cut = Faces(xyxy, faces.landmarks, faces.score, faces.ignore)
@@ -161,7 +161,7 @@ def face_free_tile(rng: Rng, photograph: Pyramid, height: int, width: int) -> Im
 
 
 def torn_face(rng: Rng, photograph: Pyramid, height: int, width: int) -> Image | None:
-    """A face cut in four and put together wrongly: it has the texture of a face and is none."""
+    """A face cut in four and put together wrongly: the texture of a face without a face."""
     known = photograph.faces.select(~photograph.faces.ignore)
     if not len(known):
         return None
@@ -177,7 +177,7 @@ def torn_face(rng: Rng, photograph: Pyramid, height: int, width: int) -> Image |
 
 
 def without_face(rng: Rng, photograph: Pyramid, height: int, width: int) -> Image:
-    """A tile to learn from that there is no face in it."""
+    """A tile without a face, to learn background from."""
     kind = rng.random()
     tile: Image | None = None
     if kind < 0.72:
@@ -188,7 +188,7 @@ def without_face(rng: Rng, photograph: Pyramid, height: int, width: int) -> Imag
 
 
 def compose(rng: Rng, photographs: Sequence[Pyramid], weights: NDArray[np.float64], size: int) -> tuple[Image, Faces]:
-    """One canvas of ``size`` square and its faces; ``weights`` are cumulative, one a photograph, the last being 1."""
+    """One canvas of ``size`` square and its faces; ``weights`` are cumulative, one per photograph, the last is 1."""
     canvas = np.empty((size, size), np.uint8)
     rows = []
     for y, x, height, width in split_canvas(rng, size, size):

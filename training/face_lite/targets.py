@@ -26,9 +26,9 @@ SIZE_RANGE = {8: (0.5, 8.0), 16: (1.5, 8.0), 32: (1.75, 1e3)}
 class Targets(TypedDict):
     """Of one picture; batches have one axis more in front.
 
-    ``faces`` float32 (MAX_FACES, 16), rows of :meth:`Faces.to_rows`, zeros where there is none. ``candidates`` int32
+    ``faces`` float32 (MAX_FACES, 16), rows of :meth:`Faces.to_rows`, padded by zeros. ``candidates`` int32
     (MAX_FACES, MAX_CANDIDATES), cells that may learn the face, -1 for none. ``owner`` int32 (cells,), the face that
-    the cell may learn, -1 for none. ``counted`` float32 (cells,), 0 where nothing is learnt.
+    the cell may learn, -1 for no face. ``counted`` float32 (cells,), 0 for cells that learn nothing.
     """
 
     faces: NDArray[np.float32]

@@ -20,7 +20,7 @@ from ferserve.vision.geometry import iou_matrix
 from training.face_lite.faces import Faces
 
 SCALES = (1.0, 1.6, 2.4)
-"""Sizes at which the teacher looks; it was made for 640 px, most of the photographs have 250."""
+"""Scales of the teacher's passes; it was made for 640 px, most photographs have 250."""
 MIRROR = (1, 0, 2, 4, 3)
 """Landmark order after a mirror."""
 
@@ -29,7 +29,7 @@ class Teacher:
     """YuNet over several views of an image. Not for use from two threads at once."""
 
     def __init__(self, weights: Path, scales: tuple[float, ...] = SCALES, min_score: float = 0.4) -> None:
-        """Raises :class:`~ferserve.errors.ModelSpecError` where ``weights`` is not YuNet's ONNX file."""
+        """Raises :class:`~ferserve.errors.ModelSpecError` if ``weights`` is not YuNet's ONNX file."""
         self._net = open_yunet(str(weights), min_score, 500)
         self._scales = scales
 
@@ -44,7 +44,7 @@ class Teacher:
         return rows
 
     def label(self, image: NDArray[np.uint8]) -> Faces:
-        """Faces of ``image``, luma (H, W) or BGR (H, W, 3); those that few views agree on are marked to be ignored."""
+        """Faces of ``image``, luma (H, W) or BGR (H, W, 3); those that few views agree on are marked ignored."""
         bgr = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
         views = []
         for scale in self._scales:
@@ -85,8 +85,8 @@ def fuse(rows: NDArray[np.float32], same: float = 0.45, sure: float = 0.6) -> Fa
 def merge_drawn(drawn: NDArray[np.float32], taught: Faces, same: float = 0.35) -> Faces:
     """Boxes drawn by hand (N, 4) joined with the teacher's faces.
 
-    Where both know a face, the teacher's geometry counts, so that all boxes follow one convention, and the hand makes
-    it sure. A drawn face that the teacher misses keeps its box and has no landmarks.
+    If both know a face, the teacher's geometry counts, so that all boxes follow one convention, and the score is 1.
+    A drawn face that the teacher misses keeps its box and has no landmarks.
     """
     if not len(drawn):
         return taught
@@ -103,10 +103,10 @@ def merge_drawn(drawn: NDArray[np.float32], taught: Faces, same: float = 0.35) -
 
 
 def seen_landmarks(teacher: Teacher, luma: NDArray[np.uint8], faces: Faces, share: float, same: float = 0.6) -> Faces:
-    """``faces`` with landmarks moved by ``share`` of the way to where one look of the teacher at ``luma`` sees them.
+    """``faces`` with landmarks moved by ``share`` of the way to the teacher's, from one pass over ``luma``.
 
-    A look errs by what cannot be foreseen, and by what follows from the size of the face: the first goes in the mean
-    over many pictures, the second is learnt. Faces that the look does not find, and unknown landmarks, stay.
+    A pass has a random error and one that depends on the size of the face: the first averages out over many pictures,
+    the second is learnt. Faces that the pass misses, and unknown landmarks, stay.
     """
     rows = teacher.one_pass(np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR), np.uint8))
     if not len(rows) or not len(faces):

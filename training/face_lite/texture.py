@@ -1,4 +1,4 @@
-"""Pictures of nothing: noise, stripes, boards, gradients, shapes and writing that no detector may take for a face."""
+"""Pictures without a face: noise, stripes, boards, gradients, shapes and writing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def board(rng: Rng, height: int, width: int) -> Image:
 
 
 def gradient(rng: Rng, height: int, width: int) -> Image:
-    """One shade that turns into another; flat where both are the same."""
+    """A gradient between two shades; flat if both are the same."""
     low, high = rng.uniform(0, 255, 2)
     if rng.random() < 0.3:
         high = low

@@ -1,4 +1,4 @@
-"""Networks of keras.applications as feature extractors, with ImageNet weights where they can be had."""
+"""Networks of keras.applications as feature extractors, with ImageNet weights if available."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WEIGHT_FILES = {
 
 @dataclass(frozen=True)
 class Head:
-    """What stands on the extractor: pooling or flattening, then dense layers, then dropout."""
+    """Layers on top of the extractor: pooling or flattening, then dense layers, then dropout."""
 
     flatten: bool = False
     units: tuple[int, ...] = ()
@@ -52,7 +52,7 @@ def _transfer(network: str, head: Head, frozen: bool, request: ModelRequest) -> 
 
 
 def load_backbone(network: str, request: ModelRequest) -> Any:
-    """``network`` without its classifier; raises :class:`WeightsError` that says which file to put where."""
+    """``network`` without its classifier; raises :class:`WeightsError` that names the missing file and its folder."""
     import keras
 
     image = keras.Input(request.shape, name="input")

@@ -38,7 +38,7 @@ LITE: tuple[Stage, ...] = (
     Stage(128, 2, pairs=1, kernel=2),
     Stage(192, 2, pairs=1, kernel=2),
 )
-"""The network that is bundled."""
+"""The bundled network."""
 
 TEACHER: tuple[Stage, ...] = (
     Stage(32, 1),
@@ -47,17 +47,17 @@ TEACHER: tuple[Stage, ...] = (
     Stage(192, 2, pairs=1, kernel=2),
     Stage(256, 2, pairs=1, kernel=2),
 )
-"""Three times the work: it is trained first and teaches the one that is bundled."""
+"""Three times the work: trained first, it teaches the bundled one."""
 
 
 @keras.saving.register_keras_serializable("ferserve")
 class MirrorConvNorm(keras.layers.Layer):  # type: ignore[misc]
     """Convolution without bias, symmetric padding, batch normalisation, and optionally ReLU; NHWC.
 
-    A face and its mirror image show the same emotion, so the layer is built to know it (a group convolution over
+    A face and its mirror image show the same emotion, and the layer builds that in (a group convolution over
     {identity, mirroring}: Cohen & Welling 2016, arXiv:1602.07576, section 6). Channels come in two halves: mirroring
     the input mirrors the output and swaps its halves. Only the first half's kernel is learnt; the second half's is its
-    mirror image, with the input's halves swapped. It runs as one plain convolution, at the price of one.
+    mirror image, with the input's halves swapped. It runs as one plain convolution, at the cost of one.
 
     A stride of 2 needs an even kernel: an odd one would sit on columns that mirroring moves.
     """
@@ -99,7 +99,7 @@ class MirrorConvNorm(keras.layers.Layer):  # type: ignore[misc]
         return ops.relu(x) if self.activate else x
 
     def _call_torch(self, inputs: Any, training: bool) -> Any:
-        """The same through torch's fused kernels, which halves the time of a step on a CPU."""
+        """The same with torch's fused kernels, which halves the time per step on a CPU."""
         from torch.nn import functional
 
         # A permuted NHWC tensor is torch's channels-last memory format: nothing is copied.
@@ -138,7 +138,7 @@ def build_model(stages: Sequence[Stage] = LITE, dropout: float = 0.2, image_size
             y = MirrorConvNorm(stage.width, activate=False, name=f"stage{s}_pair{p}_b")(y)
             y = keras.layers.Add(name=f"stage{s}_pair{p}_sum", autocast=False)([x, y])
             x = keras.layers.ReLU(name=f"stage{s}_pair{p}", autocast=False)(y)
-    # The mean over both halves is what mirroring leaves as it is.
+    # The mean over both halves does not change under mirroring.
     _, rows, columns, width = x.shape
     x = keras.layers.Reshape((rows * columns * 2, width // 2), name="halves")(x)
     x = keras.layers.GlobalAveragePooling1D(name="pool")(x)
@@ -159,7 +159,7 @@ def split_heads(logits: Any) -> dict[str, Any]:
 
 
 def count_macs(stages: Sequence[Stage] = LITE, image_size: int = IMAGE_SIZE) -> int:
-    """Multiply-accumulates of one image through the convolutions and the heads."""
+    """Multiply-accumulates per image, of the convolutions and the heads."""
     macs, channels, size = 0, 1, image_size
     for stage in stages:
         size //= stage.stride

@@ -17,9 +17,9 @@ import keras
 
 STRIDES = (8, 16, 32)
 OUTPUTS = 16
-"""Numbers a cell: score, box (4), landmarks (10), and one more so that the count is a multiple of sixteen."""
+"""Numbers per cell: score, box (4), landmarks (10), and one more so that the count is a multiple of sixteen."""
 INPUT_SCALE = 1 / 128
-"""Pixels are multiplied by this and nothing is subtracted, so that padding by black is padding by zero."""
+"""Factor of the pixels. No mean is subtracted, so black padding is zero padding."""
 PRIOR = -4.0
 """First bias of the score logit: almost every cell shows no face (Lin et al., arXiv:1708.02002, section 4.1)."""
 
@@ -35,12 +35,12 @@ class FaceLiteConfig:
 
 
 class Ops(Protocol[T]):
-    """What a graph of face-lite is made of; ``name`` is the key of the weights."""
+    """Operations of a face-lite graph; ``name`` is the key of the weights."""
 
     def convolution(
         self, x: T, name: str, filters: int, size: int = 3, stride: int = 1, depthwise: bool = False, relu: bool = True
     ) -> T:
-        """Convolution with normalisation, and a ReLU where asked."""
+        """Convolution with normalisation, and a ReLU if ``relu``."""
 
     def residual(self, x: T, name: str, filters: int) -> T:
         """ReLU of ``x`` plus a 3x3 convolution of it."""

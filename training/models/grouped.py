@@ -43,7 +43,7 @@ class GroupedConv2D(layers.Conv2D):  # type: ignore[misc]
         return tf.nn.conv2d(inputs, dense, strides=strides, padding=self.padding.upper())
 
     def _blocks(self, shape: Any) -> Any:
-        """(C, filters): one where the input channel and the filter are of the same group."""
+        """(C, filters): 1 if input channel and filter are in the same group, else 0."""
         into = np.arange(shape[2] * self.groups) // shape[2]
         out = np.arange(self.filters) // (self.filters // self.groups)
         return ops.convert_to_tensor((into[:, None] == out[None, :]).astype(np.float32))

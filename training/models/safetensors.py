@@ -14,7 +14,7 @@ DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int
 
 
 def read_safetensors(path: Path) -> dict[str, NDArray[np.generic]]:
-    """Tensors by name; raises :class:`WeightsError` where the file is missing, cut short or of an unknown type."""
+    """Tensors by name; raises :class:`WeightsError` if the file is missing, cut short or of an unknown type."""
     if not path.is_file():
         raise WeightsError(f"weights must be a safetensors file, got {path}, which is not there")
     content = path.read_bytes()

@@ -1,7 +1,7 @@
 """emotion-lite: the bundled emotion model, 1.2 M parameters made for a CPU core.
 
 Source: ours. Barsoum et al. 2016 (doi:10.1145/2993148.2993165) for vote shares as targets; every other method is
-named where it is used, in training/emotion/ and training/models/emotion_lite.py.
+named in the code that uses it, in training/emotion_lite/ and training/models/emotion_lite.py.
 
 Command: ``python -m training run emotion_lite --data FILE.npz [--faces PHOTOGRAPHS]`` (with ``images``, ``labels``,
 ``usage`` and ``ferplus_votes``; photographs need no labels). ``KERAS_BACKEND=torch`` trains about twice as fast on a
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 EARLIER = -1
-"""Stands for a model of an earlier release among the teachers; without one the others answer alone."""
+"""Index of an earlier release's model among the teachers; it is optional."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Generation:
     taught: float = 0.0
     """Share of the targets that the teachers' answers replace."""
     teachers: tuple[int, ...] = ()
-    """Generations whose INT8 files answer, and :data:`EARLIER` for the file that ``--weights`` names."""
+    """Generations whose INT8 files are teachers, and :data:`EARLIER` for the file that ``--weights`` names."""
     peak_rate: float = 0.1
     start: int | None = None
-    """The generation whose averaged weights it begins with."""
+    """The generation whose averaged weights it starts from."""
     sees_faces: bool = False
-    """Whether faces without labels are among its images, where ``--faces`` gives some."""
+    """Whether faces without labels, given by ``--faces``, are among its images."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -60,7 +60,7 @@ class Generation:
         return {"teacher": TEACHER, "lite": LITE}[self.network]
 
     def options(self, number: int, run: RunOptions, teachers: Sequence[Path]) -> FitOptions:
-        """How this generation is trained within ``run``."""
+        """Training options of this generation within ``run``."""
         from training.emotion_lite.augment import STRENGTHS
         from training.emotion_lite.fit import FitOptions
 
@@ -156,7 +156,7 @@ class EmotionLite:
 
 
 def _earlier_release(weights: Path | None) -> dict[int, Path]:
-    """The file that ``--weights`` names, as the first of the teachers; it is tried now, not after the first network."""
+    """The file that ``--weights`` names, as a teacher; it is opened now, not only after the first generation."""
     if weights is None:
         return {}
     from training.emotion_lite.teachers import Teachers

@@ -69,7 +69,7 @@ class FaceLiteRecipe:
         return TrainingJob(self.config, rounds, options.data, labels, options.limit, options.out, options.seed, teacher)
 
     def export(self, network: keras.Model, kept: list[Photograph], weights: Path, trained_on: tuple[str, ...]) -> None:
-        """Write the detector, its scores shifted to where 0.5 is a good limit, with its figures inside."""
+        """Write the detector with its figures inside, its scores shifted so that 0.5 is a good threshold."""
         spec = self._spec(trained_on)
         export_face_lite(network, self.config, spec, weights)
         score = operating_point(evaluate_weights(weights, kept))

@@ -4,8 +4,8 @@ Source: a student's study in Spanish of networks for FER2013 (dense, convolution
 Command: python -m training run fer2013_cnn3 --data fer2013.csv
 Expected time: 4 minutes on 2 CPU threads.
 Expected accuracy: 53.12 % in the work; 50.5 % with --balanced. PublicTest picks the best of the 15 epochs,
-PrivateTest judges it where the data holds it. The work leaves the rate and the scale of the pixels open; they were
-chosen on PublicTest (docs/training.md).
+PrivateTest measures it if the data holds that split. The work leaves the rate and the scale of the pixels open; they
+were chosen on PublicTest (docs/training.md).
 """
 
 from ferserve.models.spec import InputSpec

@@ -27,7 +27,7 @@ SURE = 0.8
 
 
 def frames(clip: Path) -> Iterator[Image]:
-    """Frames of a clip, BGR uint8 (H, W, 3). Raises :class:`DataError` where there is none."""
+    """Frames of a clip, BGR uint8 (H, W, 3). Raises :class:`DataError` if there is no frame."""
     video = cv2.VideoCapture(str(clip))
     more, bgr = video.read()
     if not more:

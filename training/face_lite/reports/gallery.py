@@ -1,4 +1,4 @@
-"""Where face-lite fails, in pictures: two photographs made worse step by step until the face is no longer found.
+"""Shows the limits of face-lite: two photographs made worse step by step until the face is no longer found.
 
 ``python -m training.face_lite.reports.gallery --model face-lite.onnx --out face-lite.jpg``; needs scikit-image for the
 only photographs that may be shown to everybody: Eileen Collins (public domain), and a photographer in profile (CC0, Lav
@@ -29,7 +29,7 @@ SIDE = 320
 FOUND, GUESSED = (0, 220, 0), (0, 140, 255)
 """Colours of the boxes, BGR."""
 GROUND = 110
-"""Grey where a picture does not reach."""
+"""Grey of the canvas behind a picture."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def blurred(portrait: Portrait, sigma: float) -> Image:
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of damage in rising amounts; ``shrinks`` where the amount is the part of the size that is left."""
+    """One kind of damage in rising amounts; ``shrinks`` if the amount is the part of the size that is left."""
 
     text: str
     degrade: Degrade
@@ -113,7 +113,7 @@ ROWS = (
 
 
 def shown(detector: FaceDetector, luma: Image, text: str, part: float = 1.0) -> Image:
-    """The picture with what the detector found in it, green where it is sure, and what was done to it.
+    """The picture with the detector's boxes, green if sure, and the damage that was done.
 
     Only the first ``part`` of its rows and columns is shown, enlarged to the tile.
     """
@@ -137,7 +137,7 @@ def shown(detector: FaceDetector, luma: Image, text: str, part: float = 1.0) -> 
 def gallery(detector: FaceDetector, frontal: Image, profile: Image) -> Iterator[Image]:
     """Rows of pictures, uint8 (TILE, 4 * TILE, 3) BGR, each worse than the one before; photographs luma uint8 (H, W).
 
-    Raises :class:`ValueError` where ``detector`` finds no face in a photograph as it is.
+    Raises :class:`ValueError` if ``detector`` finds no face in an undamaged photograph.
     """
     portraits = {False: found_in(detector, frontal), True: found_in(detector, profile)}
     for row in ROWS:
@@ -155,7 +155,7 @@ def gallery(detector: FaceDetector, frontal: Image, profile: Image) -> Iterator[
 
 
 def found_in(detector: FaceDetector, luma: Image) -> Portrait:
-    """The photograph with the landmarks of its best face; raises :class:`ValueError` where there is none."""
+    """The photograph with the landmarks of its best face; raises :class:`ValueError` if there is no face."""
     found = detector.detect(luma, side_px=SIDE, min_score=MIN_SCORE)
     if not len(found) or found.landmarks is None:
         raise ValueError("picture must hold a face that is found, got none; take another")

@@ -27,7 +27,7 @@ Detect = Callable[[Image], Detections]
 def table(reports: Sequence[tuple[str, Report]], min_score: float = 0.5) -> str:
     """Recall, precision, average precision and landmark error (24 px up), one line a detector, as Markdown.
 
-    A figure of nothing, such as the recall of faces that no photograph has, is left out.
+    A figure without data, such as the recall of faces of a size that no photograph has, is left out.
     """
     columns = ("recall >= 24 px", "recall 12-24 px", "precision >= 24 px", ">= 12 px", "AP >= 12 px", "landmark error")
     lines = [f"| detector | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
