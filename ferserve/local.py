@@ -212,7 +212,7 @@ class _LocalStream:
         self._stream = stream
         self._slots = threading.Semaphore(max_in_flight)
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-        start_feed_thread(partial(self._submit_all, frames))
+        start_feed_thread(partial(self._submit_all, frames), self.end)
 
     def results(self) -> Iterator[FrameResult]:
         """One per frame; raises what ends the stream."""

@@ -157,13 +157,16 @@ class Client:
             while (result := results.get()) is not None:
                 run.take()
                 yield result
+                self._loop.process.require_own()
             ended = True
             error = future.result()
         finally:
-            future.cancel()
+            process = self._loop.process
+            if not process.was_left:
+                future.cancel()
             # The stream holds the connection until it has ended. In the loop's own thread, where the garbage
             # collector may close a generator, waiting for that would block the loop.
-            while not (ended or self._loop.is_current):
+            while not (ended or self._loop.is_current or process.was_left):
                 ended = results.get() is None
         if error is not None:
             raise error

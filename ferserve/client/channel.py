@@ -9,6 +9,7 @@ from typing import Any, Final
 import grpc
 
 from ferserve.client.encoding import is_local
+from ferserve.client.fork import note_grpc_use
 from ferserve.config import NO_TLS, Tls
 from ferserve.errors import ConfigError
 from ferserve.wire.tls import channel_credentials
@@ -61,6 +62,7 @@ def open_channel(target: str, tls: Tls = NO_TLS) -> grpc.aio.Channel:
     if is_local(target):
         options.append(("grpc.enable_http_proxy", 0))  # no proxy of the environment knows this machine
     credentials = channel_credentials(tls)
+    note_grpc_use()
     if credentials:
         return grpc.aio.secure_channel(target, credentials, options=options)
     return grpc.aio.insecure_channel(target, options=options)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ferserve.client.channel import open_channel
 from ferserve.client.connector import StreamConnector
 from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
+from ferserve.client.fork import ProcessGuard
 from ferserve.client.stream_run import StreamRun, StreamSource
 from ferserve.client.tasks import TaskTracker
 from ferserve.config import NO_TLS, Tls
@@ -60,14 +61,19 @@ class Connection:
         jpeg = wants_jpeg(settings.encoding, settings.target)
         self._packer = ArrayPacker(jpeg=jpeg, luma=False, quality=settings.jpeg_quality)
         self._models: dict[str, ModelDescription] = {}
-        self._tasks = TaskTracker()
-        self._channel = open_channel(settings.target, settings.tls)
-        self._stub = emotion_pb2_grpc.EmotionServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._process = ProcessGuard()
+        self._tasks = TaskTracker(self._process)
+        self._channel: grpc.aio.Channel | None = None
+        if not self._process.is_foreign:  # if it is, every call says so
+            self._channel = open_channel(settings.target, settings.tls)
 
     async def close(self) -> None:
         """End all calls and streams with an error of ours, then the channel."""
+        if self._process.is_foreign:
+            return
         await self._tasks.close()
-        await self._channel.close()
+        if self._channel is not None:
+            await self._channel.close()
 
     async def classify(
         self, image: ImageLike, boxes: ArrayLike | None, options: FrameOptions | None, timeout_s: float | None
@@ -78,7 +84,7 @@ class Connection:
             frame=frame_to_proto(frame),
             options=frame_options_to_proto(options or FrameOptions()),
         )
-        response = await self._call(self._stub.Classify, request, timeout_s)
+        response = await self._call("Classify", request, timeout_s)
         model = await self._described(response.result.model_name, response.result.model_version, timeout_s)
         return result_from_proto(response.result, dict(model.heads))
 
@@ -92,20 +98,24 @@ class Connection:
 
     async def models(self, timeout_s: float | None) -> list[ModelDescription]:
         """One ``ListModels`` call."""
-        response = await self._call(self._stub.ListModels, pb.ListModelsRequest(), timeout_s)
+        response = await self._call("ListModels", pb.ListModelsRequest(), timeout_s)
         return [model_from_proto(model) for model in response.models]
 
     async def model(self, name: str, timeout_s: float | None) -> ModelDescription:
         """One ``GetModel`` call."""
-        response = await self._call(self._stub.GetModel, pb.GetModelRequest(name=name), timeout_s)
+        response = await self._call("GetModel", pb.GetModelRequest(name=name), timeout_s)
         return model_from_proto(response)
 
-    async def _call(self, method: Any, request: Any, timeout_s: float | None) -> Any:
+    async def _call(self, method: str, request: Any, timeout_s: float | None) -> Any:
         timeout_s = self._settings.timeout_s if timeout_s is None else timeout_s
         try:
-            return await self._tasks.run(_answer(method, request, timeout_s))
+            return await self._tasks.run(self._answer(method, request, timeout_s))
         except grpc.aio.AioRpcError as rpc:
             raise error_from_rpc(rpc, self._settings.target, timeout_s) from None
+
+    async def _answer(self, method: str, request: Any, timeout_s: float) -> Any:
+        stub = emotion_pb2_grpc.EmotionServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        return await getattr(stub, method)(request, timeout=None if timeout_s == math.inf else timeout_s)
 
     async def _described(self, name: str, version: str, timeout_s: float | None) -> ModelDescription:
         """The model behind a result, asked for once."""
@@ -113,10 +123,6 @@ class Connection:
         if known is None or known.version != version:
             known = self._models[name] = await self.model(name, timeout_s)
         return known
-
-
-async def _answer(method: Any, request: Any, timeout_s: float) -> Any:
-    return await method(request, timeout=None if timeout_s == math.inf else timeout_s)
 
 
 def boxes_array(boxes: ArrayLike | None) -> NDArray[np.float32] | None:

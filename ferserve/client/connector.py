@@ -20,7 +20,7 @@ class StreamConnector:
     on channels of its own, each of which is a new connection and may reach another worker.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, target: str, reconnect_s: float, tls: Tls = NO_TLS) -> None:
+    def __init__(self, channel: grpc.aio.Channel | None, target: str, reconnect_s: float, tls: Tls = NO_TLS) -> None:
         """``reconnect_s``: how long to try to come back after the connection broke; 0 for not at all."""
         self.target = target
         self._tls = tls

@@ -49,7 +49,7 @@ class ThreadFeed:
     def start(self, on_frame: OnFrame, on_end: OnEnd) -> None:
         """See :class:`Feed`."""
         loop = asyncio.get_running_loop()
-        start_feed_thread(partial(self._pull, loop, on_frame, on_end))
+        start_feed_thread(partial(self._pull, loop, on_frame, on_end), self._stop)
 
     def release(self) -> None:
         """See :class:`Feed`."""
@@ -57,6 +57,9 @@ class ThreadFeed:
 
     async def close(self) -> None:
         """See :class:`Feed`."""
+        self._stop()
+
+    def _stop(self) -> None:
         self._closed = True
         self._slots.release()
 

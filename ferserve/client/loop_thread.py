@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from ferserve.client.connection import Connection
+from ferserve.client.fork import ProcessGuard
 from ferserve.client.tasks import closed_before
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ class LoopThread:
     """Runs coroutines for callers in other threads; the thread is a daemon."""
 
     def __init__(self) -> None:
+        self.process = ProcessGuard()
         self._loop = asyncio.new_event_loop()
         self._open = True
         self._starting = threading.Lock()
@@ -36,7 +38,10 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Start ``coroutine``; raises :class:`FerserveError` after :meth:`stop`."""
+        """Start ``coroutine``; raises :class:`FerserveError` after :meth:`stop` and in a forked child."""
+        if self.process.was_left:  # another thread may have held the lock for ever
+            coroutine.close()
+            self.process.require_own()
         with self._starting:  # a task that starts after the loop's last one would never end
             if not self._open:
                 coroutine.close()
@@ -54,8 +59,11 @@ class LoopThread:
     def stop(self, connection: Connection | None = None) -> None:
         """Close ``connection``, then the loop, and wait for both unless called in the loop's own thread.
 
-        The garbage collector may call it there, for a client that was never closed.
+        The garbage collector may call it there, for a client that was never closed. A forked child has neither the
+        thread nor the connection, so there it does nothing.
         """
+        if self.process.was_left:
+            return
         with self._starting:
             self._open = False
             ended = asyncio.run_coroutine_threadsafe(_finish(connection), self._loop)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from ferserve.client.fork import ProcessGuard
 from ferserve.errors import FerserveError
 
 T = TypeVar("T")
@@ -17,16 +18,18 @@ class TaskTracker:
     gRPC alone would cancel them, and a caller would take that for a cancellation of its own task.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, process: ProcessGuard) -> None:
+        self._process = process
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Await ``coroutine``; raises :class:`FerserveError` if the client is closed, before or meanwhile."""
-        if self._closed:
+        """Await ``coroutine``; raises :class:`FerserveError` if the client is closed, or of another process."""
+        if self._closed or self._process.is_foreign:
             coroutine.close()
+            self._process.require_own()
             raise closed_before()
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)

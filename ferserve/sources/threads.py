@@ -1,4 +1,4 @@
-"""The threads that open sources which may block, and pull frames from them."""
+"""Daemon threads that open sources which may block, and pull frames from them."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ import threading
 from collections.abc import Callable
 
 LAST_FRAME_S = 1.0
-"""How long the end of the program waits for a frame that is just being read."""
+"""How long the end of the program waits for the frame that is being read."""
 
 
-def start_feed_thread(pull: Callable[[], None]) -> None:
-    """Run ``pull`` in a thread that cannot keep the program from ending.
+def start_feed_thread(pull: Callable[[], None], stop: Callable[[], None] = lambda: None) -> None:
+    """Run ``pull`` in a daemon thread, since a camera that hangs must not keep the program from ending.
 
-    It is a daemon, since a camera that hangs would otherwise hold the program forever. But a daemon that the
-    interpreter's end catches inside a video library's native code takes the whole process down (``FATAL: exception
-    not rethrown``), so the end waits for the frame that is just being read.
+    A daemon thread that returns from a video library's native code while the interpreter ends takes the process down
+    (``FATAL: exception not rethrown``). So the end of the program first calls ``stop``, which makes ``pull`` return
+    after the frame at hand, and then waits for that frame.
     """
 
     def work() -> None:
         try:
             pull()
         finally:
-            atexit.unregister(wait)
+            atexit.unregister(end)
 
     thread = threading.Thread(target=work, name="ferserve-feed", daemon=True)
 
-    def wait() -> None:
+    def end() -> None:
+        stop()
         thread.join(LAST_FRAME_S)
 
-    atexit.register(wait)
+    atexit.register(end)
     thread.start()
