@@ -31,6 +31,9 @@ class _FailingEngine:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
+    def is_loaded(self, name: str) -> bool:
+        return True
+
     def submit(self, frame: Any, options: Any) -> Future[FrameResult]:
         future: Future[FrameResult] = Future()
         future.set_exception(self._error)

@@ -102,5 +102,5 @@ def test_a_port_of_health_that_is_taken_is_said_in_one_line(
 
 
 def test_the_port_of_health_is_none_of_the_servers_own() -> None:
-    with pytest.raises(ConfigError, match=r"server\.health_port must be .* not server\.port, got 50051"):
+    with pytest.raises(ConfigError, match=r"server\.health_port must be .* other than server\.port, got 50051"):
         ServerConfig(health_port=50051)
