@@ -1,4 +1,4 @@
-"""Ctrl-C, which a terminal sends to every process in it, where one process alone decides what it means."""
+"""Ctrl-C, which a terminal sends to all its processes, when only one of them may decide what it means."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from multiprocessing import resource_tracker
 
 @contextlib.contextmanager
 def blocked_interrupts() -> Iterator[None]:
-    """Processes that are started meanwhile never hear of SIGINT; this one hears of it afterwards."""
-    resource_tracker.ensure_running()  # it unblocks the signal when it is started, which else the first spawn would do
+    """Processes that are started inside never get SIGINT; this process gets it on leaving."""
+    resource_tracker.ensure_running()  # starting it unblocks the signal, and the first spawn would start it
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,4 @@
-"""The gRPC door to the engine."""
+"""The gRPC server."""
 
 from ferserve.server.app import Server
 

@@ -1,4 +1,4 @@
-"""Brings answers from the engine's worker threads to the event loop."""
+"""The way of answers from the engine's worker threads to the event loop."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class LoopBridge:
-    """Calls functions in the event loop on behalf of other threads, waking it once for however many came by then.
+    """Runs callbacks in the event loop on behalf of other threads; one wake-up serves all that were posted before it.
 
-    ``call_soon_threadsafe`` alone would wake it for each: a write to a pipe and a pass of the loop per frame.
+    ``call_soon_threadsafe`` alone would wake the loop per frame: a write to a pipe and a pass of the loop each.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -24,17 +24,17 @@ class LoopBridge:
         self._posted: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._scheduled = False
 
-    def post(self, hear: Callable[[T], None], news: T) -> None:
-        """Call ``hear(news)`` in the loop; from any thread."""
-        self._posted.append((hear, news))
-        # Append before looking at the flag; _deliver clears it before it looks at the queue: nothing is missed.
+    def post(self, callback: Callable[[T], None], value: T) -> None:
+        """Call ``callback(value)`` in the loop; from any thread."""
+        self._posted.append((callback, value))
+        # Append before reading the flag; _deliver clears it before it reads the queue. So nothing is missed.
         if not self._scheduled:
             self._scheduled = True
-            with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and with it every call that waited
                 self._loop.call_soon_threadsafe(self._deliver)
 
     def wrap(self, source: concurrent.futures.Future[T]) -> asyncio.Future[T]:
-        """A future of this loop that ends as ``source`` does; cancelling it cancels ``source`` if that still waits."""
+        """A future of this loop with the outcome of ``source``; cancelling it cancels a ``source`` that still waits."""
         target: asyncio.Future[T] = self._loop.create_future()
         target.add_done_callback(partial(_cancel_source, source))
         source.add_done_callback(partial(self.post, partial(_settle, target)))
@@ -43,8 +43,8 @@ class LoopBridge:
     def _deliver(self) -> None:
         self._scheduled = False
         while self._posted:
-            hear, news = self._posted.popleft()
-            hear(news)
+            callback, value = self._posted.popleft()
+            callback(value)
 
 
 def _settle(target: asyncio.Future[T], source: concurrent.futures.Future[T]) -> None:

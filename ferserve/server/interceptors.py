@@ -1,4 +1,4 @@
-"""What every call passes through: our errors become statuses, everything else an INTERNAL that tells no secrets."""
+"""The way of every call: our errors become statuses, all others an INTERNAL that tells no secrets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
 
 from ferserve.errors import KIND_KEY, FerserveError, StreamProtocolError
+from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.wire.status import details_of, status_of
 
 logger = logging.getLogger(__name__)
@@ -20,10 +22,14 @@ Behavior = Callable[[Any, Any], Awaitable[Any]]
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Ends failed calls by the table in :mod:`ferserve.wire.status`.
+    """Ends failed calls by the table in :mod:`ferserve.wire.status`, and counts them.
 
-    Handlers must be coroutines (streaming ones write through their context), as all of this server's are.
+    Handlers must be coroutines (streaming ones write through their context), as those of a
+    :class:`ferserve.server.services.Service` are.
     """
+
+    def __init__(self, metrics: Metrics = NO_METRICS) -> None:
+        self._metrics = metrics
 
     async def intercept_service(
         self,
@@ -34,11 +40,14 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if handler is None:
             return None
         kind, make = _kind_of(handler)
-        behavior = guarded(getattr(handler, kind), handler_call_details.method)
-        return make(behavior, handler.request_deserializer, handler.response_serializer)
+        behavior, parse = getattr(handler, kind), handler.request_deserializer
+        if not handler.request_streaming:
+            behavior, parse = partial(_parse_first, behavior, parse), None
+        behavior = guarded(behavior, handler_call_details.method, self._metrics)
+        return make(behavior, parse, handler.response_serializer)
 
 
-def guarded(behavior: Behavior, method: str) -> Behavior:
+def guarded(behavior: Behavior, method: str, metrics: Metrics = NO_METRICS) -> Behavior:
     """``behavior``, its exceptions turned into the status of the call."""
 
     async def call(request: Any, context: Any) -> Any:
@@ -46,24 +55,30 @@ def guarded(behavior: Behavior, method: str) -> Behavior:
             return await behavior(request, context)
         except (grpc.aio.AbortError, asyncio.CancelledError):
             raise
-        except grpc.aio.InternalError as error:  # gRPC could not write: the client is gone, and nobody is left to tell
+        except grpc.aio.InternalError as error:  # gRPC could not write: the client is gone
             raise asyncio.CancelledError from error
         except FerserveError as error:
-            await _abort(context, status_of(error), str(error), error.kind)
+            refusal = error
         except DecodeError:
-            garbled = StreamProtocolError(f"messages of {method} must be protobuf of its type, got other bytes")
-            await _abort(context, status_of(garbled), str(garbled), garbled.kind)
+            refusal = StreamProtocolError(f"messages of {method} must be protobuf of its type, got other bytes")
         except Exception:
             error_id = uuid.uuid4().hex[:12]
             logger.exception("internal error %s in %s", error_id, method)
-            await _abort(context, grpc.StatusCode.INTERNAL, f"internal error (id {error_id})", "internal")
+            refusal = FerserveError(f"internal error (id {error_id})")
+        metrics.call_refused(refusal.kind)
+        return await _abort(context, refusal)
 
     return call
 
 
-async def _abort(context: Any, code: grpc.StatusCode, details: str, kind: str) -> NoReturn:
-    await context.abort(code, details_of(details), trailing_metadata=((KIND_KEY, kind),))
+async def _abort(context: Any, error: FerserveError) -> NoReturn:
+    await context.abort(status_of(error), details_of(str(error)), trailing_metadata=((KIND_KEY, error.kind),))
     raise AssertionError("abort always raises")
+
+
+async def _parse_first(behavior: Behavior, parse: Callable[[bytes], Any], request: bytes, context: Any) -> Any:
+    """Parse within the guard; gRPC itself would answer garbled bytes with UNKNOWN and log a traceback."""
+    return await behavior(parse(request), context)
 
 
 def _kind_of(handler: grpc.RpcMethodHandler) -> tuple[str, Callable[..., grpc.RpcMethodHandler]]:

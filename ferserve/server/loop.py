@@ -1,4 +1,4 @@
-"""The event loop that a server runs in."""
+"""The choice of event loop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ferserve.errors import ConfigError
 
 
 def run_in_loop(main: Coroutine[Any, Any, None], kind: str) -> None:
-    """``asyncio.run`` in a loop of ``kind``: asyncio, uvloop, or auto for uvloop where it is installed.
+    """``asyncio.run`` in a loop of ``kind``: asyncio, uvloop, or auto, which is uvloop if it is installed.
 
-    Raises :class:`ConfigError` where uvloop was asked for and is missing.
+    Raises :class:`ConfigError` if uvloop is asked for and missing.
     """
     policy = _uvloop(kind)
     if policy is None:
@@ -29,7 +29,7 @@ def run_in_loop(main: Coroutine[Any, Any, None], kind: str) -> None:
 
 
 def _uvloop(kind: str) -> Any:
-    """The module, or None for asyncio's own loop."""
+    """The module; None for asyncio's own loop."""
     if kind == "asyncio":
         return None
     if importlib.util.find_spec("uvloop") is not None:

@@ -23,7 +23,7 @@ async def test_streams_a_client_are_limited_and_a_closed_one_counts_no_more(star
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await third.read()
         assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert "at most 2 a client" in failure.value.details()
+        assert "open streams per client must be at most 2 (server.max_streams_per_client)" in failure.value.details()
         assert as_dict(failure.value.trailing_metadata())[KIND_KEY] == "overloaded"
         await first.finish()
         fourth = RawStream(stub)

@@ -1,1 +1,1 @@
-"""``ferserve.v1.EmotionService`` on the engine."""
+"""The service ``ferserve.v1.EmotionService``."""

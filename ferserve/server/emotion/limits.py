@@ -1,4 +1,4 @@
-"""How many streams one client may hold open."""
+"""The limit on open streams per client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ferserve.errors import OverloadedError
 
 
 class StreamLimit:
-    """Counts the open streams of each client address. For the event loop's thread alone."""
+    """Counts the open streams per client address. For the event loop's thread alone."""
 
     def __init__(self, max_streams_per_client: int) -> None:
         self._max = max_streams_per_client
@@ -18,11 +18,11 @@ class StreamLimit:
 
     @contextmanager
     def hold(self, peer: str) -> Iterator[None]:
-        """Count one stream of ``peer`` while inside; raises :class:`OverloadedError` where it has too many."""
+        """Count one stream of ``peer`` while inside; raises :class:`OverloadedError` if the client has too many."""
         client = client_address(peer)
         if self._open[client] >= self._max:
             raise OverloadedError(
-                f"open streams must be at most {self._max} a client (server.max_streams_per_client), "
+                f"open streams per client must be at most {self._max} (server.max_streams_per_client), "
                 f"got one more from {client}; close one first"
             )
         self._open[client] += 1
@@ -35,6 +35,6 @@ class StreamLimit:
 
 
 def client_address(peer: str) -> str:
-    """gRPC's name of a peer, such as ``ipv4:10.0.0.7:40112`` or ``ipv6:%5B::1%5D:40112``, less scheme and port."""
+    """gRPC's name of a peer, such as ``ipv4:10.0.0.7:40112`` or ``ipv6:%5B::1%5D:40112``, without scheme and port."""
     scheme, _, address = peer.partition(":")
     return address.rpartition(":")[0] if scheme in ("ipv4", "ipv6") else peer

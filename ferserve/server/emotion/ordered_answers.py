@@ -5,72 +5,67 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from ferserve.scheduling.pending import OnOutcome, Outcome
 from ferserve.server.bridge import LoopBridge
 
 
 class _End:
-    """Stands behind the last answer."""
+    """End-of-stream sentinel."""
 
 
-class AnswerLine:
-    """Frames stand in line from their arrival on; whoever writes wakes up when the first of them is answered.
+class _Slot:
+    """The place of one answer; None until the frame is answered."""
 
-    For the event loop's thread alone; only answers come from others.
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: Outcome | _End | None = None) -> None:
+        self.answer = answer
+
+
+class OrderedAnswers:
+    """A queue with one slot per frame, in the order of arrival; the reader waits until the first slot is filled.
+
+    For the event loop's thread alone; only answers come from other threads.
     """
 
     def __init__(self, bridge: LoopBridge) -> None:
         self._bridge = bridge
-        self._places: deque[_Place] = deque()
+        self._slots: deque[_Slot] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
-    def expect(self, send: Callable[[OnOutcome], None]) -> None:
-        """A place for a frame that ``send`` sends off with whom to tell; none where ``send`` raises."""
-        place = _Place(self, None)
-        send(place.tell)
-        self._places.append(place)  # no answer is heard before this: that takes another pass of the loop
+    def reserve(self, send: Callable[[OnOutcome], None]) -> None:
+        """Call ``send`` with the callback for a frame's answer, and reserve its slot; not if ``send`` raises."""
+        slot = _Slot()
+        send(partial(self._bridge.post, partial(self._fill, slot)))
+        self._slots.append(slot)  # in time: the loop fills it in a later pass
 
     def put(self, answer: Outcome) -> None:
-        """A place whose answer is known."""
-        self._places.append(_Place(self, answer))
-        self.wake()
+        """Add a slot with a known answer."""
+        self._slots.append(_Slot(answer))
+        self._wake()
 
     def end(self) -> None:
-        """Nothing follows."""
-        self._places.append(_Place(self, _End()))
-        self.wake()
+        """Add the end of the stream."""
+        self._slots.append(_Slot(_End()))
+        self._wake()
 
     async def next(self) -> Outcome | None:
-        """The first answer in line, as soon as it is there; None after the last."""
-        while not self._first_is_there():
+        """Wait for the first answer and remove its slot; None at the end of the stream."""
+        while not self._is_ready():
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        answer = self._places.popleft().answer
+        answer = self._slots.popleft().answer
         return None if isinstance(answer, _End) else answer
 
-    def wake(self) -> None:
-        """Look at the line again."""
-        if self._waiter is not None and not self._waiter.done() and self._first_is_there():
+    def _fill(self, slot: _Slot, answer: Outcome) -> None:
+        slot.answer = answer
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done() and self._is_ready():
             self._waiter.set_result(None)
 
-    def _first_is_there(self) -> bool:
-        return bool(self._places) and self._places[0].answer is not None
-
-
-class _Place:
-    """One frame's place; ``answer`` is None until it is told."""
-
-    __slots__ = ("_line", "answer")
-
-    def __init__(self, line: AnswerLine, answer: Outcome | _End | None) -> None:
-        self._line = line
-        self.answer = answer
-
-    def tell(self, answer: Outcome) -> None:
-        """See :data:`ferserve.scheduling.pending.OnOutcome`."""
-        self._line._bridge.post(self._hear, answer)
-
-    def _hear(self, answer: Outcome) -> None:
-        self.answer = answer
-        self._line.wake()
+    def _is_ready(self) -> bool:
+        return bool(self._slots) and self._slots[0].answer is not None

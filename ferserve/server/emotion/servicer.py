@@ -6,8 +6,13 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import grpc
+
 from ferserve.config import ServerConfig
 from ferserve.errors import FerserveError
+from ferserve.metrics import NO_METRICS, Metrics
+from ferserve.server.bridge import LoopBridge
+from ferserve.server.calls import ActiveCalls
 from ferserve.server.emotion.limits import StreamLimit
 from ferserve.server.emotion.stream import StreamSession
 from ferserve.v1 import emotion_pb2 as pb
@@ -20,94 +25,89 @@ from ferserve.wire.results import result_to_proto
 
 if TYPE_CHECKING:
     from ferserve.engine import Engine
-    from ferserve.server.bridge import LoopBridge
     from ferserve.server.workers.placement import Placement
 
 
-CONFIG_S = 1.0
-"""How long a stream that is kept out may take to send its config."""
+CONFIG_TIMEOUT_S = 1.0
+"""How long a stream that is refused may take to send its config."""
 
 
 class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
-    """Answers calls through one engine; errors are left to the interceptor."""
+    """Answers calls through one engine. A :class:`ferserve.server.services.Service`."""
+
+    name: str = pb.DESCRIPTOR.services_by_name["EmotionService"].full_name
 
     def __init__(
-        self, engine: Engine, bridge: LoopBridge, config: ServerConfig, placement: Placement | None = None
+        self,
+        engine: Engine,
+        config: ServerConfig,
+        metrics: Metrics = NO_METRICS,
+        placement: Placement | None = None,
     ) -> None:
+        """``metrics`` counts faults that never reach the engine; ``placement`` is a worker's."""
         self._engine = engine
-        self._bridge = bridge
         self._config = config
+        self._metrics = metrics
         self._placement = placement
         self._limit = StreamLimit(config.max_streams_per_client)
-        self._sessions: set[StreamSession] = set()
-        self._calls: set[asyncio.Task[Any]] = set()
-        self._draining = False
+        self._calls = ActiveCalls()
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """See :meth:`ferserve.server.services.Service.register`."""
+        self._bridge = LoopBridge(asyncio.get_running_loop())
+        emotion_pb2_grpc.add_EmotionServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]
 
     async def drain(self, grace_s: float) -> None:
-        """Let open streams answer the frames that they took, and end; wait for every call, ``grace_s`` at most."""
-        self._draining = True
-        for session in self._sessions:
-            session.drain()
-        if grace_s and self._calls:
-            await asyncio.wait(self._calls, timeout=grace_s)
+        """Let open streams answer the frames that they took, and end. See :class:`ferserve.server.services.Service`."""
+        if self._placement is not None:
+            self._placement.leave()
+        await self._calls.drain(grace_s)
 
     async def Classify(self, request: pb.ClassifyRequest, context: Any) -> pb.ClassifyResponse:
-        """One image, all its faces."""
-        self._track_call()
+        """Find and classify all faces of one image."""
+        self._calls.track()
         options = frame_options_from_proto(request.options)
         frame = frame_from_proto(request.frame, self._engine.config.max_faces)
-        if not self._engine.is_loaded(options.model):
-            await asyncio.to_thread(self._engine.load, options.model)
         result = await self._bridge.wrap(self._engine.submit(frame, options))
         return pb.ClassifyResponse(result=result_to_proto(result))
 
     async def ClassifyStream(self, request_iterator: Any, context: Any) -> None:
-        """Live video."""
-        self._track_call()
-        with await self._admitted(context):
-            session = StreamSession(self._engine, self._bridge, context, self._config.max_pending_results)
-            if self._draining:
-                session.drain()
-            self._sessions.add(session)
-            try:
-                await session.run()
-            finally:
-                self._sessions.discard(session)
+        """Answer live video frame by frame."""
+        session = StreamSession(self._engine, self._bridge, context, self._config.max_pending_results, self._metrics)
+        self._calls.track(session.drain)
+        with await self._admit(context):
+            await session.run()
 
-    async def _admitted(self, context: Any) -> contextlib.ExitStack:
-        """Counts the stream while open; raises what keeps it out.
+    async def _admit(self, context: Any) -> contextlib.ExitStack:
+        """Count the stream until the returned context exits; raises the error that refuses it.
 
-        A call that ends while its client is still writing looks to that client like a broken connection, so whoever is
-        kept out gets to send the config first.
+        A call that ends while its client is still writing looks like a broken connection to that client, so a refused
+        one gets to send its config first.
         """
         with contextlib.ExitStack() as counted:
             try:
                 counted.enter_context(self._limit.hold(context.peer()))
-                counted.enter_context(await self._placed(context))
+                counted.enter_context(await self._place(context))
             except FerserveError:
                 with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(context.read(), CONFIG_S)
+                    await asyncio.wait_for(context.read(), CONFIG_TIMEOUT_S)
                 raise
             return counted.pop_all()
 
-    async def _placed(self, context: Any) -> contextlib.AbstractContextManager[None]:
-        """Counts the stream among those of this worker, where there are several, and tells the client which it is."""
+    async def _place(self, context: Any) -> contextlib.AbstractContextManager[None]:
+        """Count the stream among those of this worker, if there are several, and tell the client which one it is."""
         if self._placement is None:
             return contextlib.nullcontext()
         await context.send_initial_metadata(((WORKER_KEY, str(self._placement.index)),))
         return self._placement.hold(as_dict(context.invocation_metadata()))
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
-        """Every model."""
+        """Describe every model."""
+        self._calls.track()
         models = await asyncio.to_thread(self._engine.models)  # reads whole files, once
         return pb.ListModelsResponse(models=[model_to_proto(model) for model in models])
 
     async def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.Model:
-        """One model by name."""
+        """Describe one model."""
+        self._calls.track()
         return model_to_proto(await asyncio.to_thread(self._engine.model, request.name))
-
-    def _track_call(self) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from ferserve.errors import InvalidFrameError, ModelNotReadyError, StreamProtocolError
+from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.options import Delivery
-from ferserve.server.emotion.ordered_answers import AnswerLine
+from ferserve.server.emotion.ordered_answers import OrderedAnswers
 from ferserve.types import FrameFault, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.frames import frame_from_proto
@@ -24,23 +25,32 @@ if TYPE_CHECKING:
     from ferserve.server.bridge import LoopBridge
 
 MAX_UNANSWERED_EVERY = 4
-"""Frames of a ``Delivery.EVERY`` stream that are taken before the first of them is answered: enough to keep decoding
-and inference of neighbours busy at once, few enough that the sender soon feels flow control."""
+"""Frames of a ``Delivery.EVERY`` stream that are taken before the first of them is answered: enough to overlap the
+decoding of one with the inference of another, few enough that the sender soon feels flow control."""
 
 
 class StreamSession:
     """Serves one call of ``ClassifyStream``.
 
-    A reader task submits frames; the caller's task writes the answers. Between them stand the line of answers, in the
-    order of the frames, and a semaphore of as many slots as frames may be unanswered: without a free slot nothing is
-    read, HTTP/2 flow control fills up, and the client has to wait. Cancelled calls leave no frame behind.
+    A reader task submits frames; the caller's task writes the answers. Between them are :class:`OrderedAnswers` and a
+    semaphore with one permit per frame that may be unanswered. Without a permit nothing is read, HTTP/2 flow control
+    fills up, and the client has to wait. A cancelled call leaves no frame behind.
     """
 
-    def __init__(self, engine: Engine, bridge: LoopBridge, context: Any, max_pending_results: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        bridge: LoopBridge,
+        context: Any,
+        max_pending_results: int,
+        metrics: Metrics = NO_METRICS,
+    ) -> None:
+        """``metrics`` counts frames that are answered without the engine."""
         self._engine = engine
         self._context = context
         self._max_pending = max_pending_results
-        self._answers = AnswerLine(bridge)
+        self._metrics = metrics
+        self._answers = OrderedAnswers(bridge)
         self._reader: asyncio.Future[Any] | None = None
         self._draining = False
 
@@ -51,22 +61,23 @@ class StreamSession:
             self._reader.cancel()
 
     async def run(self) -> None:
-        """Serve until the client half-closes and every frame is answered; raises what ends the stream."""
+        """Serve until the client half-closes and every frame is answered; raises the error that ends the stream."""
         options = stream_options_from_proto(await self._read_config())
-        await asyncio.to_thread(self._engine.load, options.frame.model)  # reads the whole file, once
+        await asyncio.to_thread(self._engine.model, options.frame.model)  # reads the whole file, once
         with self._engine.open_stream(options) as stream:
             await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
-            every = stream.options.delivery is Delivery.EVERY
-            limit = min(MAX_UNANSWERED_EVERY, self._max_pending) if every else self._max_pending
-            slots = asyncio.Semaphore(limit)
-            self._reader = asyncio.ensure_future(self._read_frames(stream, slots))
-            self._reader.add_done_callback(self._on_read)
+            permits = asyncio.Semaphore(self._max_unanswered(stream.options.delivery))
+            self._reader = asyncio.ensure_future(self._read_frames(stream, permits))
+            self._reader.add_done_callback(self._on_reader_done)
             if self._draining:
                 self._reader.cancel()
             try:
-                await self._write_answers(slots)
+                await self._write_answers(permits)
             finally:
                 self._reader.cancel()
+
+    def _max_unanswered(self, delivery: Delivery | None) -> int:
+        return min(MAX_UNANSWERED_EVERY, self._max_pending) if delivery is Delivery.EVERY else self._max_pending
 
     async def _read_config(self) -> pb.StreamConfig:
         if self._draining:
@@ -87,11 +98,11 @@ class StreamSession:
         config: pb.StreamConfig = message.config
         return config
 
-    async def _read_frames(self, stream: EngineStream, slots: asyncio.Semaphore) -> None:
-        """Submit frame after frame; whatever ends the reading stands in the queue behind their answers."""
+    async def _read_frames(self, stream: EngineStream, permits: asyncio.Semaphore) -> None:
+        """Submit frame after frame; the end of the stream, or the error that ends it, is queued behind the answers."""
         try:
             while True:
-                await slots.acquire()
+                await permits.acquire()
                 message = await self._context.read()
                 if message is grpc.aio.EOF:
                     self._answers.end()
@@ -100,8 +111,8 @@ class StreamSession:
         except Exception as error:
             self._answers.put(error)
 
-    def _on_read(self, reader: asyncio.Future[None]) -> None:
-        """No ``except`` within the reader would do: one that is cancelled before its first step never gets that far."""
+    def _on_reader_done(self, reader: asyncio.Future[None]) -> None:
+        """Queue the end of a drained stream: a reader that is cancelled before its first step cannot do so itself."""
         if reader.cancelled():
             self._answers.put(_shutting_down())
 
@@ -112,16 +123,18 @@ class StreamSession:
             frame = frame_from_proto(message.frame, self._engine.config.max_faces)
         except InvalidFrameError as error:
             stream.pass_over(message.frame.frame_id)
-            self._answers.put(_fault(message.frame, error))
+            answer = _fault(message.frame, error)
+            self._metrics.frame_answered(answer)
+            self._answers.put(answer)
         else:
-            self._answers.expect(partial(stream.send, frame))
+            self._answers.reserve(partial(stream.send, frame))
 
-    async def _write_answers(self, slots: asyncio.Semaphore) -> None:
+    async def _write_answers(self, permits: asyncio.Semaphore) -> None:
         while (answer := await self._answers.next()) is not None:
             if isinstance(answer, BaseException):
                 raise answer
             await self._context.write(pb.ClassifyStreamResponse(result=result_to_proto(answer)))
-            slots.release()
+            permits.release()
 
 
 def _shutting_down() -> ModelNotReadyError:

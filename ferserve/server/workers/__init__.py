@@ -1,1 +1,1 @@
-"""Several server processes on one port."""
+"""Several processes that serve one port."""

@@ -1,8 +1,9 @@
-"""Which worker of several carries a stream.
+"""The choice of the worker that carries a stream.
 
-The system deals new connections to workers by a hash of their addresses, so a few connections may all meet the same
-one. A client that says ``ferserve-movable`` is asked to come again on a new connection until it meets the worker with
-the fewest streams, or the one that it names because its tracks are there. Anybody else is served where they land.
+The system deals new connections to workers by a hash of their addresses, so a few connections may all reach the same
+worker. A client that says ``ferserve-movable`` is asked to come again on a new connection until it reaches the worker
+with the fewest streams, or the one that it names because its tracks are there. Other clients are served by the worker
+that they reach.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from ferserve.errors import WrongWorkerError
 from ferserve.wire.metadata import MOVABLE_KEY, WORKER_KEY
 
 GONE = -1
-"""Stands for the number of streams of a worker that takes none."""
+"""Instead of the number of streams: the worker takes none."""
 
 
 class Placement:
-    """The place of one worker among all. For the event loop's thread alone.
+    """One worker among all. For the event loop's thread alone.
 
-    ``open_streams`` is memory that all workers share, a number for each. Everyone writes their own alone, so that no
-    lock is needed and none can be left behind by a worker that dies.
+    ``open_streams`` is memory that all workers share, with one number each. A worker writes its own number only, so
+    no lock is needed, and none can be left locked by a worker that dies.
     """
 
     def __init__(self, index: int, open_streams: MutableSequence[int]) -> None:
@@ -33,12 +34,12 @@ class Placement:
         self._open[self.index] = 0
 
     def leave(self) -> None:
-        """Send those who can move to the others from now on."""
+        """Send streams that can move to other workers from now on."""
         self._open[self.index] = GONE
 
     @contextmanager
     def hold(self, metadata: Mapping[str, str]) -> Iterator[None]:
-        """Count one stream while inside; raises :class:`WrongWorkerError` where it should rather go elsewhere."""
+        """Count one stream while inside; raises :class:`WrongWorkerError` if another worker should carry it."""
         if MOVABLE_KEY in metadata:
             self._require_right_place(metadata.get(WORKER_KEY, ""))
         if self._open[self.index] != GONE:

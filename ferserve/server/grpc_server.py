@@ -1,0 +1,72 @@
+"""One gRPC server with its services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import grpc
+
+from ferserve.config import ServerConfig
+from ferserve.metrics import NO_METRICS, Metrics
+from ferserve.server.address import listen
+from ferserve.server.grpc_options import server_options
+from ferserve.server.health import WATCHERS_GRACE_S, Health
+from ferserve.server.interceptors import ErrorInterceptor
+from ferserve.server.services import Service
+from ferserve.wire.tls import server_credentials
+
+
+class GrpcServer:
+    """Serves a list of services, and their health, on one port or Unix domain socket.
+
+    Used within one event loop: :meth:`start` once, then :meth:`stop`.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        config: ServerConfig,
+        health: Health,
+        metrics: Metrics = NO_METRICS,
+        *,
+        shares_port: bool = False,
+    ) -> None:
+        """``metrics`` counts refused calls. ``shares_port`` lets other processes listen on the same port."""
+        self._services = services
+        self._config = config
+        self._health = health
+        self._metrics = metrics
+        self._shares_port = shares_port
+
+    async def start(self) -> str:
+        """Listen and serve; returns ``HOST:PORT``, with the port that the system chose for port 0, or ``unix:PATH``.
+
+        Raises :class:`ConfigError` if the address is taken or not this machine's, or a TLS file cannot be used.
+        """
+        credentials = server_credentials(self._config)
+        self._server = grpc.aio.server(
+            interceptors=(ErrorInterceptor(self._metrics),),
+            options=server_options(self._config, shares_port=self._shares_port),
+        )
+        for service in self._services:
+            service.register(self._server)
+        self._health.register(self._server)
+        address = listen(self._server, self._config, credentials)
+        await self._server.start()
+        await self._health.set_serving()
+        return address
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Say NOT_SERVING, refuse new calls, answer what is in flight, and stop after the grace at the latest.
+
+        ``grace_s``: None for the configured grace, 0 for none. A second call may shorten the grace of the first.
+        """
+        grace = self._config.grace_s if grace_s is None else grace_s
+        draining = asyncio.gather(*(service.drain(grace) for service in self._services))
+        await self._health.set_stopping()
+        refusing = asyncio.ensure_future(self._server.stop(grace or None))
+        await draining
+        # Only watchers of the health service are left. They never end by themselves; let them get the news.
+        await self._server.stop(min(grace, WATCHERS_GRACE_S) or None)
+        await refusing
