@@ -6,6 +6,10 @@ import os
 
 from ferserve.errors import FerserveError
 
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+"""gRPC's own fork handlers start threads in the child, which crash it if the parent had a call under way. The variable
+is read when gRPC is imported, so this module comes before."""
+
 
 class _GrpcUse:
     """The process in which gRPC first opened a channel. Its threads live there, and in no forked child."""
