@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +160,10 @@ def affectnet(path: Path, per_class: int = 2) -> Path:
             colour(number % 8, rng, 112, 112).save(path / part / "images" / f"{number}.jpg")
             np.save(path / part / "annotations" / f"{number}_exp.npy", np.asarray(str(number % 8)))
     return path
+
+
+def edit_line(path: Path, number: int, change: Callable[[str], str]) -> None:
+    """Rewrite one line, counted from 1."""
+    lines = path.read_text().splitlines()
+    lines[number - 1] = change(lines[number - 1])
+    path.write_text("\n".join(lines) + "\n")
