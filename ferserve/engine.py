@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from concurrent.futures import Future
@@ -19,6 +18,7 @@ from ferserve.errors import InvalidFrameError, ModelNotReadyError
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
+from ferserve.processors import usable_processors
 from ferserve.runtime.base import Tensor
 from ferserve.runtime.batching import Measurement
 from ferserve.runtime.registry import LoadedModel, ModelRegistry
@@ -45,7 +45,7 @@ class Engine:
         """
         self.config = config or EngineConfig()
         self.metrics = metrics
-        self.threads = self.config.threads or len(os.sched_getaffinity(0))
+        self.threads = self.config.threads or usable_processors()
         cv2.setNumThreads(1)  # one thread per frame: OpenCV's own would take the cores of other frames
         self._pool: WorkerPool[Pipeline] = WorkerPool(self.threads)
         self._registry = ModelRegistry(self.config, self.threads, self._pool.is_contended)

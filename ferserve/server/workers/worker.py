@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from ferserve.config import Config, EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import FerserveError
+from ferserve.processors import usable_processors
 from ferserve.server.app import Server
 from ferserve.server.lifecycle import serve_until_signal
 from ferserve.server.loop import run_in_loop
@@ -57,7 +58,7 @@ def run_worker(settings: WorkerSettings, supervisor: Connection) -> None:
 
 def _share(config: Config) -> EngineConfig:
     """The engine of one worker: an even share of the processors, unless the number of threads is configured."""
-    threads = config.engine.threads or max(1, len(os.sched_getaffinity(0)) // config.server.workers)
+    threads = config.engine.threads or max(1, usable_processors() // config.server.workers)
     engine = dataclasses.replace(config.engine, threads=threads)
     if threads == 1 and not engine.max_batch_size:  # no other thread could fill a batch
         engine = dataclasses.replace(engine, max_batch_size=1)
