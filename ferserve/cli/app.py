@@ -1,4 +1,4 @@
-"""The commands and what they share: exit codes and errors in one line."""
+"""The commands, their exit codes, and their errors in one line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import typer
 
 from ferserve import errors
 from ferserve._version import __version__
-from ferserve.cli import bench, check, classify, models, serve, stream, tune
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+from ferserve.cli import bench, check, classify, exit_codes, models, serve, stream, tune
+from ferserve.cli.help import CONTEXT, Command, Group
 
 _USAGE_ERRORS = (
     errors.ConfigError,
@@ -26,16 +24,18 @@ _USAGE_ERRORS = (
 
 app = typer.Typer(
     name="ferserve",
-    help="Live facial-expression recognition: serve it, or ask a server, or do without one.",
-    epilog="Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration.",
+    help="Live facial-expression recognition: as a server, as its client, or without a server.",
+    epilog="Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration or no server, 130 interrupted.",
     no_args_is_help=True,
+    cls=Group,
+    context_settings=CONTEXT,
     pretty_exceptions_enable=False,
 )
-app.command("serve")(serve.command)
-app.command("classify")(classify.command)
-app.command("stream")(stream.command)
-app.command("tune")(tune.command)
-app.command("check")(check.command)
+app.command("serve", cls=Command)(serve.command)
+app.command("classify", cls=Command)(classify.command)
+app.command("stream", cls=Command)(stream.command)
+app.command("tune", cls=Command)(tune.command)
+app.command("check", cls=Command)(check.command)
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 
@@ -49,20 +49,21 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """What may stand before a command."""
+    """Options that come before the command."""
 
 
 def main() -> None:
-    """Run the command of ``sys.argv`` and leave with its exit code."""
+    """Run the command of ``sys.argv`` and exit with its code."""
     for name, silence in (("GRPC_VERBOSITY", "NONE"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
-        os.environ.setdefault(name, silence)  # what goes wrong is said by our errors, in one line
+        os.environ.setdefault(name, silence)  # our own errors say what went wrong, in one line
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text that stdout can encode
     try:
         app(prog_name="ferserve")
     except errors.FerserveError as error:
         print(f"ferserve: {error}", file=sys.stderr)
-        sys.exit(EXIT_USAGE if isinstance(error, _USAGE_ERRORS) else EXIT_FAILED)
+        sys.exit(exit_codes.USAGE if isinstance(error, _USAGE_ERRORS) else exit_codes.FAILED)

@@ -12,6 +12,7 @@ import typer
 
 from ferserve.cli import flags
 from ferserve.cli.connect import model_name
+from ferserve.cli.help import Command, Group
 from ferserve.errors import ConfigError
 from ferserve.options import Delivery
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ferserve.config import Config
 
-app = typer.Typer(help="Load a server and measure it. Needs Linux.", no_args_is_help=True)
+app = typer.Typer(help="Load a server and measure it. Needs Linux.", no_args_is_help=True, cls=Group)
 
 Target: TypeAlias = Annotated[
     str, typer.Option(metavar="HOST:PORT|unix:PATH", help="Measure this server; without it one is started.")
@@ -37,7 +38,7 @@ Workers: TypeAlias = Annotated[int | None, typer.Option(help="Workers of the ser
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
-@app.command("streams")
+@app.command("streams", cls=Command)
 def streams(
     cameras: Annotated[int, typer.Option(help="Live cameras, each with its own connection, stream, clock and phase.")],
     fps: Annotated[float, typer.Option(help="Frames a second of each camera.")] = 30.0,
@@ -85,7 +86,7 @@ def streams(
     _show("streams", bench_streams(plan, loaded, _say), as_json)
 
 
-@app.command("crops")
+@app.command("crops", cls=Command)
 def crops(
     outstanding: Annotated[int, typer.Option(help="Messages under way at once.")] = 32,
     batch: Annotated[int, typer.Option(help="Crops a message.")] = 1,

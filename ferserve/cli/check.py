@@ -16,19 +16,22 @@ RUNS = 50
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="An ONNX file, or the name of a model; the bundled one if left out.")] = (
+    model: Annotated[str, typer.Argument(help="ONNX file or name of a model; by default the bundled model.")] = (
         "auto"
     ),
     model_dir: flags.ModelDir = None,
+    device: flags.Device = None,
     config: flags.ConfigFile = None,
 ) -> None:
-    """Load a model, run it, and say what it is, what runs it, and how fast."""
+    """Load a model, run it, and show what it is, what runs it, and how fast."""
     from ferserve.cli.table import model_table, plain_console
     from ferserve.engine import Engine
     from ferserve.runtime.default_model import bundled_model
     from ferserve.vision.preprocess import features
 
-    loaded = flags.load(config, engine_model=model, engine_model_dir=model_dir, engine_threads=1).engine
+    loaded = flags.load(
+        config, engine_model=model, engine_model_dir=model_dir, engine_device=device, engine_threads=1
+    ).engine
     with Engine(loaded) as engine:
         table = model_table(engine.model(""))
         table.add_row("one face", _speed(engine))

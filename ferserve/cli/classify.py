@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ferserve.cli import flags
+from ferserve.cli import exit_codes, flags
 
 if TYPE_CHECKING:
     from ferserve.client import Client
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 
 def command(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="JPEG, PNG, WebP or BMP files.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="JPEG, PNG, WebP or BMP files.")],
     json: flags.Json = False,
     target: flags.Target = None,
     tls_ca: flags.TlsCa = None,
     model: flags.Model = None,
     detector: flags.Detector = None,
+    device: flags.Device = None,
     min_score: flags.MinScore = None,
     detection_side: flags.DetectionSide = 0,
     config: flags.ConfigFile = None,
@@ -33,7 +34,7 @@ def command(
 
     options = FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side)
     failed = False
-    with connect(target, model, detector, config, tls_ca) as client:
+    with connect(target, model, detector, device, config, tls_ca) as client:
         for file in files:
             result = _classify(client, file, options)
             if result.fault is not None:
@@ -44,7 +45,7 @@ def command(
             elif result.fault is None:
                 _print_table(file, result)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.FAILED)
 
 
 def _classify(client: Client | LocalClient, file: str, options: FrameOptions) -> FrameResult:

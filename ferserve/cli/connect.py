@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def connect(
-    target: str | None, model: str | None, detector: str | None, config: Path | None, tls_ca: str | None
+    target: str | None,
+    model: str | None,
+    detector: str | None,
+    device: str | None,
+    config: Path | None,
+    tls_ca: str | None,
 ) -> Client | LocalClient:
     """A client for pictures and videos: of the server ``target``, or without a server if it is None.
 
@@ -24,15 +29,16 @@ def connect(
         from ferserve.local import LocalClient
 
         require_no_tls(tls_ca)
-        engine = flags.load(config, engine_model=model, engine_detector=detector).engine
+        engine = flags.load(config, engine_model=model, engine_detector=detector, engine_device=device).engine
         if engine.detector == "none":
             raise ConfigError(
                 "--detector must be face-lite or yunet without --target, got none; pictures and videos bring neither "
                 "boxes nor crops: a client of `ferserve serve --detector none` can send them"
             )
         return LocalClient(engine)
-    if detector is not None:
-        raise ConfigError(f"--detector must be left out with --target, got {detector}; the server chooses it")
+    for flag, value in (("--detector", detector), ("--device", device)):
+        if value is not None:
+            raise ConfigError(f"{flag} must be left out with --target, got {value}; the server chooses it")
     return connect_server(target, config, tls_ca)
 
 

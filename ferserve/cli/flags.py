@@ -1,4 +1,4 @@
-"""Flags that several commands have."""
+"""Flags that several commands share."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import typer
 from ferserve.config import Config
 
 ConfigFile: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with the tables engine, server and tls.")
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML file with the tables engine, server and tls.")
 ]
-ModelDir: TypeAlias = Annotated[str | None, typer.Option(help="Folder with further models.")]
+ModelDir: TypeAlias = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of further models.")]
 Target: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT|unix:PATH", help="Ask this server; without it an engine runs in this process."),
+    typer.Option(
+        metavar="HOST:PORT|unix:PATH", help="Server to ask; without this flag the engine runs in this process."
+    ),
 ]
 TlsCa: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="FILE|system", help="With --target: speak TLS, and trust the authorities of this PEM file."),
+    typer.Option(metavar="FILE|system", help="With --target: speak TLS, and trust the authorities in this PEM file."),
 ]
 Model: TypeAlias = Annotated[
     str | None,
@@ -28,19 +30,24 @@ Model: TypeAlias = Annotated[
 Detector: TypeAlias = Annotated[
     str | None, typer.Option(metavar="NAME", help="Face detector: face-lite, yunet, or none.")
 ]
+Device: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Device that runs the models.")
+]
 DetectionSide: TypeAlias = Annotated[
     int,
     typer.Option(
         metavar="PX",
-        help="Longest side of what the detector sees; the frame's own for full resolution, 0: by the frame's size.",
+        help="Longest side of the image that the detector gets; 0 chooses by the size of the frame.",
     ),
 ]
-MinScore: TypeAlias = Annotated[float | None, typer.Option(help="Least detector score of a face, 0 to 1.")]
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+MinScore: TypeAlias = Annotated[
+    float | None, typer.Option(metavar="SCORE", help="Lowest detector score of a face, 0 to 1.")
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 def load(path: Path | None, **flags: Any) -> Config:
-    """The configuration; ``flags`` are named ``<section>_<key>``, None where they were not given."""
+    """The configuration; ``flags`` are named ``<section>_<key>``, and None stands for a flag that was not given."""
     from ferserve.config import load_config
 
     sections: dict[str, dict[str, Any]] = {}

@@ -11,14 +11,15 @@ import typer
 
 from ferserve.cli import flags
 from ferserve.cli.connect import connect_server, require_no_tls
+from ferserve.cli.help import Command, Group
 
 if TYPE_CHECKING:
     from ferserve.types import ModelDescription
 
-app = typer.Typer(help="The models at hand.", no_args_is_help=True)
+app = typer.Typer(help="List, describe and download models.", no_args_is_help=True, cls=Group)
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_command(
     json: flags.Json = False,
     target: flags.Target = None,
@@ -26,11 +27,14 @@ def list_command(
     model_dir: flags.ModelDir = None,
     config: flags.ConfigFile = None,
 ) -> None:
-    """Every model, the default one marked."""
+    """List the models, the default one marked, and the detectors."""
     models = _models(target, tls_ca, model_dir, config)
+    detectors = [] if target else _detectors()
     if json:
         for model in models:
             _print_json(model)
+        for detector in detectors:
+            _print_json(detector)
         return
     from rich.table import Table
 
@@ -45,19 +49,22 @@ def list_command(
         size = f"{model.input_width}x{model.input_height} {model.input_color}"
         mark = "*" if model.is_default else ""
         table.add_row(model.name + mark, model.version, str(labels), size, model.license, model.description)
+    for detector in detectors:
+        note = detector.description if detector.available else f"{detector.description}; {detector.way_to_get_it}"
+        table.add_row(detector.name, detector.version, "faces", "", detector.license, note)
     plain_console().print(table)
 
 
-@app.command("info")
+@app.command("info", cls=Command)
 def info_command(
-    name: Annotated[str, typer.Argument(help="Name of a model; the default one if left out.")] = "",
+    name: Annotated[str, typer.Argument(help="Name of a model; by default the default model.")] = "",
     json: flags.Json = False,
     target: flags.Target = None,
     tls_ca: flags.TlsCa = None,
     model_dir: flags.ModelDir = None,
     config: flags.ConfigFile = None,
 ) -> None:
-    """Everything that a model says of itself."""
+    """Show everything that a model says of itself."""
     model = _model(name, target, tls_ca, model_dir, config)
     if json:
         _print_json(model)
@@ -67,14 +74,14 @@ def info_command(
     plain_console().print(model_table(model))
 
 
-@app.command("pull")
+@app.command("pull", cls=Command)
 def pull_command(
-    name: Annotated[str, typer.Argument(help="Name of the model to fetch: yunet.")],
+    name: Annotated[str, typer.Argument(help="Name of the model to download: yunet.")],
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Take it from this file, where there is no network.")
+        Path | None, typer.Option("--from", metavar="FILE", help="Read it from this file instead of the network.")
     ] = None,
 ) -> None:
-    """Fetch a model that is not bundled; it is checked before it is put in place."""
+    """Download a model that is not bundled; its digest is checked before it is stored."""
     from ferserve.models.pull import PULLABLE, pull_model
 
     print(pull_model(name, source))
@@ -109,7 +116,7 @@ def _model(
 
 
 def _local_models(model_dir: str | None, config: Path | None) -> list[ModelDescription]:
-    """What an engine of this configuration would serve; no model is loaded for it."""
+    """The models that an engine of this configuration can serve; none of the models is loaded."""
     from ferserve.models.description import describe
     from ferserve.runtime.default_model import open_store
 
@@ -117,5 +124,36 @@ def _local_models(model_dir: str | None, config: Path | None) -> list[ModelDescr
     return [describe(file, runs_on="", is_default=file is default) for file in store.models()]
 
 
-def _print_json(model: ModelDescription) -> None:
-    print(json_lib.dumps(dataclasses.asdict(model)), flush=True)
+@dataclasses.dataclass(frozen=True)
+class _Detector:
+    """A face detector, as ``models list`` shows it."""
+
+    name: str
+    version: str
+    description: str
+    license: str
+    available: bool
+    kind: str = "detector"
+
+    @property
+    def way_to_get_it(self) -> str:
+        return f"download it with `ferserve models pull {self.name}`"
+
+
+def _detectors() -> list[_Detector]:
+    """The bundled detector, and those that can be pulled."""
+    from ferserve.detection.factory import read_detector_spec
+    from ferserve.models.pull import PULLABLE, default_pull_dir
+    from ferserve.models.store import BUNDLED_DIR
+
+    spec = read_detector_spec(BUNDLED_DIR / "face-lite.onnx")
+    bundled = _Detector(spec.name, spec.version, spec.description, spec.license, available=True)
+    pulled = [
+        _Detector(model.name, "", model.summary, model.license, (default_pull_dir() / f"{model.name}.onnx").is_file())
+        for model in PULLABLE.values()
+    ]
+    return [bundled, *pulled]
+
+
+def _print_json(entry: ModelDescription | _Detector) -> None:
+    print(json_lib.dumps({"kind": "model", **dataclasses.asdict(entry)}), flush=True)

@@ -7,27 +7,33 @@ from typing import Annotated
 
 import typer
 
-from ferserve.cli import flags
+from ferserve.cli import exit_codes, flags
 from ferserve.options import Delivery, FrameOptions, StreamOptions
 
 
 def command(
-    source: Annotated[str, typer.Argument(help="Index of a camera, a video or image file, or a URL.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Index of a camera; path or URL of a video or an image.")
+    ],
     json: flags.Json = False,
-    show: Annotated[bool, typer.Option("--show", help="Show the frames in a window.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show the annotated frames in a window.")] = False,
     target: flags.Target = None,
     tls_ca: flags.TlsCa = None,
     model: flags.Model = None,
     detector: flags.Detector = None,
+    device: flags.Device = None,
     min_score: flags.MinScore = None,
     detection_side: flags.DetectionSide = 0,
     delivery: Annotated[
-        Delivery | None, typer.Option(help="Skip frames that come too fast, or take every one; live sources skip.")
+        Delivery | None,
+        typer.Option(help="Skip frames that come too fast, or answer every one; by default live sources skip."),
     ] = None,
-    smoothing_ms: Annotated[float | None, typer.Option(help="Time constant of the smoothing, ms; 0: none.")] = None,
+    smoothing_ms: Annotated[
+        float | None, typer.Option(metavar="MS", help="Time constant of the smoothing; 0 turns it off.")
+    ] = None,
     config: flags.ConfigFile = None,
 ) -> None:
-    """Say what the faces in a video express, frame by frame, until it ends or Ctrl-C."""
+    """Find the faces in a video and say what they express, frame by frame, until it ends or Ctrl-C."""
     if json and show:
         raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
     from ferserve.cli.connect import connect, model_name
@@ -41,19 +47,21 @@ def command(
         delivery=delivery or (Delivery.LATEST if opened.live else Delivery.EVERY),
         smoothing_ms=smoothing_ms,
     )
-    faults = 0
+    failed = interrupted = False
     with (
         open_sink(source, json=json, show=show) as sink,
-        connect(target, model, detector, config, tls_ca) as client,
+        connect(target, model, detector, device, config, tls_ca) as client,
         contextlib.closing(client.stream(sink.watch(opened.frames), options)) as results,
-        contextlib.suppress(KeyboardInterrupt),
     ):
-        for result in results:
-            if result.fault is not None:
-                faults += 1
-                print_error(f"frame {result.frame_id}", result.fault.message)
-            sink.show(result)
-            if sink.closed:
-                break
-    if faults:
-        raise typer.Exit(1)
+        try:
+            for result in results:
+                if result.fault is not None:
+                    failed = True
+                    print_error(f"frame {result.frame_id}", result.fault.message)
+                sink.show(result)
+                if sink.closed:
+                    break
+        except KeyboardInterrupt:
+            interrupted = not opened.live
+    if failed or interrupted:
+        raise typer.Exit(exit_codes.INTERRUPTED if interrupted else exit_codes.FAILED)

@@ -23,19 +23,23 @@ _KEY = "max_batch_size"
 def command(
     model: flags.Model = None,
     model_dir: flags.ModelDir = None,
-    seconds: Annotated[float, typer.Option(min=0.05, help="How long to measure each batch size.")] = 1.0,
+    device: flags.Device = None,
+    seconds: Annotated[float, typer.Option(min=0.05, metavar="S", help="Time per batch size.")] = 1.0,
     config: flags.ConfigFile = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write the choice to the file of --config, which may be a new one.")
+        bool,
+        typer.Option("--write", help="Write the choice to the file of --config, new or not."),
     ] = False,
 ) -> None:
-    """Measure on this machine whether gathering faces into batches pays, and say what to configure."""
+    """Measure whether batches of faces pay on this machine, and show what to configure."""
     if write and config is None:
         raise typer.BadParameter("must come with --config FILE, got no file", param_hint="--write")
     from ferserve.engine import Engine
 
     read = None if write and config and not os.path.exists(config) else config
-    loaded = flags.load(read, engine_model=model, engine_model_dir=model_dir, engine_detector="none")
+    loaded = flags.load(
+        read, engine_model=model, engine_model_dir=model_dir, engine_device=device, engine_detector="none"
+    )
     with Engine(loaded.engine) as engine:
         table, chosen = engine.tune(seconds)
         _show(engine.runs_on, table, chosen)

@@ -1,4 +1,4 @@
-"""How clients open their channel."""
+"""The channel of a client, and the addresses that it takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SERVICE: Final = "ferserve.v1.EmotionService"
 _SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
-            # Unary calls change nothing on the server, so they may be sent again; a stream resumes by itself.
+            # Unary calls change nothing on the server and can be sent again; a stream resumes by itself.
             "name": [{"service": _SERVICE, "method": name} for name in ("Classify", "ListModels", "GetModel")],
             "retryPolicy": {
                 "maxAttempts": 4,
@@ -33,17 +33,35 @@ _SERVICE_CONFIG: Final = {
 }
 
 
-_TARGET: Final = re.compile(r"(unix|unix-abstract|dns|ipv4|ipv6|xds):.+|.+:[0-9]{1,5}")
-"""HOST:PORT, or one of gRPC's schemes. Without a port gRPC would take 443."""
+_SCHEMES: Final = ("unix", "unix-abstract", "dns", "ipv4", "ipv6", "xds")
+"""Those of gRPC's naming."""
+_LAST_PORT: Final = 65535
+
+
+def _require_target(target: str) -> None:
+    """Raises :class:`ConfigError` unless ``target`` is HOST:PORT or has one of gRPC's schemes.
+
+    gRPC would take port 443 if there were no port, 34463 for 99999, and ``http`` for the name of a host.
+    """
+    expected = f"target must be HOST:PORT or unix:PATH, got {target!r}"
+    scheme, has_scheme, rest = target.partition(":")
+    if rest.startswith("//") and scheme not in _SCHEMES:
+        raise ConfigError(f"{expected}; leave out {scheme}://, and set tls for a server with a certificate")
+    if has_scheme and rest and scheme in _SCHEMES and not (scheme == "dns" or rest.isdecimal()):
+        return
+    port = re.fullmatch(r"[^/]*[^/:]+:([0-9]+)", target.removeprefix("dns:").lstrip("/"))
+    if port is None:
+        raise ConfigError(expected)
+    if not 1 <= int(port[1][:9]) <= _LAST_PORT:
+        raise ConfigError(f"{expected}; a port is a number from 1 to {_LAST_PORT}")
 
 
 def open_channel(target: str, tls: Tls = NO_TLS) -> grpc.aio.Channel:
-    """A channel that comes back soon after its server does.
+    """A channel that reconnects soon after its server is back.
 
-    Raises :class:`ConfigError` for what is no address, and for TLS files that are not what they should be.
+    Raises :class:`ConfigError` for a wrong address, and for files of ``tls`` that are not what they should be.
     """
-    if not _TARGET.fullmatch(target):
-        raise ConfigError(f"target must be HOST:PORT or unix:PATH, got {target!r}")
+    _require_target(target)
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ("grpc.max_send_message_length", -1),
@@ -51,16 +69,16 @@ def open_channel(target: str, tls: Tls = NO_TLS) -> grpc.aio.Channel:
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2_000),
-        # A peer that vanished without a word is noticed within half a minute.
+        # A peer that vanished is noticed within half a minute.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
-        # A call that was sent can be sent again while gRPC still holds all of it.
+        # A call can be sent again as long as gRPC holds all of it.
         ("grpc.per_rpc_retry_buffer_size", 64 * 1024 * 1024),
         # Clients do not share connections: closing one must not slow down another.
         ("grpc.use_local_subchannel_pool", 1),
     ]
     if is_local(target):
-        options.append(("grpc.enable_http_proxy", 0))  # no proxy of the environment knows this machine
+        options.append(("grpc.enable_http_proxy", 0))  # a proxy from the environment cannot reach this machine
     credentials = channel_credentials(tls)
     note_grpc_use()
     if credentials:

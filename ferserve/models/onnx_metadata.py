@@ -12,6 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _METADATA_PROPS = 14
+_OTHER_FILES = {
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x89PNG": "a PNG picture",
+    b"GIF8": "a GIF picture",
+    b"RIFF": "a WebP picture or an AVI video",
+    b"\x1a\x45\xdf\xa3": "a Matroska or WebM video",
+}
+"""Files that people pass as a model, by their first bytes; no ONNX file begins like them."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -21,6 +29,9 @@ def read_metadata(path: Path) -> dict[str, str]:
         if file.seek(0, 2) == 0:
             raise ValueError("an empty file")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            for magic, kind in _OTHER_FILES.items():
+                if data[: len(magic)] == magic:
+                    raise ValueError(f"{kind}; `ferserve classify` and `ferserve stream` take pictures and videos")
             entries = [
                 dict(_fields(data, *span)) for number, span in _fields(data, 0, len(data)) if number == _METADATA_PROPS
             ]

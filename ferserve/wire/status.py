@@ -39,7 +39,14 @@ _CLASS_BY_KIND: Final[dict[str, type[FerserveError]]] = {
 _BROKEN: Final = {"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN"}
 """Statuses of a call whose connection broke, between client and server or behind a proxy."""
 
-_TLS_WAY_OUT: Final = "see that it speaks TLS, and that tls.ca vouches for its certificate under this host name"
+_WAYS_OUT: Final = (
+    ("WRONG_VERSION_NUMBER", "the server does not speak TLS: drop tls.ca"),
+    ("handshake failed", "see that it speaks TLS, and that tls.ca vouches for its certificate under this host name"),
+    ("Socket closed", "if the server speaks TLS, set tls.ca"),
+    ("errors resolving", "check the name of the host"),
+    ("", "start one with `ferserve serve`"),
+)
+"""What to do about a connection that failed, by the first words that gRPC's reason holds."""
 
 
 def status_of(error: FerserveError) -> grpc.StatusCode:
@@ -59,7 +66,7 @@ def error_from_rpc(rpc: grpc.aio.AioRpcError, target: str, timeout_s: float = 0)
     if kind in _CLASS_BY_KIND:
         return _CLASS_BY_KIND[kind](details)
     if code is grpc.StatusCode.UNAVAILABLE:
-        way_out = _TLS_WAY_OUT if "handshake failed" in details else "start one with `ferserve serve`"
+        way_out = next(way for words, way in _WAYS_OUT if words in details)
         return errors.ServerUnavailableError(
             f"target must be a server that can be reached, got {target}: {details}; {way_out}"
         )

@@ -91,7 +91,10 @@ def test_nobody_listens() -> None:
                 list(client.stream([b""]))
 
 
-@pytest.mark.parametrize("target", ["", "localhost", "localhost:", "http://localhost"])
+TARGETS = ["", "localhost", "localhost:", ":50051", "http://localhost", "http://localhost:1", "localhost:99999", "h:0"]
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "h:" + "9" * 5000, "dns:///h", "unix:", "localhost:1/path"])
 def test_what_is_no_address_is_refused_and_leaves_no_thread(target: str) -> None:
     before = threading.active_count()
     with pytest.raises(errors.ConfigError, match="target must be HOST:PORT or unix:PATH, got"):

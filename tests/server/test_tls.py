@@ -58,9 +58,9 @@ async def test_plain_text_is_not_answered_by_tls_nor_the_other_way_round(
     start_server: StartServer, ours: Files
 ) -> None:
     secret, plain = await start_server(**ours.server), await start_server()
-    with pytest.raises(errors.ServerUnavailableError):
+    with pytest.raises(errors.ServerUnavailableError, match=r"if the server speaks TLS, set tls\.ca"):
         await brightness_of(secret, Tls())
-    with pytest.raises(errors.ServerUnavailableError, match="see that it speaks TLS"):
+    with pytest.raises(errors.ServerUnavailableError, match=r"the server does not speak TLS: drop tls\.ca"):
         await brightness_of(plain, Tls(ours.ca))
     assert await brightness_of(plain, Tls()) == "brightness"
 

@@ -30,7 +30,19 @@ def test_help_names_every_command() -> None:
     assert done.returncode == 0
     for command in ("serve", "classify", "stream", "check", "models"):
         assert command in done.stdout
-    assert "Exit codes: 0 done, 1 some inputs failed, 2 wrong usage" in " ".join(done.stdout.split())
+    assert (
+        "Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration or no server, 130 interrupted"
+        in " ".join(done.stdout.split())
+    )
+
+
+@pytest.mark.parametrize("command", [[], ["classify"], ["models"], ["models", "list"], ["bench", "streams"]])
+def test_help_is_short_of_types_for_flags(command: list[str]) -> None:
+    short, long = run_command(*command, "-h"), run_command(*command, "--help")
+    assert (short.returncode, short.stderr) == (0, "")
+    assert short.stdout == long.stdout
+    assert "--help" in short.stdout
+    assert "bool" not in short.stdout
 
 
 def test_json_tells_every_head(folder: Path) -> None:
@@ -156,6 +168,17 @@ def test_models_list_and_info(folder: Path, target: str) -> None:
     assert "default" in run_command("models", "info").stdout
 
 
+def test_models_list_shows_the_detectors(tmp_path: Path) -> None:
+    env = {**os.environ, "FERSERVE_PULL_DIR": str(tmp_path), "COLUMNS": "200"}
+    lines = [json.loads(line) for line in run_command("models", "list", "--json", env=env).stdout.splitlines()]
+    detectors = {line["name"]: line["available"] for line in lines if line["kind"] == "detector"}
+    assert detectors == {"face-lite": True, "yunet": False}
+    assert {line["kind"] for line in lines if "heads" in line} == {"model"}
+    table = run_command("models", "list", env=env).stdout
+    assert "face-lite" in table
+    assert "`ferserve models pull yunet`" in table
+
+
 LONG = "x" * 300
 """More than a file's name may have, and a host's."""
 
@@ -170,13 +193,18 @@ LONG = "x" * 300
         (["classify", "x", "--min-score", "7"], "min_score must be from 0 to 1, got 7"),
         (["classify", "x", "--model", "/nowhere.onnx"], "nowhere.onnx"),
         (["classify", "x", "--target", "127.0.0.1:1"], "start one with `ferserve serve`"),
+        (["classify", "x", "--target", "127.0.0.1:99999"], "a port is a number from 1 to 65535"),
+        (["classify", "x", "--target", "http://127.0.0.1:1"], "leave out http://"),
+        (["classify", "x", "--target", "host.invalid:1"], "check the name of the host"),
+        (["classify", "x", "--target", "127.0.0.1:1", "--device", "cpu"], "--device must be left out with --target"),
+        (["classify", "x", "--device", "tpu"], "engine.device must be one of"),
         (["classify", "x", "--target", "127.0.0.1:1", "--detector", "none"], "--detector must be left out"),
         (["classify", "x", "--detector", "none"], "--detector must be face-lite or yunet without --target"),
         (["stream", "x", "--detector", "none"], "--detector must be face-lite or yunet without --target"),
         (["classify", "x", "--detection-side", "-1"], "detection_side_px must be from 0 to 65535 px, got -1"),
         (["stream", "x", "--detection-side", "4096"], "; engine.max_detection_side_px sets this limit"),
         (["check", "/nowhere.onnx"], "nowhere.onnx"),
-        (["check", "./x"], "x must be an ONNX file"),
+        (["check", "./x"], "x must be an ONNX file, got a JPEG picture; `ferserve classify`"),
         (["bench", "streams", "--cameras", "1", "--delivery", "sometimes"], "sometimes"),
         (["bench", "streams", "--cameras", "1", "--size", "640"], "--size must be WxH in px"),
         (["bench", "streams", "--cameras", "1", "--size", "16x480"], "--size must be from 32 to 8192, got 16"),
