@@ -133,6 +133,6 @@ async def test_too_many_streams_is_overloaded(start_server: StartServer) -> None
     async with ferserve.AsyncClient(await start_server(max_streams_per_client=1)) as client:
         first = client.stream(itertools.repeat(builders.jpeg(builders.astronaut())))
         await anext(first)
-        with pytest.raises(errors.OverloadedError, match="at most 1 a client"):
+        with pytest.raises(errors.OverloadedError, match="open streams per client must be at most 1"):
             await anext(client.stream(builders.jpeg_clip(1)))
         await first.aclose()

@@ -8,14 +8,25 @@ that they reach.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableSequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from ferserve.errors import WrongWorkerError
 from ferserve.wire.metadata import MOVABLE_KEY, WORKER_KEY
 
 GONE = -1
 """Instead of the number of streams: the worker takes none."""
+
+
+class OpenStreams(Protocol):
+    """The number of open streams by the index of the worker."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+
+    def __setitem__(self, index: int, number: int, /) -> None: ...
+
+    def __iter__(self) -> Iterator[int]: ...
 
 
 class Placement:
@@ -25,7 +36,7 @@ class Placement:
     no lock is needed, and none can be left locked by a worker that dies.
     """
 
-    def __init__(self, index: int, open_streams: MutableSequence[int]) -> None:
+    def __init__(self, index: int, open_streams: OpenStreams) -> None:
         self.index = index
         self._open = open_streams
 

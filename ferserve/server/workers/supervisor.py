@@ -7,11 +7,11 @@ import contextlib
 import dataclasses
 import logging
 import multiprocessing
+import os
+import secrets
 import signal
 import socket
-import tempfile
 from collections.abc import Iterator
-from typing import Any
 
 from ferserve.config import Config
 from ferserve.errors import FerserveError
@@ -19,6 +19,7 @@ from ferserve.server.address import address_taken, host_and_port
 from ferserve.server.lifecycle import STOP_SIGNALS
 from ferserve.server.workers.placement import GONE
 from ferserve.server.workers.process import WorkerProcess
+from ferserve.server.workers.shared_counts import SharedCounts
 from ferserve.server.workers.worker import WorkerSettings
 
 
@@ -33,9 +34,8 @@ def supervise(config: Config) -> None:
         port = stack.enter_context(_reserved(server.host, server.port, "port"))
         if server.health_port:
             stack.enter_context(_reserved(server.host, server.health_port, "health_port"))
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ferserve-"))
         server = dataclasses.replace(server, port=port)
-        asyncio.run(_Supervisor(dataclasses.replace(config, server=server), folder).run())
+        asyncio.run(_Supervisor(dataclasses.replace(config, server=server)).run())
 
 
 @contextlib.contextmanager
@@ -58,16 +58,16 @@ def _reserved(host: str, port: int, port_name: str) -> Iterator[int]:
 class _Supervisor:
     """All workers of one port."""
 
-    def __init__(self, config: Config, folder: str) -> None:
+    def __init__(self, config: Config) -> None:
         context = multiprocessing.get_context("spawn")
         count = config.server.workers
-        open_streams: Any = context.RawArray("i", [GONE] * count)
+        open_streams = SharedCounts(count, GONE)
+        # Abstract sockets, since a container may have no folder that can be written to.
+        health = f"unix-abstract:ferserve-{os.getpid()}-{secrets.token_hex(8)}"
         log_level = logging.getLogger().getEffectiveLevel()
         self._address = host_and_port(config.server.host, config.server.port)
         self._workers = [
-            WorkerProcess(
-                context, WorkerSettings(index, config, f"unix:{folder}/worker-{index}", open_streams, log_level)
-            )
+            WorkerProcess(context, WorkerSettings(index, config, f"{health}-{index}", open_streams, log_level))
             for index in range(count)
         ]
         self._stopping = asyncio.Event()

@@ -8,7 +8,6 @@ import dataclasses
 import logging
 import os
 import signal
-from collections.abc import MutableSequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -20,6 +19,7 @@ from ferserve.server.app import Server
 from ferserve.server.lifecycle import serve_until_signal
 from ferserve.server.loop import run_in_loop
 from ferserve.server.workers.placement import Placement
+from ferserve.server.workers.shared_counts import SharedCounts
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -32,7 +32,7 @@ class WorkerSettings:
     config: Config
     health_address: str
     """Where the supervisor asks this worker for its health."""
-    open_streams: MutableSequence[int]
+    open_streams: SharedCounts
     """See :class:`Placement`."""
     log_level: int
 
