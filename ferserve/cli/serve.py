@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
 from ferserve.cli import flags
 
+Host: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for every interface.")
+]
+Port: TypeAlias = Annotated[int | None, typer.Option(metavar="PORT", help="TCP port; 0 for any free one.")]
+Uds: TypeAlias = Annotated[str | None, typer.Option(metavar="PATH", help="Unix domain socket instead of TCP.")]
+Workers: TypeAlias = Annotated[int | None, typer.Option(metavar="N", help="Processes that share the port.")]
+Cpus: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="split|shared", help="Give each worker processors of its own, or let them share all."),
+]
+Loop: TypeAlias = Annotated[str | None, typer.Option(metavar="auto|asyncio|uvloop", help="Event loop.")]
+TlsCert: TypeAlias = Annotated[str | None, typer.Option(metavar="FILE", help="Speak TLS with this certificate, PEM.")]
+TlsKey: TypeAlias = Annotated[str | None, typer.Option(metavar="FILE", help="The certificate's private key, PEM.")]
+Threads: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="N", help="Threads per worker; 0 divides the processors.")
+]
+Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Log more, to stderr.")]
+
 
 def command(
-    host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for every interface.")
-    ] = None,
-    port: Annotated[int | None, typer.Option(metavar="PORT", help="TCP port; 0 for any free one.")] = None,
-    uds: Annotated[str | None, typer.Option(metavar="PATH", help="Unix domain socket instead of TCP.")] = None,
-    workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that share the port.")] = None,
-    cpus: Annotated[
-        str | None,
-        typer.Option(metavar="split|shared", help="Give each worker processors of its own, or let them share all."),
-    ] = None,
-    loop: Annotated[str | None, typer.Option(metavar="auto|asyncio|uvloop", help="Event loop.")] = None,
-    tls_cert: Annotated[str | None, typer.Option(metavar="FILE", help="Speak TLS with this certificate, PEM.")] = None,
-    tls_key: Annotated[str | None, typer.Option(metavar="FILE", help="The certificate's private key, PEM.")] = None,
+    host: Host = None,
+    port: Port = None,
+    uds: Uds = None,
+    workers: Workers = None,
+    cpus: Cpus = None,
+    loop: Loop = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     model: flags.Model = None,
     model_dir: flags.ModelDir = None,
     detector: flags.Detector = None,
     device: flags.Device = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Threads per worker; 0 divides the processors.")
-    ] = None,
+    threads: Threads = None,
     config: flags.ConfigFile = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more, to stderr.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Serve the gRPC API until SIGINT or SIGTERM; a second signal stops at once.
 
