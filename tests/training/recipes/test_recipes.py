@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ DATA = {
 }
 """Makes the data of the recipes whose name begins so."""
 LIMITS = {"fer2013": 28, "jaffe": 14, "faces": 12, "three": 9, "light": 14}
-"""Training images: large networks at 224x224 take a second for each on a slow machine."""
+"""Training images."""
 OURS = [name for name in recipe_summaries() if name.split("_")[0] in DATA]
 FROZEN = {
     "jaffe_vgg16": "VGG16",
@@ -37,10 +39,36 @@ FROZEN = {
 """Recipes that train a head on a pretrained network, which then comes from a file as for --weights FILE."""
 
 
+SIDES = {"jaffe_inceptionv3": 75, "jaffe": 64, "faces": 64, "three": 64}
+"""Side in pixels of the pictures, by recipe or its first word: none of the assertions is about the size."""
+DEEP = ("faces_resnet18", "faces_resnext50", "jaffe_inceptionv3", "jaffe_resnet50", "light_fer")
+"""Networks whose one training step takes TensorFlow many times as long to compile as to run."""
+
+
+@pytest.fixture
+def small_recipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The recipe's name, for which the command line finds the recipe with small pictures."""
+    import tensorflow as tf
+
+    name: str = request.param
+    module = importlib.import_module(f"training.recipes.{name}")
+    side = SIDES.get(name, SIDES.get(name.split("_")[0]))
+    if side is not None:
+        pixels = replace(module.RECIPE.input, height=side, width=side)
+        monkeypatch.setattr(module, "RECIPE", replace(module.RECIPE, input=pixels))
+    tf.config.run_functions_eagerly(name in DEEP)
+    yield name
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", OURS)
-def test_one_epoch_ends_in_a_served_model(name: str, tmp_path: Path, extractor_weights: Callable[[str], Path]) -> None:
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`:UserWarning")
+@pytest.mark.parametrize("small_recipe", OURS, indirect=True)
+def test_one_epoch_ends_in_a_served_model(
+    small_recipe: str, tmp_path: Path, extractor_weights: Callable[[str], Path]
+) -> None:
+    name = small_recipe
     data = DATA[name.split("_")[0]](tmp_path / "data")
     weights = str(extractor_weights(FROZEN[name])) if name in FROZEN else "none"
     out = tmp_path / "out"
@@ -84,8 +112,6 @@ def check_answers(path: Path, spec) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_every_recipe_documents_itself() -> None:
-    import importlib
-
     for name in OURS:
         text = importlib.import_module(f"training.recipes.{name}").__doc__ or ""
         for part in ("Source:", "Command:", "Expected time:", "Expected accuracy:"):
