@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,6 +36,29 @@ def extractor_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str
 def vgg16_weights(extractor_weights: Callable[[str], Path]) -> Path:
     """Random weights of VGG16's extractor."""
     return extractor_weights("VGG16")
+
+
+@pytest.fixture(scope="session")
+def fer2013(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small ``fer2013.csv``; tests only read it."""
+    from tests.training import sets
+
+    return sets.fer2013_csv(tmp_path_factory.mktemp("fer2013"))
+
+
+@pytest.fixture(scope="session")
+def first_epoch(fer2013: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], Path]:
+    """A function of (recipe, folder) that copies a run over one epoch of :func:`fer2013`, trained once, into folder."""
+    from training.recipe import RunOptions, get_recipe
+
+    trained = tmp_path_factory.mktemp("runs")
+
+    def copy(recipe: str, folder: Path) -> Path:
+        if not (trained / recipe).exists():
+            get_recipe(recipe).run(RunOptions(fer2013, trained / recipe, epochs=1))
+        return Path(shutil.copytree(trained / recipe, folder))
+
+    return copy
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -35,6 +36,8 @@ from training.data.jaffe import load_jaffe
 from training.errors import DataError, ExportError
 from training.evaluation.evaluate_run import predict_file
 from training.recipe import RunOptions, get_recipe
+
+FirstEpoch = Callable[[str, Path], Path]
 
 
 def test_a_run_is_served_at_once_with_the_answers_of_keras(tmp_path: Path) -> None:
@@ -149,10 +152,8 @@ def test_a_limit_thins_every_class_alike(tmp_path: Path) -> None:
     assert thin_out(samples, None, seed=1) is samples
 
 
-def test_a_file_that_answers_otherwise_than_keras_is_not_written(tmp_path: Path) -> None:
-    recipe = get_recipe("fer2013_dense")
-    data = sets.fer2013_csv(tmp_path / "data")
-    folder = recipe.run(RunOptions(data, tmp_path / "out", epochs=1))
+def test_a_file_that_answers_otherwise_than_keras_is_not_written(first_epoch: FirstEpoch, tmp_path: Path) -> None:
+    folder = first_epoch("fer2013_dense", tmp_path / "out")
     spec = read_spec(folder / "model.onnx")
     model = keras.models.load_model(folder / "model.keras")
     rows = np.random.default_rng(1).random((4, 48, 48, 1), np.float32)
@@ -163,9 +164,8 @@ def test_a_file_that_answers_otherwise_than_keras_is_not_written(tmp_path: Path)
     assert [path.name for path in tmp_path.glob("*.onnx")] == ["again.onnx"]
 
 
-def test_no_number_in_a_later_head_is_a_difference_too(tmp_path: Path) -> None:
-    recipe = get_recipe("fer2013_dense")
-    folder = recipe.run(RunOptions(sets.fer2013_csv(tmp_path / "data"), tmp_path / "out", epochs=1))
+def test_no_number_in_a_later_head_is_a_difference_too(first_epoch: FirstEpoch, tmp_path: Path) -> None:
+    folder = first_epoch("fer2013_dense", tmp_path / "out")
     spec = read_spec(folder / "model.onnx")
     rows = np.random.default_rng(1).random((4, 48, 48, 1), np.float32)
     expected = keras_outputs(keras.models.load_model(folder / "model.keras"), rows, spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
-from tests.training import sets
 from tests.training.disk import full_disk
 from training.__main__ import main
 from training.classification.augment import Augmentation
@@ -29,18 +29,29 @@ def run(data: Path, out: Path, *options: str, recipe: str = "fer2013_cnn3") -> i
     return main(["run", recipe, "--data", str(data), "--out", str(out), *options])
 
 
+FirstEpoch = Callable[[str, Path], Path]
+
+
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return sets.fer2013_csv(tmp_path / "data")
+def data(fer2013: Path) -> Path:
+    return fer2013
+
+
+@pytest.fixture
+def out(first_epoch: FirstEpoch, tmp_path: Path) -> Path:
+    """The folder of a run of fer2013_cnn3 over one epoch."""
+    return first_epoch("fer2013_cnn3", tmp_path / "out")
 
 
 def losses(out: Path) -> list[float]:
     return list(json.loads((out / "checkpoints" / "state.json").read_text())["history"]["loss"])
 
 
-def test_a_resumed_run_ends_where_an_uninterrupted_one_does(data: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
+    data: Path, first_epoch: FirstEpoch, tmp_path: Path
+) -> None:
     assert run(data, tmp_path / "whole", "--epochs", "2") == 0
-    assert run(data, tmp_path / "parts", "--epochs", "1") == 0
+    first_epoch("fer2013_cnn3", tmp_path / "parts")
     assert run(data, tmp_path / "parts", "--epochs", "2", "--resume") == 0
     np.testing.assert_allclose(losses(tmp_path / "parts"), losses(tmp_path / "whole"), rtol=1e-4)
     report = json.loads((tmp_path / "parts" / "report.json").read_text())
@@ -122,12 +133,11 @@ def test_an_epoch_that_diverged_leaves_the_good_checkpoint(data: Path, tmp_path:
     assert np.isfinite(losses(options.out)).all()
 
 
-def test_a_folder_with_a_run_is_not_overwritten(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(data, tmp_path / "out", "--epochs", "1") == 0
-    before = losses(tmp_path / "out")
-    assert run(data, tmp_path / "out", "--epochs", "1") == 2
+def test_a_folder_with_a_run_is_not_overwritten(data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = losses(out)
+    assert run(data, out, "--epochs", "1") == 2
     assert "folder must hold no run, got one of fer2013_cnn3; --resume it" in capsys.readouterr().err
-    assert losses(tmp_path / "out") == before
+    assert losses(out) == before
 
 
 @pytest.mark.parametrize(("recipe", "state"), [("emotion_lite", "generation0/state.npz"), ("face_lite", "state.npz")])
@@ -143,13 +153,12 @@ def test_a_folder_with_a_run_of_the_bundled_recipes_is_not_overwritten(
 
 
 def test_a_checkpoint_of_another_recipe_or_seed_is_refused(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(data, tmp_path / "out", "--epochs", "1") == 0
-    assert run(data, tmp_path / "out", "--resume", recipe="fer2013_dense") == 2
+    assert run(data, out, "--resume", recipe="fer2013_dense") == 2
     message = capsys.readouterr().err
     assert "state.json: recipe must be fer2013_dense, got fer2013_cnn3" in message
-    assert run(data, tmp_path / "out", "--resume", "--seed", "2") == 2
+    assert run(data, out, "--resume", "--seed", "2") == 2
     assert "seed must be 1 as in the run to resume, got 2" in capsys.readouterr().err
 
 
@@ -161,18 +170,15 @@ def test_a_checkpoint_of_another_recipe_or_seed_is_refused(
     ],
 )
 def test_a_run_on_other_images_is_not_resumed(
-    option: list[str], message: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    option: list[str], message: str, data: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What the first part held out, the second might learn."""
-    assert run(data, tmp_path / "out", "--epochs", "1") == 0
-    assert run(data, tmp_path / "out", "--epochs", "2", "--resume", *option) == 2
+    assert run(data, out, "--epochs", "2", "--resume", *option) == 2
     assert f"run.json: {message}" in capsys.readouterr().err
-    assert run(data, tmp_path / "out", "--epochs", "2", "--resume") == 0
+    assert run(data, out, "--epochs", "2", "--resume") == 0
 
 
-def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "out"
-    assert run(data, out, "--epochs", "1") == 0
+def test_a_damaged_checkpoint_is_named(data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = out / "checkpoints" / "epoch-0001.keras"
     content = model.read_bytes()
     model.write_bytes(content[: len(content) // 2])
@@ -187,10 +193,8 @@ def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path, capsys: pytes
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint_whole(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
-    assert run(data, out, "--epochs", "1") == 0
     with full_disk(200_000):
         assert run(data, out, "--epochs", "2", "--resume") == 2
     message = capsys.readouterr().err
