@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,6 +24,7 @@ from training.common.checkpoint import require_finite
 from training.common.local_sgd import ONE_PROCESS, ProcessGroup
 from training.common.reseed import reseed
 from training.emotion_lite.augment import FaceAugmentation, augment_batch, normalise
+from training.emotion_lite.backend import fast_arithmetic, no_gradients, variable_arrays
 from training.emotion_lite.teachers import Teachers
 from training.errors import CheckpointError
 from training.models.emotion_lite import HEADS, split_heads
@@ -124,23 +125,6 @@ def batches(
         if isinstance(item, BaseException):
             raise item
         yield item
-
-
-def fast_arithmetic() -> contextlib.AbstractContextManager[Any]:
-    """bfloat16 convolutions if the backend is torch; weights, sums and statistics stay float32."""
-    if keras.backend.backend() != "torch":
-        return contextlib.nullcontext()
-    import torch
-
-    context: contextlib.AbstractContextManager[Any] = torch.autocast("cpu", torch.bfloat16)
-    return context
-
-
-def variable_arrays(variables: Sequence[Any]) -> list[Floats]:
-    """Copies of Keras variables as arrays, on any backend."""
-    if keras.backend.backend() == "torch":
-        return [variable.value.detach().cpu().numpy().copy() for variable in variables]
-    return [np.array(variable.numpy()) for variable in variables]
 
 
 class Trainer:
@@ -287,16 +271,7 @@ def predict_logits(
     for start in range(0, len(images), batch_size):
         chunk = images[start : start + batch_size]
         views = [chunk, chunk[:, :, ::-1]] if flip else [chunk]
-        with contextlib.nullcontext() if exact else fast_arithmetic(), _no_gradients():
+        with contextlib.nullcontext() if exact else fast_arithmetic(), no_gradients():
             parts = [ops.convert_to_numpy(ops.cast(model(normalise(v), training=False), "float32")) for v in views]
         rows.append(np.mean(parts, axis=0))
     return np.concatenate(rows)
-
-
-def _no_gradients() -> contextlib.AbstractContextManager[Any]:
-    if keras.backend.backend() != "torch":
-        return contextlib.nullcontext()
-    import torch
-
-    context: contextlib.AbstractContextManager[Any] = torch.no_grad()
-    return context

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ferserve.models.spec import ModelSpec
 from training.common.atomic_write import atomic_write
 from training.common.export import compare, embed_spec
-from training.emotion_lite.fit import predict_logits, variable_arrays
+from training.emotion_lite.backend import variable_arrays
+from training.emotion_lite.fit import predict_logits
 from training.emotion_lite.temperature import softmax
 from training.models.emotion_lite import HEADS, MirrorConvNorm, Stage, split_heads
 

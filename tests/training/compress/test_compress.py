@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -15,7 +16,6 @@ from keras import layers
 
 from ferserve.errors import ConfigError
 from ferserve.models.spec import HeadSpec, InputSpec, ModelSpec
-from tests.training import sets
 from tests.training.disk import full_disk
 from training.__main__ import main
 from training.common.export import export_onnx, read_spec
@@ -35,6 +35,8 @@ from training.models.resnet import resnet18, resnext50
 from training.models.small import cnn3, cnn_best
 
 SMALL = ModelRequest((48, 48, 1), {"emotion": 7}, "none")
+
+FirstEpoch = Callable[[str, Path], Path]
 
 
 def test_schedule_is_that_of_zhu_and_gupta() -> None:
@@ -222,10 +224,11 @@ def test_channel_pruning_makes_files_smaller_and_magnitude_pruning_does_not(tmp_
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_compress_says_what_each_step_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, out = sets.fer2013_csv(tmp_path / "data"), tmp_path / "out"
-    assert main(["run", "fer2013_cnn3", "--data", str(data), "--out", str(out), "--epochs", "1"]) == 0
-    assert main(["compress", str(out), "--data", str(data), "--epochs", "1"]) == 0
+def test_compress_says_what_each_step_did(
+    fer2013: Path, first_epoch: FirstEpoch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = first_epoch("fer2013_cnn3", tmp_path / "out")
+    assert main(["compress", str(out), "--data", str(fer2013), "--epochs", "1"]) == 0
     folder = out / "compressed"
     steps = {step["name"]: step for step in json.loads((folder / "compression.json").read_text())}
     names = {"start", "magnitude", "linear-8bit", "channels", "fp16", "int8", "channels-fp16", "channels-int8"}
@@ -242,9 +245,10 @@ def test_compress_says_what_each_step_did(tmp_path: Path, capsys: pytest.Capture
         assert read_spec(folder / f"{name}.onnx").heads[0].name == "emotion"
 
 
-def test_export_writes_the_same_answers_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, out = sets.fer2013_csv(tmp_path / "data"), tmp_path / "out"
-    assert main(["run", "fer2013_dense", "--data", str(data), "--out", str(out), "--epochs", "1"]) == 0
+def test_export_writes_the_same_answers_again(
+    first_epoch: FirstEpoch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = first_epoch("fer2013_dense", tmp_path / "out")
     assert main(["export", str(out), "--out", str(tmp_path / "again.onnx")]) == 0
     assert "equal to Keras within" in capsys.readouterr().out
     assert read_spec(tmp_path / "again.onnx") == read_spec(out / "model.onnx")

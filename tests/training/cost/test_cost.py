@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +40,11 @@ def measurement(**figures: float | None) -> Measurement:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_table_of_a_trained_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, run, out = sets.fer2013_csv(tmp_path / "data"), tmp_path / "run", tmp_path / "cost"
-    assert main(["run", "fer2013_dense", "--data", str(data), "--out", str(run), "--epochs", "1"]) == 0
-    argv = ["cost", str(run), "--data", str(data), "--out", str(out), "--seconds", "0.2"]
+def test_table_of_a_trained_network(
+    fer2013: Path, first_epoch: Callable[[str, Path], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = first_epoch("fer2013_dense", tmp_path / "run"), tmp_path / "cost"
+    argv = ["cost", str(run), "--data", str(fer2013), "--out", str(out), "--seconds", "0.2"]
     assert main([*argv, "--frameworks", "keras,litert,onnxruntime,openvino,tensorrt"]) == 0
 
     told = json.loads((out / "cost.json").read_text())
