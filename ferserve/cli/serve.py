@@ -25,7 +25,9 @@ TlsKey: TypeAlias = Annotated[str | None, typer.Option(metavar="FILE", help="The
 Threads: TypeAlias = Annotated[
     int | None, typer.Option(metavar="N", help="Threads per worker; 0 divides the processors.")
 ]
-Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Log more, to stderr.")]
+Verbose: TypeAlias = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, help="Log streams and refusals to stderr; -vv every frame too.")
+]
 
 
 def command(
@@ -43,15 +45,12 @@ def command(
     device: flags.Device = None,
     threads: Threads = None,
     config: flags.ConfigFile = None,
-    verbose: Verbose = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Serve the gRPC API until SIGINT or SIGTERM; a second signal stops at once.
 
     Further settings come from --config or the environment, as FERSERVE_<SECTION>_<KEY>.
     """
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     loaded = flags.load(
         config,
         server_host=host,
@@ -68,6 +67,8 @@ def command(
         engine_device=device,
         engine_threads=threads,
     )
+    from ferserve.server.logs import log_to_stderr
     from ferserve.server.run import run
 
+    log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
     run(loaded)

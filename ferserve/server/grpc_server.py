@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import grpc
@@ -15,6 +16,8 @@ from ferserve.server.health import WATCHERS_GRACE_S, Health
 from ferserve.server.interceptors import ErrorInterceptor
 from ferserve.server.services import Service
 from ferserve.wire.tls import server_credentials
+
+logger = logging.getLogger(__name__)
 
 
 class GrpcServer:
@@ -55,6 +58,8 @@ class GrpcServer:
         address = listen(self._server, self._config, credentials)
         await self._server.start()
         await self._health.set_serving()
+        names = ", ".join(service.name for service in self._services)
+        logger.info("serving %s on %s, %s", names, address, "TLS" if credentials else "plain text")
         return address
 
     async def stop(self, grace_s: float | None = None) -> None:
@@ -70,3 +75,4 @@ class GrpcServer:
         # Only watchers of the health service are left. They never end by themselves; let them get the news.
         await self._server.stop(min(grace, WATCHERS_GRACE_S) or None)
         await refusing
+        logger.info("stopped")

@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.message import DecodeError
 
-from ferserve.errors import KIND_KEY, FerserveError, StreamProtocolError
+from ferserve.errors import KIND_KEY, FerserveError, StreamProtocolError, WrongWorkerError
 from ferserve.metrics import NO_METRICS, Metrics
+from ferserve.server.logs import one_line, peer_name
 from ferserve.wire.status import details_of, status_of
 
 logger = logging.getLogger(__name__)
@@ -66,9 +67,15 @@ def guarded(behavior: Behavior, method: str, metrics: Metrics = NO_METRICS) -> B
             logger.exception("internal error %s in %s", error_id, method)
             refusal = FerserveError(f"internal error (id {error_id})")
         metrics.call_refused(refusal.kind)
+        _log_refusal(method, context, refusal)
         return await _abort(context, refusal)
 
     return call
+
+
+def _log_refusal(method: str, context: Any, error: FerserveError) -> None:
+    level = logging.DEBUG if isinstance(error, WrongWorkerError) else logging.INFO  # that client comes back
+    logger.log(level, "%s from %s refused: %s: %s", method, peer_name(context.peer()), error.kind, one_line(str(error)))
 
 
 async def _abort(context: Any, error: FerserveError) -> NoReturn:

@@ -21,6 +21,9 @@ class _Context:
         self.session: StreamSession
         self._read = 0
 
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:1"
+
     async def read(self) -> pb.ClassifyStreamRequest:
         self._read += 1
         if self._read > 1:

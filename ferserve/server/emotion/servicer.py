@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -15,6 +16,8 @@ from ferserve.server.bridge import LoopBridge
 from ferserve.server.calls import ActiveCalls
 from ferserve.server.emotion.limits import StreamLimit
 from ferserve.server.emotion.stream import StreamSession
+from ferserve.server.emotion.stream_log import outcome_of
+from ferserve.server.logs import peer_name
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from ferserve.wire.frames import frame_from_proto
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from ferserve.engine import Engine
     from ferserve.server.workers.placement import Placement
 
+logger = logging.getLogger(__name__)
 
 CONFIG_TIMEOUT_S = 1.0
 """How long a stream that is refused may take to send its config."""
@@ -61,6 +65,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         """Let open streams answer the frames that they took, and end. See :class:`ferserve.server.services.Service`."""
         if self._placement is not None:
             self._placement.leave()
+        logger.info("%s drains %d calls, for at most %g s", self.name, len(self._calls), grace_s)
         await self._calls.drain(grace_s)
 
     async def Classify(self, request: pb.ClassifyRequest, context: Any) -> pb.ClassifyResponse:
@@ -69,6 +74,8 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         options = frame_options_from_proto(request.options)
         frame = frame_from_proto(request.frame, self._engine.config.max_faces)
         result = await self._bridge.wrap(self._engine.submit(frame, options))
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("image from %s: %s", peer_name(context.peer()), outcome_of(result))
         return pb.ClassifyResponse(result=result_to_proto(result))
 
     async def ClassifyStream(self, request_iterator: Any, context: Any) -> None:

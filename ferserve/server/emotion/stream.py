@@ -12,6 +12,7 @@ from ferserve.errors import InvalidFrameError, ModelNotReadyError, StreamProtoco
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.options import Delivery
 from ferserve.server.emotion.ordered_answers import OrderedAnswers
+from ferserve.server.emotion.stream_log import StreamLog
 from ferserve.types import FrameFault, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.frames import frame_from_proto
@@ -66,15 +67,17 @@ class StreamSession:
         await asyncio.to_thread(self._engine.model, options.frame.model)  # reads the whole file, once
         with self._engine.open_stream(options) as stream:
             await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
+            log = StreamLog(self._context.peer(), stream)
             permits = asyncio.Semaphore(self._max_unanswered(stream.options.delivery))
             self._reader = asyncio.ensure_future(self._read_frames(stream, permits))
             self._reader.add_done_callback(self._on_reader_done)
             if self._draining:
                 self._reader.cancel()
             try:
-                await self._write_answers(permits)
+                await self._write_answers(permits, log)
             finally:
                 self._reader.cancel()
+                log.closed()
 
     def _max_unanswered(self, delivery: Delivery | None) -> int:
         return min(MAX_UNANSWERED_EVERY, self._max_pending) if delivery is Delivery.EVERY else self._max_pending
@@ -129,11 +132,12 @@ class StreamSession:
         else:
             self._answers.reserve(partial(stream.send, frame))
 
-    async def _write_answers(self, permits: asyncio.Semaphore) -> None:
+    async def _write_answers(self, permits: asyncio.Semaphore, log: StreamLog) -> None:
         while (answer := await self._answers.next()) is not None:
             if isinstance(answer, BaseException):
                 raise answer
             await self._context.write(pb.ClassifyStreamResponse(result=result_to_proto(answer)))
+            log.answered(answer)
             permits.release()
 
 

@@ -17,6 +17,7 @@ from ferserve.config import Config
 from ferserve.errors import FerserveError
 from ferserve.server.address import address_taken, host_and_port
 from ferserve.server.lifecycle import STOP_SIGNALS
+from ferserve.server.logs import LOGGER_NAME
 from ferserve.server.workers.placement import GONE
 from ferserve.server.workers.process import WorkerProcess
 from ferserve.server.workers.shared_counts import SharedCounts
@@ -64,7 +65,7 @@ class _Supervisor:
         open_streams = SharedCounts(count, GONE)
         # Abstract sockets, since a container may have no folder that can be written to.
         health = f"unix-abstract:ferserve-{os.getpid()}-{secrets.token_hex(8)}"
-        log_level = logging.getLogger().getEffectiveLevel()
+        log_level = logging.getLogger(LOGGER_NAME).getEffectiveLevel()
         self._address = host_and_port(config.server.host, config.server.port)
         self._workers = [
             WorkerProcess(context, WorkerSettings(index, config, f"{health}-{index}", open_streams, log_level))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import logging
 import os
 import signal
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ from ferserve.errors import FerserveError
 from ferserve.processors import usable_processors
 from ferserve.server.app import Server
 from ferserve.server.lifecycle import serve_until_signal
+from ferserve.server.logs import log_to_stderr
 from ferserve.server.loop import run_in_loop
 from ferserve.server.workers.placement import Placement
 from ferserve.server.workers.shared_counts import SharedCounts
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def run_worker(settings: WorkerSettings, supervisor: Connection) -> None:
     """
     # A terminal sends Ctrl-C to all processes; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    log_to_stderr(settings.log_level)
     try:
         engine_config = _share(settings.config)
         if settings.config.server.cpus == "split":
