@@ -39,7 +39,7 @@ async def _lines_of(command: list[str]) -> list[str]:
 
 
 def _one(lines: list[str], pattern: str) -> None:
-    assert len([line for line in lines if re.fullmatch(pattern, line)]) == 1, lines
+    assert len([line for line in lines if re.fullmatch(pattern, line)]) == 1, (pattern, lines)
 
 
 EVENTS = [
@@ -47,7 +47,7 @@ EVENTS = [
     r"/ferserve\.v1\.EmotionService/Classify from ipv4:127\.0\.0\.1:\d+ refused: model_not_found: .*a\\nb.*",
     r"stream gate\\n7 from ipv4:127\.0\.0\.1:\d+ opened: model brightness, delivery every, priority normal",
     r"stream gate\\n7 from \S+ closed after \d+\.\d s: 2 frames answered, 1 of them faults, 0 dropped",
-    r"ferserve\.v1\.EmotionService drains 0 calls, for at most 5 s",
+    r"draining ferserve\.v1\.EmotionService: calls in flight [01], grace 5 s",
     r"stopped",
 ]
 

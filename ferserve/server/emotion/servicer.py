@@ -65,7 +65,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         """Let open streams answer the frames that they took, and end. See :class:`ferserve.server.services.Service`."""
         if self._placement is not None:
             self._placement.leave()
-        logger.info("%s drains %d calls, for at most %g s", self.name, len(self._calls), grace_s)
+        logger.info("draining %s: calls in flight %d, grace %g s", self.name, len(self._calls), grace_s)
         await self._calls.drain(grace_s)
 
     async def Classify(self, request: pb.ClassifyRequest, context: Any) -> pb.ClassifyResponse:
