@@ -70,6 +70,16 @@ async def test_watchers_hear_of_a_drain_and_do_not_hold_it_up(engine: Engine, ow
         stream.call.cancel()
 
 
+async def test_a_server_that_cannot_start_leaves_no_port_of_health_behind(engine: Engine, address: str) -> None:
+    health_port = free_port()
+    with pytest.raises(ConfigError, match="must be a free address"):
+        await Server(engine, ServerConfig(port=int(address.rpartition(":")[2]), health_port=health_port)).start()
+    server = Server(engine, ServerConfig(port=0, health_port=health_port))
+    await server.start()
+    assert await health_at(health_port) == SERVING
+    await server.stop(0)
+
+
 async def test_a_server_that_speaks_tls_tells_its_health_and_no_more_in_plain_text(
     start_server: StartServer, tmp_path: Path
 ) -> None:
