@@ -44,11 +44,10 @@ def main(path: str, model_dir: str, frame_from: str, result_to: str) -> None:
         model_dir=model_dir,
         threads=1,
         max_batch_size=1,
-        detection_interval=SELDOM,
-        min_detection_interval=SELDOM,
     )
+    options = StreamOptions(delivery=Delivery.EVERY, detection_interval=SELDOM, min_detection_interval=SELDOM)
     count = 0
-    with Engine(config) as engine, engine.open_stream(StreamOptions(delivery=Delivery.EVERY)) as stream:
+    with Engine(config) as engine, engine.open_stream(options) as stream:
         for data in messages(Path(path)):
             frame = frame_from_proto(pb.Frame.FromString(data), config.max_faces)
             result = stream.submit(frame).result()
