@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -115,12 +116,14 @@ class Pipeline:
         require_at_most(settings.options.max_faces, len(crops.images), "crops.images")
         spec = classifier.spec.input
         batch = classifier.empty_batch(len(crops.images))
-        boxes = []
+        boxes, notes = [], []
         for row, image in enumerate(crops.images):  # one at a time: decoded images may be large
             picture = decode(image, color=spec.color != "luma", max_pixels=settings.max_pixels)
             watch.lap("decode")
             boxes.append(_whole(picture.width, picture.height))
             require_crop(boxes[row], spec, f"crops.images[{row}]")
+            if picture.degraded:
+                notes.append(f"crops.images[{row}]: {picture.degraded}")
             if spec.color == "luma":
                 preprocess_into(picture.luma, "luma", boxes[row], spec, batch, row=row)
             else:
@@ -129,7 +132,8 @@ class Pipeline:
         detections = Detections.from_boxes(np.concatenate(boxes)) if boxes else Detections.empty()
         heads = _heads(classifier, batch)
         watch.lap("infer")
-        return _result(frame, _faces(detections, _untracked(detections), heads), classifier, watch, None)
+        result = _result(frame, _faces(detections, _untracked(detections), heads), classifier, watch, None)
+        return dataclasses.replace(result, degraded="; ".join(notes)) if notes else result
 
     def _find(
         self, frame: Frame, picture: Picture, settings: Settings, state: StreamState | None, now_ns: int
@@ -250,4 +254,5 @@ def _result(
         model_version=classifier.spec.version,
         width=picture.width if picture else 0,
         height=picture.height if picture else 0,
+        degraded=picture.degraded if picture else "",
     )

@@ -15,6 +15,8 @@ NOT_SURE = "not sure"
 def json_line(key: str, name: str | int, result: FrameResult) -> str:
     """One result as one JSON object: ``key`` is ``file`` or ``frame_id``, ``name`` its value."""
     line: dict[str, Any] = {key: name, "faces": [_face(face) for face in result.faces]}
+    if result.degraded:
+        line["degraded"] = result.degraded
     if result.fault is not None:
         line["error"] = dataclasses.asdict(result.fault)
     if result.dropped is not None:

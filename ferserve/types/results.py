@@ -215,6 +215,8 @@ class FrameResult(Value):
     model_version: str = ""
     width: int = 0
     height: int = 0
+    degraded: str = ""
+    """What is wrong with the image file although every pixel is there, in the decoder's words; empty for a good one."""
 
     @property
     def ok(self) -> bool:

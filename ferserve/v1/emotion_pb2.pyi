@@ -193,7 +193,7 @@ class StreamStarted(_message.Message):
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resumed: bool = ..., last_frame_id: _Optional[int] = ..., effective: _Optional[_Union[StreamConfig, _Mapping]] = ...) -> None: ...
 
 class FrameResult(_message.Message):
-    __slots__ = ("frame_id", "capture_time_ns", "faces", "fault", "dropped", "timings", "model_name", "model_version", "width", "height")
+    __slots__ = ("frame_id", "capture_time_ns", "faces", "fault", "dropped", "timings", "model_name", "model_version", "width", "height", "degraded")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     CAPTURE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
     FACES_FIELD_NUMBER: _ClassVar[int]
@@ -204,6 +204,7 @@ class FrameResult(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
     frame_id: int
     capture_time_ns: int
     faces: Faces
@@ -214,7 +215,8 @@ class FrameResult(_message.Message):
     model_version: str
     width: int
     height: int
-    def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., faces: _Optional[_Union[Faces, _Mapping]] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., dropped: _Optional[_Union[Dropped, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+    degraded: str
+    def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., faces: _Optional[_Union[Faces, _Mapping]] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., dropped: _Optional[_Union[Dropped, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., degraded: _Optional[str] = ...) -> None: ...
 
 class Faces(_message.Message):
     __slots__ = ("faces",)

@@ -17,6 +17,8 @@ class Picture:
 
     luma: Pixels
     bgr: Pixels | None = None
+    degraded: str = ""
+    """What is wrong with the file although every pixel is there; empty for a good one."""
 
     @property
     def width(self) -> int:

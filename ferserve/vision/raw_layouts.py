@@ -10,6 +10,7 @@ import numpy as np
 
 from ferserve.errors import InvalidFrameError
 from ferserve.types import PixelFormat, RawImage
+from ferserve.vision.opencv import convert
 from ferserve.vision.picture import Picture, Pixels
 
 
@@ -54,7 +55,8 @@ LAYOUTS: Mapping[PixelFormat, RawLayout] = {
 def decode_raw(image: RawImage, *, color: bool) -> Picture:
     """Luma of ``image``, and BGR too if ``color``; both are views of its data if the format holds them as they are.
 
-    Raises :class:`InvalidFrameError` if width, height, stride or the number of bytes do not fit the format.
+    Raises :class:`InvalidFrameError` if width, height, stride or the number of bytes do not fit the format, and
+    MemoryError.
     """
     layout = LAYOUTS[image.pixel_format]
     data = np.frombuffer(image.data, np.uint8)
@@ -65,7 +67,7 @@ def decode_raw(image: RawImage, *, color: bool) -> Picture:
 
 def _luma(image: RawImage, layout: RawLayout, data: Pixels, stride: int) -> Pixels:
     if layout.to_luma is not None:
-        return np.asarray(cv2.cvtColor(_first_plane(image, layout, data, stride), layout.to_luma), np.uint8)
+        return convert(_first_plane(image, layout, data, stride), layout.to_luma)
     shape, strides = (image.height, image.width), (stride, layout.bytes_per_px)
     return np.ndarray(shape, np.uint8, data, layout.luma_offset, strides)
 
@@ -77,7 +79,7 @@ def _bgr(image: RawImage, layout: RawLayout, data: Pixels, stride: int) -> Pixel
         pixels = _first_plane(image, layout, data, stride)
     if layout.to_bgr is None:
         return pixels
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), layout.to_bgr), np.uint8)
+    return convert(np.ascontiguousarray(pixels), layout.to_bgr)
 
 
 def _first_plane(image: RawImage, layout: RawLayout, data: Pixels, stride: int) -> Pixels:

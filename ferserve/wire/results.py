@@ -28,6 +28,7 @@ def result_to_proto(result: FrameResult) -> pb.FrameResult:
         model_version=result.model_version,
         width=result.width,
         height=result.height,
+        degraded=result.degraded,
     )
     if result.fault is not None:
         message.fault.code = result.fault.code
@@ -57,6 +58,7 @@ def result_from_proto(message: pb.FrameResult, labels: HeadLabels) -> FrameResul
         model_version=message.model_version,
         width=message.width,
         height=message.height,
+        degraded=message.degraded,
     )
 
 

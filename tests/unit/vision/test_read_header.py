@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ferserve.errors import InvalidFrameError
-from ferserve.vision.image_header import read_header
+from ferserve.vision.read_header import read_header
 
 
 def _encoded(codec: str, size: tuple[int, int] = (37, 23), mode: str = "RGB", **options: object) -> bytes:
@@ -109,5 +109,5 @@ def test_what_cannot_be_read_is_named(data: bytes, message: str) -> None:
 
 def test_a_jpeg_that_says_nothing_for_long_is_not_read_to_its_end() -> None:
     whole = _encoded("JPEG")
-    with pytest.raises(InvalidFrameError, match="1000 segments before any size"):
+    with pytest.raises(InvalidFrameError, match="1000 segments before any pixels"):
         read_header(whole[:2] + b"\xff\xfe\0\2" * 1000 + whole[2:])

@@ -1,0 +1,50 @@
+"""The header of any encoded image, by its signature."""
+
+from __future__ import annotations
+
+import struct
+
+from ferserve.errors import InvalidFrameError
+from ferserve.vision.image_header import WAY_OUT, ImageHeader
+from ferserve.vision.jpeg_header import read_jpeg_header
+from ferserve.vision.png_header import SIGNATURE as PNG
+from ferserve.vision.png_header import read_png_header
+from ferserve.vision.webp_header import read_webp_header
+
+
+def read_header(data: bytes) -> ImageHeader:
+    """Codec, size and orientation of an encoded image.
+
+    Raises :class:`InvalidFrameError` for anything but an 8-bit still JPEG, PNG, WebP or BMP.
+    """
+    if not data:
+        raise InvalidFrameError("encoded must be an image file, got 0 bytes" + WAY_OUT)
+    try:
+        if data[:2] == b"\xff\xd8":
+            header = read_jpeg_header(data)
+        elif data[:8] == PNG:
+            header = read_png_header(data)
+        elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            header = read_webp_header(data)
+        elif data[:2] == b"BM":
+            header = _bmp(data)
+        else:
+            raise InvalidFrameError(f"encoded must be a known image format, got {_name(data)}{WAY_OUT}")
+    except (struct.error, IndexError):
+        raise InvalidFrameError(f"encoded must be a whole image, got a header cut off at {len(data)} bytes") from None
+    if header.width < 1 or header.height < 1:
+        raise InvalidFrameError(f"encoded must be at least 1x1 px, got {header.width}x{header.height}")
+    return header
+
+
+def _bmp(data: bytes) -> ImageHeader:
+    width, height = struct.unpack_from("<ii", data, 18)
+    return ImageHeader("bmp", abs(width), abs(height))  # a negative height means that the top row comes first
+
+
+def _name(data: bytes) -> str:
+    if data[:4] == b"GIF8":
+        return "a GIF"
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return "a TIFF"
+    return f"{len(data)} bytes that start with {data[:4].hex(' ')}"
