@@ -41,6 +41,16 @@ async def test_the_face_of_a_photograph(stub: Any) -> None:
     assert 0 < result.timings.decode_ms <= result.timings.total_ms
 
 
+async def test_a_file_without_its_end_marker_is_classified_and_noted(stub: Any) -> None:
+    whole = await _classify(stub, encoded=astronaut_jpeg())
+    result = await _classify(stub, encoded=astronaut_jpeg()[:-2])
+    assert whole.degraded == ""
+    assert result.degraded == "Premature end of JPEG file"
+    assert result.faces == whole.faces
+    crops = pb.Crops(images=[pb.Image(encoded=astronaut_jpeg()), pb.Image(encoded=astronaut_jpeg()[:-2])])
+    assert (await _classify(stub, crops=crops)).degraded == "crops.images[1]: Premature end of JPEG file"
+
+
 async def test_a_picture_without_a_face_is_a_success(stub: Any) -> None:
     result = await _classify(stub, encoded=builders.jpeg(builders.empty_scene()))
     assert result.WhichOneof("outcome") == "faces"

@@ -57,6 +57,7 @@ results = outcomes.flatmap(
         model_version=st.text(),
         width=st.integers(0, 2**32 - 1),
         height=st.integers(0, 2**32 - 1),
+        degraded=st.text(),
         **{name: st.just(value) for name, value in outcome.items()},
     )
 )
