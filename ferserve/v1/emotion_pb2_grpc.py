@@ -86,7 +86,7 @@ class EmotionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """One model; NOT_FOUND where no model has that name.
+        """One model; NOT_FOUND if no model has that name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
