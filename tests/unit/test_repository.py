@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -31,3 +32,38 @@ def test_make_help_lists_every_target() -> None:
     declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
     assert declared
     assert {line.split()[0] for line in done.stdout.splitlines()} == set(declared[1].split())
+
+
+def _sources(*suffixes: str) -> list[Path]:
+    """Files that people write, not generators."""
+    folders = [ROOT / folder for folder in ("ferserve", "training", "tests", "ext", "docs", "examples")]
+    found = [path for folder in folders for suffix in suffixes for path in sorted(folder.rglob(f"*{suffix}"))]
+    return [path for path in found if ROOT / "ferserve" / "v1" not in path.parents]
+
+
+def test_a_file_has_at_most_300_lines() -> None:
+    lines = {
+        path: len(path.read_text("utf-8").splitlines()) for path in _sources(".py", ".pyi", ".pyx", ".pxd", ".h", ".c")
+    }
+    assert len(lines) > 300
+    assert {str(path): count for path, count in lines.items() if count > 300} == {}
+
+
+def test_a_function_has_at_most_40_lines() -> None:
+    """Counted from ``def`` to its last line, without the docstring."""
+    lines = {f"{path}:{f.lineno} {f.name}": _lines(f) for path in _sources(".py") for f in _functions(path)}
+    assert len(lines) > 1000
+    assert {name: count for name, count in lines.items() if count > 40} == {}
+
+
+def _functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    return [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    whole = (function.end_lineno or 0) - function.lineno + 1
+    if ast.get_docstring(function, clean=False) is None:
+        return whole
+    docstring = function.body[0]
+    return whole - ((docstring.end_lineno or 0) - docstring.lineno + 1)

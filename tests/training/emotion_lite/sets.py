@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training import __main__ as command
 from training.emotion_lite.voted_samples import VotedSamples
+from training.models.emotion_lite import Stage
 
 Arrays = dict[str, NDArray[Any]]
+
+TINY = (Stage(16, 2, kernel=2), Stage(16, 2, pairs=1, kernel=2))
+RECIPE_FILE = Path(command.__file__).parent / "recipes" / "emotion_lite.py"
 
 
 def make_faces(rows: int) -> Arrays:

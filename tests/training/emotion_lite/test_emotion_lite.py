@@ -7,72 +7,42 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
-import onnxruntime
 import pytest
-import skimage.data
 
 pytest.importorskip("keras", reason="training needs the training extra")
 pytest.importorskip("onnx", reason="training needs the training extra")
 
 import keras
-import onnx
 
 from ferserve.labels import FER2013, FERPLUS
 from ferserve.models.store import BUNDLED_DIR, ModelStore
-from tests.training.emotion_lite.sets import make_faces
+from tests.training.emotion_lite.sets import TINY, make_faces
 from training import __main__ as command
-from training.common.export import embed_spec, read_spec
+from training.common.export import read_spec
 from training.emotion_lite.ablation import table
-from training.emotion_lite.augment import NO_AUGMENTATION
 from training.emotion_lite.card import write_bundled_card
 from training.emotion_lite.fit import (
     FitOptions,
     Trainer,
-    batches,
     learning_rate,
     predict_logits,
     read_average,
     read_history,
-    teach,
 )
 from training.emotion_lite.job import train_model
 from training.emotion_lite.quantize import quantize_classifier
-from training.emotion_lite.release import release
 from training.emotion_lite.robustness import jittered_rows, robustness
-from training.emotion_lite.teachers import Teachers
-from training.emotion_lite.unlabelled import add_faces, cut_faces
 from training.emotion_lite.voted_samples import load_voted_samples, make_targets
-from training.errors import CheckpointError, DataError, TrainingError
+from training.errors import CheckpointError, TrainingError
 from training.evaluation.evaluate import evaluate
 from training.evaluation.labelled import load_labelled
 from training.evaluation.served_model import ServedModel
-from training.models.emotion_lite import HEADS, LITE, Stage, build_model, count_macs, split_heads
+from training.models.emotion_lite import HEADS, LITE, build_model, count_macs
 from training.recipes.emotion_lite import RECIPE
 
-TINY = (Stage(16, 2, kernel=2), Stage(16, 2, pairs=1, kernel=2))
-RECIPE_FILE = Path(command.__file__).parent / "recipes" / "emotion_lite.py"
 RELEASED_FILE, RELEASED_SETTINGS = "138c071dbd544b85", "94ef80e2fa0b2677"
 """Of the recipe whose models are bundled: its file when they were made, and its settings, as ``repr`` shows them."""
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("fer2013") / "faces.npz"
-    np.savez(path, **make_faces(480))
-    return path
-
-
-@pytest.fixture(scope="module")
-def released(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny network's files, trained for a moment."""
-    out = tmp_path_factory.mktemp("released")
-    train, test = load_voted_samples(data)
-    options = FitOptions(epochs=8, batch_size=32, peak_rate=0.05, ema=0.9, meet_every=1, augmentation=NO_AUGMENTATION)
-    model = train_model(TINY, train.images, make_targets(train), test, options, out)
-    release(model, TINY, test, data, RECIPE_FILE, out)
-    return out
 
 
 def test_rate_rises_then_falls_to_zero() -> None:
@@ -207,88 +177,6 @@ def test_a_mirrored_face_gets_the_same_answer() -> None:
     mirrored = predict_logits(model, images[:, :, ::-1], exact=True)
     np.testing.assert_allclose(logits, mirrored, atol=1e-5 * np.abs(logits).max())
     assert np.ptp(logits, axis=0).max() > 0.01 * np.abs(logits).max()
-
-
-def test_teachers_answer_for_the_very_pixels_that_are_learnt(released: Path, data: Path, tmp_path: Path) -> None:
-    train, test = load_voted_samples(data)
-    file = released / "emotion-lite.onnx"
-    options = FitOptions(epochs=1, batch_size=32, teachers=(file,), taught=0.75)
-    teachers, targets = Teachers(options.teachers), make_targets(train)
-    x, mixed = next(batches(train.images, targets, 0, options, teachers=teachers))
-    _, labels = next(batches(train.images, targets, 0, options))
-    answers = teachers.answer(x)
-    np.testing.assert_allclose(mixed, 0.25 * labels + 0.75 * answers, atol=1e-6)
-    for head in split_heads(answers).values():
-        np.testing.assert_allclose(head.sum(axis=1), 1, rtol=1e-4)
-    session = onnxruntime.InferenceSession(file)
-    (emotion,) = session.run(["emotion"], {session.get_inputs()[0].name: x[:1].reshape(1, 1, 48, 48)})
-    np.testing.assert_allclose(answers[:1, :8], emotion, atol=1e-5)
-    train_model(TINY, train.images, targets, test, options, tmp_path)
-    assert not Teachers(())
-
-
-def test_a_teacher_that_is_none_is_named_before_anything_is_trained(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text, out = tmp_path / "text.onnx", tmp_path / "run"
-    text.write_text("no graph")
-    for weights, message in ((tmp_path / "nowhere.onnx", "nowhere.onnx"), (text, "must be an ONNX file")):
-        argv = ["run", "emotion_lite", "--data", str(data), "--out", str(out), "--weights", str(weights)]
-        assert command.main(argv) == 2
-        assert message in capsys.readouterr().err
-    assert not out.exists()
-
-
-def test_a_teacher_with_other_heads_or_pixels_is_named(released: Path, tmp_path: Path) -> None:
-    model, path = onnx.load(released / "emotion-lite.onnx"), tmp_path / "other.onnx"
-    spec = read_spec(released / "emotion-lite.onnx")
-    for other, message in (
-        (replace(spec, heads=spec.heads[:2]), "teacher's heads must be"),
-        (replace(spec, input=replace(spec.input, mean=(0.0,))), "teacher's input must be"),
-    ):
-        embed_spec(model, other)
-        onnx.save(model, path)
-        with pytest.raises(TrainingError, match=message):
-            Teachers((path,))
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one photograph of one face."""
-    folder = tmp_path_factory.mktemp("photographs")
-    cv2.imwrite(str(folder / "astronaut.png"), cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR))
-    return folder
-
-
-def test_faces_without_labels_are_learnt_from_the_teachers_alone(released: Path, data: Path, photographs: Path) -> None:
-    faces = cut_faces(photographs)
-    assert faces.shape == (1, 48, 48)
-    train, _ = load_voted_samples(data)
-    images, targets = add_faces(train.images[:31], make_targets(train)[:31], faces)
-    teachers = Teachers((released / "emotion-lite.onnx",))
-    options = FitOptions(batch_size=32, augmentation=NO_AUGMENTATION, taught=0.3)
-    x, taught = next(batches(images, targets, 0, options, teachers=teachers))
-    _, labels = next(batches(images, targets, 0, options))
-    unknown = labels.sum(axis=1) == 0
-    assert unknown.sum() == 1
-    answers = teachers.answer(x)
-    np.testing.assert_allclose(taught[unknown], answers[unknown], atol=1e-6)
-    np.testing.assert_allclose(taught[~unknown], 0.7 * labels[~unknown] + 0.3 * answers[~unknown], atol=1e-6)
-
-
-def test_a_mixed_row_lacks_only_what_it_has_no_label_for() -> None:
-    label, answer = np.zeros((1, 17), np.float32), np.zeros((1, 17), np.float32)
-    label[0, [0, 8, 15]] = 1
-    answer[0, [1, 9, 16]] = 1
-    np.testing.assert_allclose(teach(0.75 * label, answer, 0.0), 0.75 * label + 0.25 * answer)
-
-
-def test_a_folder_without_faces_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="faces must name a folder of photographs with faces"):
-        cut_faces(tmp_path)
-    (tmp_path / "torn.jpg").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"torn\.jpg: photograph must be a readable picture"):
-        cut_faces(tmp_path)
 
 
 @pytest.mark.slow
