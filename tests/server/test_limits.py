@@ -13,7 +13,7 @@ from tests.serving.fixtures import StartServer
 from tests.serving.streams import RawStream, stub_of
 
 
-async def test_streams_a_client_are_limited_and_a_closed_one_counts_no_more(start_server: StartServer) -> None:
+async def test_streams_per_client_are_limited_and_closed_ones_no_longer_count(start_server: StartServer) -> None:
     async with stub_of(await start_server(max_streams_per_client=2)) as stub:
         first, second = RawStream(stub), RawStream(stub)
         await first.open()

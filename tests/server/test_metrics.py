@@ -122,7 +122,7 @@ async def test_one_stream_too_many_counts_once(counted: str, metrics: Counting) 
     assert (metrics.opened, metrics.closed) == ([False], 1)
 
 
-async def test_every_frame_of_a_stream_counts_once_whoever_answers_it(counted: str, metrics: Counting) -> None:
+async def test_every_frame_of_a_stream_counts_once_with_and_without_the_engine(counted: str, metrics: Counting) -> None:
     frames = {1: NO_PAYLOAD, 2: UNDECODABLE, 3: {"raw": GREY, "boxes": pb.Boxes()}, 4: NO_PAYLOAD}
     async with stub_of(counted) as stub:
         stream = RawStream(stub)

@@ -161,7 +161,7 @@ async def test_the_newest_frame_wins_and_the_others_are_told_so(raw_stream: RawS
     await raw_stream.finish()
 
 
-async def test_no_frame_is_dropped_where_every_one_counts(raw_stream: RawStream) -> None:
+async def test_no_frame_is_dropped_if_every_one_counts(raw_stream: RawStream) -> None:
     await raw_stream.open(delivery=pb.DELIVERY_EVERY)
     results = await raw_stream.exchange({frame_id: {} for frame_id in range(1, 41)})
     assert {r.WhichOneof("outcome") for r in results} == {"faces"}

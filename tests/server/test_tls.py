@@ -73,7 +73,7 @@ async def test_a_server_may_ask_who_its_clients_are(start_server: StartServer, o
             await brightness_of(address, stranger)
 
 
-async def test_a_renewed_certificate_counts_for_whoever_comes_next(
+async def test_a_renewed_certificate_counts_for_the_next_client(
     start_server: StartServer, ours: Files, theirs: Files, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Streams go on; a file that is no certificate, or not that of the key, changes nothing."""
@@ -142,7 +142,7 @@ def test_commands_take_an_authority(model_dir: Path, ours: Files, tmp_path: Path
     assert "--tls-ca must come with --target" in alone.stderr
 
 
-async def test_whoever_speaks_plain_http2_is_hung_up_on_and_others_are_served(
+async def test_a_client_of_plain_http2_is_hung_up_on_and_others_are_served(
     start_server: StartServer, ours: Files
 ) -> None:
     address = await start_server(**ours.server)

@@ -19,7 +19,7 @@ def workers_command(model_dir: Path, *more: str) -> list[str]:
 
 
 def workers_of(server: ServerProcess) -> list[psutil.Process]:
-    """The worker processes; multiprocessing's resource tracker is none."""
+    """The worker processes, without the resource tracker of multiprocessing."""
     return [child for child in psutil.Process(server.process.pid).children() if is_worker(child)]
 
 
@@ -32,7 +32,7 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 def gone(process: psutil.Process, within_s: float) -> bool:
-    """True where ``process`` ended in time; a zombie has ended."""
+    """True if ``process`` ended in time; a zombie has ended."""
     until = time.monotonic() + within_s
     while is_worker(process):
         if time.monotonic() > until:
