@@ -103,6 +103,8 @@ class EngineConfig:
         _check("engine.resume_s", self.resume_s, self.resume_s >= 0, "at least 0 s")
 
 
+MAX_MESSAGE_BYTES = 2**31 - 1
+"""gRPC counts in 32 bits."""
 _LOOPS = ("auto", "asyncio", "uvloop")
 _CPUS = ("split", "shared")
 
@@ -124,8 +126,8 @@ class ServerConfig:
     cache and event loops do not interrupt models; ``shared`` leaves placement to the system."""
     loop: str = "auto"
     """Event loop: ``asyncio``, ``uvloop``, or ``auto`` for uvloop if it is installed."""
-    max_message_bytes: int = 32 * 1024 * 1024
-    """Largest message that the server accepts."""
+    max_message_bytes: int = 0
+    """Largest message that the server accepts; 0 for one that holds any frame of ``engine.max_pixels``."""
     max_streams_per_client: int = 64
     """Most open streams per client address."""
     max_pending_results: int = 64
@@ -150,8 +152,8 @@ class ServerConfig:
         _check(
             "server.max_message_bytes",
             self.max_message_bytes,
-            1024 <= self.max_message_bytes < 2**31,  # gRPC counts in 32 bits
-            f"from 1024 to {2**31 - 1}",
+            self.max_message_bytes == 0 or 1024 <= self.max_message_bytes <= MAX_MESSAGE_BYTES,
+            f"0 or from 1024 to {MAX_MESSAGE_BYTES}",
         )
         _check(
             "server.max_streams_per_client",

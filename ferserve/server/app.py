@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ferserve.config import ServerConfig
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.emotion.servicer import EmotionServicer
+from ferserve.server.grpc_options import with_message_limit
 from ferserve.server.grpc_server import GrpcServer
 from ferserve.server.health import Health, ProbeServer
 from ferserve.server.lifecycle import ServerGroup
@@ -33,6 +34,7 @@ class Server(ServerGroup):
         supervisor_address: str = "",
     ) -> None:
         """``placement`` and ``supervisor_address``, where the supervisor asks for its health, are a worker's."""
+        config = with_message_limit(config, engine.config.max_pixels)
         services: list[Service] = [EmotionServicer(engine, config, metrics, placement)]
         health = Health([service.name for service in services])
         is_worker = placement is not None

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from ferserve.config import ServerConfig
+import dataclasses
+
+from ferserve.config import MAX_MESSAGE_BYTES, ServerConfig
+
+_MAX_BYTES_PER_PX = 4
+"""Of an uncompressed picture with an alpha channel, such as a BMP."""
+_OTHER_BYTES = 1024 * 1024
+"""Of a message, besides pixels."""
+
+
+def with_message_limit(config: ServerConfig, max_pixels: int) -> ServerConfig:
+    """``config`` with a message limit that no frame of ``max_pixels`` exceeds, unless it sets one itself."""
+    if config.max_message_bytes:
+        return config
+    needed = max_pixels * _MAX_BYTES_PER_PX + _OTHER_BYTES
+    return dataclasses.replace(config, max_message_bytes=min(needed, MAX_MESSAGE_BYTES))
 
 
 def server_options(config: ServerConfig, *, shares_port: bool) -> list[tuple[str, int]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import grpc
 import pytest
 
+from ferserve.config import ServerConfig
 from ferserve.errors import KIND_KEY, OverloadedError
 from ferserve.server.emotion.limits import StreamLimit, client_address
+from ferserve.server.grpc_options import with_message_limit
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
 from tests.serving.fixtures import StartServer
@@ -68,3 +70,17 @@ async def test_frames_of_the_size_of_4k_fit_by_default(address: str) -> None:
         raw = pb.RawImage(format=pb.PIXEL_FORMAT_BGR24, width=3840, height=2160, data=bytes(3840 * 2160 * 3))
         response = await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(raw=raw)))
         assert (response.result.width, response.result.height) == (3840, 2160)
+
+
+@pytest.mark.parametrize(("width", "height"), [(4032, 3024), (1, 50_000), (5000, 2500)])
+async def test_every_raw_frame_within_the_pixels_fits_into_a_message(address: str, width: int, height: int) -> None:
+    async with stub_of(address) as stub:
+        raw = pb.RawImage(format=pb.PIXEL_FORMAT_BGR24, width=width, height=height, data=bytes(width * height * 3))
+        response = await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(raw=raw, boxes=pb.Boxes())), timeout=20)
+        assert (response.result.width, response.result.height) == (width, height)
+
+
+def test_the_message_limit_follows_from_the_pixels_unless_it_is_set() -> None:
+    assert with_message_limit(ServerConfig(), 50_000_000).max_message_bytes == 201_048_576
+    assert with_message_limit(ServerConfig(), 10**12).max_message_bytes == 2**31 - 1
+    assert with_message_limit(ServerConfig(max_message_bytes=2048), 50_000_000).max_message_bytes == 2048

@@ -96,7 +96,9 @@ def test_what_would_fail_later_is_refused_at_the_start(setting: str, value: obje
 
 def test_a_message_may_be_as_large_as_grpc_can_count() -> None:
     assert ServerConfig(max_message_bytes=2**31 - 1).max_message_bytes == 2**31 - 1
-    with pytest.raises(ConfigError, match=r"server\.max_message_bytes must be from 1024 to 2147483647, got 2147483648"):
+    with pytest.raises(
+        ConfigError, match=r"server\.max_message_bytes must be 0 or from 1024 to 2147483647, got 2147483648"
+    ):
         ServerConfig(max_message_bytes=2**31)
 
 
