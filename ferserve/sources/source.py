@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from ferserve.errors import ConfigError
 from ferserve.sources.images import ImageLike, payload_of, raw_image
+from ferserve.sources.web_image import fetch_image
 from ferserve.types import Frame
 
 if TYPE_CHECKING:
@@ -48,7 +51,12 @@ def open_source(source: VideoSource | Iterable[ImageLike | Frame]) -> FrameSourc
         return _open_video(source, f"camera {source}")
     if isinstance(source, str | os.PathLike):
         text = os.fspath(source)
+        if text.lower().startswith("file://"):
+            return _open_file(url2pathname(urlsplit(text).path))
         if "://" in text:
+            image = fetch_image(text)
+            if image is not None:
+                return FrameSource(iter([frame_of(image, 1)]), live=False)
             return _open_video(text, text)
         return _open_file(text)
     if not isinstance(source, Iterable):
