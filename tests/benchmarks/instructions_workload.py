@@ -6,6 +6,7 @@ are arguments: ``MESSAGES MODEL_DIR MODULE:FRAME_FROM_PROTO MODULE:RESULT_TO_PRO
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -48,6 +49,8 @@ def main(path: str, model_dir: str, frame_from: str, result_to: str) -> None:
     options = StreamOptions(delivery=Delivery.EVERY, detection_interval=SELDOM, min_detection_interval=SELDOM)
     count = 0
     with Engine(config) as engine, engine.open_stream(options) as stream:
+        gc.collect()
+        gc.freeze()  # or a walk through all that was imported falls into one run and not into the other
         for data in messages(Path(path)):
             frame = frame_from_proto(pb.Frame.FromString(data), config.max_faces)
             result = stream.submit(frame).result()
