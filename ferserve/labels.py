@@ -10,6 +10,17 @@ FERPLUS: Final = ("neutral", "happiness", "surprise", "sadness", "anger", "disgu
 FER2013: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """FER2013 emotions in the order of its integer labels 0 to 6 (Goodfellow et al., 2013, arXiv:1307.0414)."""
 
+FER2013_NAME: Final = {
+    "neutral": "neutral",
+    "happiness": "happy",
+    "surprise": "surprise",
+    "sadness": "sad",
+    "anger": "angry",
+    "disgust": "disgust",
+    "fear": "fear",
+}
+"""FER2013's name for each label of FER+; it has none for contempt."""
+
 LABEL_SETS: Final[dict[str, tuple[str, ...]]] = {"ferplus": FERPLUS, "fer2013": FER2013}
 """Label sets by name."""
 

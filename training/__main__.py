@@ -74,7 +74,12 @@ def export(
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx|RUN", help="A model file, or the folder of a run.")],
     data: Annotated[Path, typer.Option(help="FILE.npz with images and labels; for a run, the data it was trained on.")],
-    head: Annotated[str | None, typer.Option(help="ferplus (default) or fer2013; not for a run.")] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Name of a head or a label set, ferplus by default; not for a run.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Judge by this label set, fer2013 or ferplus; the head's own by default.")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="test (default), all, or one split by name; not for a run.")] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Average over both mirror images; not for a run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
@@ -84,15 +89,15 @@ def evaluate(
         from training.classification.manifest import parts_of_run
         from training.evaluation.evaluate_run import evaluate_run, report
 
-        if head or split or flip:
-            raise ConfigError(f"head, split and flip must be left out for a run, got {model}, a folder")
+        if head or labels or split or flip:
+            raise ConfigError(f"head, labels, split and flip must be left out for a run, got {model}, a folder")
         _, parts = parts_of_run(model, data)
         typer.echo(report(evaluate_run(model, parts.tests), json))
         return
     from training.evaluation.evaluate import evaluate as evaluate_file
     from training.evaluation.evaluate import to_json, to_text
 
-    found = evaluate_file(model, data, head or "ferplus", flip, split or "test")
+    found = evaluate_file(model, data, head or "ferplus", flip, split or "test", labels=labels)
     typer.echo(to_json(found) if json else to_text(found))
 
 

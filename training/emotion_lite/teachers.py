@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.models.spec import HeadSpec
 from training.emotion_lite.augment import MEAN, STD
+from training.emotion_lite.served_head import RAW_FERPLUS, SERVED
 from training.errors import TrainingError
 from training.evaluation.served_model import ServedModel
 from training.models.emotion_lite import HEADS, IMAGE_SIZE
@@ -33,14 +35,27 @@ class Teachers:
     def answer(self, pixels: Floats) -> Floats:
         """(N, 17) probabilities, the teachers' mean, of (N, 48, 48, 1) normalised luma."""
         rows = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-        answers = [np.concatenate(model.answers(rows), axis=1) for model in self._models]
+        answers = [np.concatenate(_network_answers(model, rows), axis=1) for model in self._models]
         return np.asarray(np.mean(answers, axis=0), np.float32)
+
+
+def _network_heads(model: ServedModel) -> dict[str, HeadSpec]:
+    """The heads that the network itself has; a released file's served head is made from them."""
+    heads = {head.name: head for head in model.spec.heads}
+    if RAW_FERPLUS in heads:
+        heads[SERVED] = heads.pop(RAW_FERPLUS)
+    return heads
+
+
+def _network_answers(model: ServedModel, rows: Floats) -> list[Floats]:
+    heads, answers = _network_heads(model), model.answers(rows)
+    return [answers[model.spec.heads.index(heads[name])] for name in HEADS]
 
 
 def _open_teacher(file: Path) -> ServedModel:
     model = ServedModel(file)
-    heads = {head.name: len(head.labels) for head in model.spec.heads}
-    if list(heads.items()) != list(HEADS.items()):
+    heads = {name: len(head.labels) for name, head in _network_heads(model).items()}
+    if heads != HEADS:
         raise TrainingError(f"{file}: a teacher's heads must be {HEADS}, got {heads}")
     given, wanted = model.spec.input, (1, IMAGE_SIZE, IMAGE_SIZE)
     pixels = (given.row_shape, given.mean, given.std)

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.errors import ConfigError
-from ferserve.labels import CLARITY, CLEAR, LABEL_SETS, MIN_CERTAINTY
+from ferserve.labels import CLARITY, CLEAR, MIN_CERTAINTY
 from training.evaluation.labelled import load_labelled
 from training.evaluation.metrics import Predictions, Scores
-from training.evaluation.served_model import ServedModel
+from training.evaluation.served_model import ServedModel, judged_labels, label_set_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,8 @@ class Evaluation:
     data: str
     split: str
     head: str
+    labels: str
+    """The label set by which it is judged."""
     flip: bool
     """Whether probabilities are the mean over both mirror images."""
     flip_consistency: float
@@ -45,26 +46,35 @@ class Evaluation:
 
 
 def evaluate(
-    model: Path, data: Path, label_set: str, flip: bool = False, split: str = "test", seconds: float = 2.0
+    model: Path,
+    data: Path,
+    head: str,
+    flip: bool = False,
+    split: str = "test",
+    seconds: float = 2.0,
+    labels: str | None = None,
 ) -> Evaluation:
-    """Measure ``model`` on ``data``; its speed is taken over ``seconds``.
+    """Measure one head of ``model`` on ``data``; its speed is taken over ``seconds``.
+
+    ``head`` is the name of a head, or of a label set for the first head that has it. ``labels`` judges it by another
+    label set than its own: FER+'s labels count as FER2013's of the same meaning, contempt as wrong.
 
     ``data`` is an npz file with ``images`` uint8 (N, H, W) and, by head, ``ferplus_votes`` (N, 10) or ``labels`` (N,).
     Raises :class:`ferserve.errors.FerserveError` if the files do not fit each other.
     """
-    if label_set not in LABEL_SETS:
-        raise ConfigError(f"head must be one of {', '.join(LABEL_SETS)}, got {label_set!r}")
     served = ServedModel(model)
-    head = served.head(label_set)
+    chosen = served.head(head)
+    label_set = labels or label_set_of(chosen)
     rows = load_labelled(data, label_set, split)
     straight_rows = served.rows(rows.images)
-    straight = served.in_order(straight_rows, label_set)
-    mirrored = served.in_order(served.rows(np.ascontiguousarray(rows.images[:, :, ::-1])), label_set)
+    straight = served.in_order(straight_rows, head, label_set)
+    mirrored = served.in_order(served.rows(np.ascontiguousarray(rows.images[:, :, ::-1])), head, label_set)
     same = straight.argmax(axis=1) == mirrored.argmax(axis=1)
-    answers = Predictions(LABEL_SETS[label_set], rows.truth, (straight + mirrored) / 2 if flip else straight)
+    answers = Predictions(judged_labels(chosen, label_set), rows.truth, (straight + mirrored) / 2 if flip else straight)
     sure = answers.probabilities.max(axis=1) * _clear(served, straight_rows) >= MIN_CERTAINTY
     return Evaluation(
-        model=str(model), data=str(data), split=split, head=head.name, flip=flip, flip_consistency=float(same.mean()),
+        model=str(model), data=str(data), split=split, head=chosen.name, labels=label_set, flip=flip,
+        flip_consistency=float(same.mean()),
         images_per_second=served.images_per_second(straight_rows, seconds),
         agreed_rows=int(rows.agreed.sum()), agreed_accuracy=_share(answers.correct[rows.agreed]),
         sure_share=float(sure.mean()), sure_accuracy=_share(answers.correct[sure]),
@@ -103,6 +113,7 @@ def to_text(evaluation: Evaluation) -> str:
         f"accuracy          {scores.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})",
         *_agreed_line(evaluation),
         f"where sure        {evaluation.sure_accuracy:.2%}  ({evaluation.sure_share:.2%} of the images)",
+        f"balanced accuracy {scores.balanced_accuracy:.2%}",
         f"macro F1          {scores.macro_f1:.3f}",
         f"calibration error {scores.ece:.2%}",
         f"flip consistency  {evaluation.flip_consistency:.2%}",

@@ -29,6 +29,8 @@ class Scores:
     rows: int
     accuracy: float
     accuracy_ci95: tuple[float, float]
+    balanced_accuracy: float
+    """Mean recall of the classes that have rows."""
     macro_f1: float
     ece: float
     """Expected calibration error; see :func:`expected_calibration_error`."""
@@ -77,6 +79,7 @@ class Predictions:
             rows=len(correct),
             accuracy=self.accuracy,
             accuracy_ci95=wilson_interval(int(correct.sum()), len(correct)),
+            balanced_accuracy=float(np.mean([entry.recall for entry in per_class.values() if entry.rows])),
             macro_f1=float(np.mean([entry.f1 for entry in per_class.values()])),
             ece=expected_calibration_error(self.probabilities.max(axis=1), correct),
             per_class=per_class,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import ModelSpecError
-from ferserve.labels import LABEL_SETS
+from ferserve.labels import FER2013_NAME, LABEL_SETS
 from ferserve.models.spec import HeadSpec, ModelSpec
 from ferserve.runtime import open_session
 from ferserve.runtime.classifier import Classifier
@@ -37,14 +37,19 @@ class ServedModel:
         """(N, K) probabilities per head for input rows, in the order of ``spec.heads``, reserved labels included."""
         return self._classifier.infer_now(rows)
 
-    def head(self, label_set: str) -> HeadSpec:
-        """The head whose labels, without reserved ones, are those of ``label_set`` in any order."""
-        wanted = set(LABEL_SETS[label_set])
-        for head in self.spec.heads:
-            if set(head.labels) - set(head.reserved) == wanted:
-                return head
+    def head(self, name: str) -> HeadSpec:
+        """The head of that name, or the first whose labels, reserved ones aside, are those of the label set ``name``.
+
+        Raises :class:`TrainingError`.
+        """
+        wanted = set(LABEL_SETS.get(name, ()))
+        for fits in (lambda h: h.name == name, lambda h: wanted and set(_told(h)) == wanted):
+            for head in self.spec.heads:
+                if fits(head):
+                    return head
         have = "; ".join(f"{head.name} ({', '.join(head.labels)})" for head in self.spec.heads)
-        raise TrainingError(f"{self.path}: heads must hold one with the labels of {label_set}, got {have}")
+        wish = f"one with the labels of {name}" if wanted else f"one named {name!r}"
+        raise TrainingError(f"{self.path}: heads must hold {wish}, got {have}")
 
     def rows(self, images: NDArray[np.uint8], boxes: Floats | None = None) -> NDArray[Any]:
         """Input rows of (N, H, W) luma through ``ferserve.vision.preprocess``.
@@ -68,11 +73,14 @@ class ServedModel:
         kept = answers[:, [k for k, label in enumerate(head.labels) if label not in head.reserved]]
         return np.asarray(kept / kept.sum(axis=1, keepdims=True), np.float32)
 
-    def in_order(self, rows: NDArray[Any], label_set: str) -> Floats:
-        """(N, K) probabilities of the head for ``label_set``, whose order of labels they have."""
-        head = self.head(label_set)
-        labels = [label for label in head.labels if label not in head.reserved]
-        return self.probabilities(rows, head)[:, [labels.index(label) for label in LABEL_SETS[label_set]]]
+    def in_order(self, rows: NDArray[Any], name: str, label_set: str | None = None) -> Floats:
+        """(N, K) probabilities of the head ``name``, in the order of :func:`judged_labels`."""
+        head = self.head(name)
+        labels = _told(head)
+        wanted = judged_labels(head, label_set or label_set_of(head))
+        theirs = {FER2013_NAME.get(label, label): label for label in labels} if label_set == "fer2013" else {}
+        order = [labels.index(label if label in labels else theirs[label]) for label in wanted]
+        return self.probabilities(rows, head)[:, order]
 
     def images_per_second(self, row: NDArray[Any], seconds: float = 2.0) -> float:
         """Speed at batch 1 on one thread: the fastest of many short bursts, which other work disturbs least."""
@@ -87,3 +95,29 @@ class ServedModel:
                 session.run(feed)
             bursts.append((time.perf_counter() - began) / 20)
         return 1 / min(bursts)
+
+
+def _told(head: HeadSpec) -> list[str]:
+    return [label for label in head.labels if label not in head.reserved]
+
+
+def label_set_of(head: HeadSpec) -> str:
+    """The name of the label set that a head tells; raises :class:`TrainingError` if it is none that is known."""
+    for name, labels in LABEL_SETS.items():
+        if set(_told(head)) == set(labels):
+            return name
+    raise TrainingError(f"{head.name}: labels must be those of {' or '.join(LABEL_SETS)}, got {', '.join(head.labels)}")
+
+
+def judged_labels(head: HeadSpec, label_set: str) -> tuple[str, ...]:
+    """The labels of ``label_set`` in order, and behind them those of ``head`` that have no counterpart there.
+
+    A head of FER+ may be judged by FER2013's labels; contempt, which they lack, is then always wrong. Raises
+    :class:`TrainingError` if the head cannot tell every label of the set.
+    """
+    wanted, own = LABEL_SETS[label_set], label_set_of(head)
+    if own == label_set:
+        return wanted
+    if (own, label_set) != ("ferplus", "fer2013"):
+        raise TrainingError(f"labels must be {own} for the head {head.name}, got {label_set}")
+    return (*wanted, *(label for label in _told(head) if label not in FER2013_NAME))

@@ -115,7 +115,7 @@ class EmotionLite:
             model = self._train(generation, number, options, train, faces, test, teachers)
             self._release(model, generation, test, options, folder)
             self._plot(options.out / f"generation{number}", folder)
-            files[number] = release_int8(folder / "emotion-lite.onnx", train, options.data)
+            files[number] = release_int8(folder / "emotion-lite.onnx", train, test, options.data)
         write_bundled_card(options.out, options.data)
         return options.out
 
