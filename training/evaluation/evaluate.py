@@ -65,12 +65,13 @@ def evaluate(
     served = ServedModel(model)
     chosen = served.head(head)
     label_set = labels or label_set_of(chosen)
+    answered = judged_labels(chosen, label_set)
     rows = load_labelled(data, label_set, split)
     straight_rows = served.rows(rows.images)
     straight = served.in_order(straight_rows, head, label_set)
     mirrored = served.in_order(served.rows(np.ascontiguousarray(rows.images[:, :, ::-1])), head, label_set)
     same = straight.argmax(axis=1) == mirrored.argmax(axis=1)
-    answers = Predictions(judged_labels(chosen, label_set), rows.truth, (straight + mirrored) / 2 if flip else straight)
+    answers = Predictions(answered, rows.truth, (straight + mirrored) / 2 if flip else straight)
     sure = answers.probabilities.max(axis=1) * _clear(served, straight_rows) >= MIN_CERTAINTY
     return Evaluation(
         model=str(model), data=str(data), split=split, head=chosen.name, labels=label_set, flip=flip,
