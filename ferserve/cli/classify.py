@@ -41,7 +41,7 @@ def command(
                 failed = True
                 print_error(file, result.fault.message)
             if json:
-                print(json_line("file", file, result), flush=True)
+                print(json_line(result, file), flush=True)
             elif result.fault is None:
                 _print_table(file, result)
     if failed:

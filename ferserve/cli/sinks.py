@@ -48,7 +48,7 @@ class LineSink(Sink):
     def show(self, result: FrameResult) -> None:
         """See :class:`Sink`."""
         if self._json:
-            print(json_line("frame_id", result.frame_id, result), flush=True)
+            print(json_line(result), flush=True)
         else:
             print(text_line(f"frame {result.frame_id}", result), flush=True)
 

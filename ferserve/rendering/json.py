@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from typing import Any
 
-from ferserve.types import Face, FrameResult, HeadResult
+from ferserve.types import Face, FrameResult
 
 NOT_SURE = "not sure"
 
 
-def json_line(key: str, name: str | int, result: FrameResult) -> str:
-    """One result as one JSON object: ``key`` is ``file`` or ``frame_id``, ``name`` its value."""
-    line: dict[str, Any] = {key: name, "faces": [_face(face) for face in result.faces]}
-    if result.degraded:
-        line["degraded"] = result.degraded
-    if result.fault is not None:
-        line["error"] = dataclasses.asdict(result.fault)
-    if result.dropped is not None:
-        line["dropped"] = result.dropped.value
-    timings = dataclasses.asdict(result.timings)
-    line["timings_ms"] = {stage.removesuffix("_ms"): round(value, 3) for stage, value in timings.items()}
-    return json.dumps(line)  # in ASCII, which every encoding of stdout can carry
+SCHEMA_VERSION = 1
+"""Version of the JSON lines; it rises if a field changes its meaning or goes. result.schema.json describes them."""
+
+_DECIMALS = 4
 
 
-def _face(face: Face) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "track_id": face.track_id,
-        "box": [round(edge, 2) for edge in face.box],
-        "score": round(face.score, 4),
-        "emotion": face.emotion,
-        "confidence": round(face.confidence, 4),
-        "probabilities": _probabilities(face.heads[0]),
-    }
-    if len(face.heads) > 1:
-        values["heads"] = {head.name: _probabilities(head) for head in face.heads[1:]}
-    return values
+def json_line(result: FrameResult, file: str | None = None) -> str:
+    """``result`` as one JSON object: :meth:`FrameResult.to_dict` with rounded numbers, the version and the file."""
+    line: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    if file is not None:
+        line["file"] = file
+    return json.dumps(line | _rounded(result.to_dict()))  # in ASCII, which every encoding of stdout can carry
 
 
-def _probabilities(head: HeadResult) -> dict[str, float]:
-    return {label: round(float(value), 4) for label, value in zip(head.labels, head.probabilities, strict=True)}
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, _DECIMALS)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
 
 
 def text_line(name: str | int, result: FrameResult) -> str:

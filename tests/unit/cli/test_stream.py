@@ -19,7 +19,7 @@ def test_stream_as_json(folder: Path, where: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["frame_id"] for line in lines] == list(range(1, 13))
-    assert all("dropped" not in line for line in lines), "a recording is answered frame by frame"
+    assert all(line["dropped"] is None for line in lines), "a recording is answered frame by frame"
     assert {face["track_id"] for line in lines for face in line["faces"]} == {1}
 
 
@@ -60,7 +60,7 @@ def _read_all(leader: int) -> str:
 def test_a_frame_that_cannot_be_read_is_said_and_counted(folder: Path, where: list[str]) -> None:
     done = run_command("stream", folder / "damaged.jpg", "--json", *where)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["error"]["code"] == "invalid_frame"
+    assert json.loads(done.stdout)["fault"]["code"] == "invalid_frame"
     assert done.stderr.startswith("ferserve: frame 1: encoded must be a whole JPEG")
 
 
