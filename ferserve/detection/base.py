@@ -40,7 +40,8 @@ class FaceDetector(Protocol):
 
         ``image`` is luma uint8 (H, W), or BGR uint8 (H, W, 3) if :attr:`wants_color`; rows may be strided. The
         detector sees it with a longest side of ``side_px``, never enlarged; 0 lets the image's size choose
-        (:func:`default_side_px`). A side of at least the image's own means full resolution.
+        (:func:`default_side_px`). A side of at least the image's own means full resolution. ``min_score`` only
+        filters: it moves no box. A face too large for this scale is looked at again at smaller ones.
 
         Raises :class:`ValueError` for an image of another form, or with more than 65535 pixels on a side.
         """

@@ -86,7 +86,8 @@ def test_cells_are_merged_as_a_plain_loop_merges_them(seed: int) -> None:
     merged = merge_cells(Detections(boxes, score), 0.45, votes=0.6)
     wanted = []
     for i in kept:
-        voters = [j for j in range(80) if _iou(boxes[i], boxes[j]) >= 0.6]
+        least = min(float(score[i]), 0.5)
+        voters = [j for j in range(80) if _iou(boxes[i], boxes[j]) >= 0.6 and score[j] >= least]
         wanted.append(np.average(boxes[voters], axis=0, weights=score[voters]))
     np.testing.assert_allclose(merged.xyxy, wanted, rtol=1e-4)
     np.testing.assert_array_equal(merged.score, score[kept])
@@ -179,3 +180,50 @@ def test_a_frame_full_of_candidates_is_answered(detector) -> None:  # type: igno
     found = detector.detect(crowd, side_px=1024, min_score=0.0)
     assert 0 < len(found) <= 1000
     assert np.isfinite(found.xyxy).all()
+
+
+def _close_up(width: int, height: int, face_px: float) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The astronaut's face, ``face_px`` high, in the middle of a picture; and where it is."""
+    scale, (x, y) = face_px / 119.0, (226.5, 116.5)
+    at = np.array([[scale, 0, width / 2 - scale * x], [0, scale, height / 2 - scale * y]], np.float32)
+    image = cv2.warpAffine(LUMA, at, (width, height), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    half = np.array([45.5, 59.5]) * scale
+    middle = np.array([width / 2, height / 2])
+    return image, np.concatenate([middle - half, middle + half]).astype(np.float32)
+
+
+@pytest.mark.parametrize("side_px", [0, 1280])
+@pytest.mark.parametrize(
+    ("width", "height", "face_px"),
+    [
+        (640, 480, 40),
+        (640, 480, 460),
+        (1000, 1000, 500),
+        (1000, 1000, 850),
+        (1080, 1920, 1150),
+        (1280, 720, 640),
+        (2000, 2000, 1600),
+        (3024, 4032, 300),
+        (3024, 4032, 2400),
+        (8000, 6000, 1500),
+        (8000, 6000, 5400),
+    ],
+)
+def test_a_close_face_comes_back_whole_and_once(  # type: ignore[no-untyped-def]
+    detector, width: int, height: int, face_px: int, side_px: int
+) -> None:
+    image, truth = _close_up(width, height, face_px)
+    found = detector.detect(image, side_px=side_px, min_score=0.5)
+    assert len(found) == 1
+    assert _iou(found.xyxy[0], truth) > 0.6
+
+
+@pytest.mark.parametrize("face_px", [40, 120, 400, 900])
+def test_the_least_score_filters_and_moves_nothing(detector, face_px: int) -> None:  # type: ignore[no-untyped-def]
+    image, _ = _close_up(1280, 960, face_px)
+    everything = detector.detect(image, side_px=0, min_score=0.05)
+    for least in (0.2, 0.5, 0.6, 0.7, 0.95):
+        found = detector.detect(image, side_px=0, min_score=least)
+        wanted = everything.select(everything.score >= least)
+        np.testing.assert_array_equal(found.score, wanted.score)
+        np.testing.assert_allclose(found.xyxy, wanted.xyxy, atol=1e-3)
