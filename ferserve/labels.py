@@ -33,3 +33,6 @@ CLEAR: Final = "clear"
 MIN_CERTAINTY: Final = 0.5
 """Least certainty of an emotion; below it "not sure" is the better answer. FER+ too calls a face unknown if no emotion
 has the majority."""
+
+MIN_FACE_SCORE: Final = 0.65
+"""Least detector score of a box that surely shows a face; no emotion of a doubtful box is sure."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.labels import CLARITY, CLEAR, MIN_CERTAINTY
+from ferserve.labels import CLARITY, CLEAR, MIN_CERTAINTY, MIN_FACE_SCORE
 from ferserve.types.value import Value, to_plain
 
 
@@ -138,8 +138,10 @@ class Face(Value):
 
     @property
     def sure(self) -> bool:
-        """Whether :attr:`certainty` is at least one half; below, "not sure" is the better answer."""
-        return self.certainty >= MIN_CERTAINTY
+        """Whether the box surely shows a face (:attr:`score` of at least 0.65) and :attr:`certainty` is at least one
+        half; otherwise "not sure" is the better answer.
+        """
+        return self.score >= MIN_FACE_SCORE and self.certainty >= MIN_CERTAINTY
 
     @property
     def probabilities(self) -> dict[str, float]:

@@ -51,6 +51,13 @@ def test_a_model_without_a_clarity_head_is_believed() -> None:
     assert face.sure
 
 
+@pytest.mark.parametrize(("score", "sure"), [(0.5, False), (0.64, False), (0.65, True), (1.0, True)])
+def test_no_emotion_of_a_doubtful_box_is_sure(score: float, sure: bool) -> None:
+    face = dataclasses.replace(_face(0.99), score=score)
+    assert face.certainty == pytest.approx(0.99)
+    assert face.sure is sure
+
+
 def _steady_face() -> Face:
     """A face whose label has not followed its probabilities yet."""
     probabilities = np.array([0.25, 0.5, 0.125, 0.125], np.float32)
