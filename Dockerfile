@@ -8,6 +8,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc g++ libc6-d
 WORKDIR /src
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY ext ext
+COPY proto proto
 COPY ferserve ferserve
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 

@@ -1,0 +1,94 @@
+"""What a wheel and a source distribution of ferserve hold, and what their metadata say."""
+
+from __future__ import annotations
+
+import email
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from ferserve import __version__
+
+ROOT = Path(__file__).parents[2]
+NOT_SHIPPED = {".pyc", ".so"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``lib``, a wheel's Python part, and ``ferserve.egg-info``, which lists the source distribution."""
+    folder = tmp_path_factory.mktemp("built")
+    command = [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", folder, "build_py", "--build-lib"]
+    done = subprocess.run([*command, folder / "lib"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def metadata(built: Path) -> Message:
+    return email.message_from_string((built / "ferserve.egg-info/PKG-INFO").read_text("utf-8"))
+
+
+def _files(folder: str) -> Iterator[str]:
+    """Paths from the root of what lies in ``folder``, without what was compiled."""
+    for path in (ROOT / folder).rglob("*"):
+        if path.is_file() and path.suffix not in NOT_SHIPPED:
+            yield path.relative_to(ROOT).as_posix()
+
+
+def test_a_wheel_holds_every_file_of_the_package(built: Path) -> None:
+    """Models, their cards, stubs, py.typed and schemas too."""
+    missing = [name for name in _files("ferserve") if not (built / "lib" / name).is_file()]
+    assert missing == []
+
+
+def test_a_wheel_holds_the_proto_beside_its_code(built: Path) -> None:
+    """So that ``protoc -I site-packages ferserve/v1/emotion.proto`` works for other languages."""
+    for source in (ROOT / "proto").rglob("*.proto"):
+        shipped = built / "lib" / source.relative_to(ROOT / "proto")
+        assert shipped.read_bytes() == source.read_bytes()
+        assert shipped.with_name(f"{source.stem}_pb2.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "folder", ["ferserve", "docs", "tests", "examples", "training", "proto", "ext", "scripts", "deploy"]
+)
+def test_a_source_distribution_holds_every_folder(built: Path, folder: str) -> None:
+    shipped = set((built / "ferserve.egg-info/SOURCES.txt").read_text("utf-8").splitlines())
+    assert set(_files(folder)) - shipped == set()
+
+
+def test_a_source_distribution_holds_the_files_beside_the_folders(built: Path) -> None:
+    shipped = set((built / "ferserve.egg-info/SOURCES.txt").read_text("utf-8").splitlines())
+    tracked = ["LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml", "pyproject.toml"]
+    assert {*tracked, "setup.py", "MANIFEST.in", "Dockerfile", "Dockerfile.jetson"} - shipped == set()
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    first = re.search(r"^## \[(.+?)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert first
+    assert first[1] == __version__
+
+
+def test_the_metadata_name_the_version_and_every_python(metadata: Message) -> None:
+    classifiers = metadata.get_all("Classifier", [])
+    assert metadata["Version"] == __version__
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == ">=3.10"
+    for version in ("3.10", "3.11", "3.12", "3.13", "3.14"):
+        assert f"Programming Language :: Python :: {version}" in classifiers
+    assert {"Typing :: Typed", "Operating System :: POSIX :: Linux"} <= set(classifiers)
+
+
+def test_the_readme_of_the_metadata_needs_no_other_file(metadata: Message) -> None:
+    readme = metadata.get_payload()
+    assert isinstance(readme, str)
+    assert readme.lstrip().startswith("# ferserve")
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert re.findall(r"\]\((?!https?://|#)[^)]*\)", readme) == []
+    for name in re.findall(r"\(`(\w[^`]*)`\)", readme):
+        assert (ROOT / name.partition("#")[0]).exists(), name
