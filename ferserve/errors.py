@@ -91,6 +91,12 @@ class ServerUnavailableError(FerserveError, ConnectionError):
     kind = "server_unavailable"
 
 
+class SourceLostError(FerserveError, ConnectionError):
+    """A camera, a stream or a file that stopped before its end and did not come back."""
+
+    kind = "source_lost"
+
+
 class RemoteError(FerserveError):
     """The server failed through no fault of the client; ``code`` is the name of the gRPC status."""
 

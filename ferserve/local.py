@@ -28,7 +28,7 @@ from ferserve.sources.source import FrameSource
 from ferserve.sources.threads import start_feed_thread
 from ferserve.types import Frame, FrameResult, ModelDescription
 
-_Answer = Future[FrameResult] | BaseException | None
+_Answer = FrameResult | Future[FrameResult] | BaseException | None
 
 
 class LocalClient:
@@ -194,7 +194,7 @@ def _open(frames: StreamSource) -> FrameSource:
     return start_opening(frames).result()
 
 
-def _in_own_loop(frames: AsyncGenerator[Frame, None]) -> Iterator[Frame]:
+def _in_own_loop(frames: AsyncGenerator[Frame | FrameResult, None]) -> Iterator[Frame | FrameResult]:
     """Pull ``frames`` in an event loop of the calling thread."""
     loop = asyncio.new_event_loop()
     try:
@@ -208,7 +208,7 @@ def _in_own_loop(frames: AsyncGenerator[Frame, None]) -> Iterator[Frame]:
 class _LocalStream:
     """Submits frames to the engine in a thread and hands out their results."""
 
-    def __init__(self, stream: EngineStream, frames: Iterator[Frame], max_in_flight: int) -> None:
+    def __init__(self, stream: EngineStream, frames: Iterator[Frame | FrameResult], max_in_flight: int) -> None:
         self._stream = stream
         self._slots = threading.Semaphore(max_in_flight)
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
@@ -219,7 +219,7 @@ class _LocalStream:
         while (answer := self._answers.get()) is not None:
             if isinstance(answer, BaseException):
                 raise answer
-            yield answer.result()
+            yield answer if isinstance(answer, FrameResult) else answer.result()
             self._slots.release()
 
     def end(self, error: BaseException | None = None) -> None:
@@ -228,11 +228,11 @@ class _LocalStream:
         self._answers.put(error)
         self._slots.release()
 
-    def _submit_all(self, frames: Iterator[Frame]) -> None:
+    def _submit_all(self, frames: Iterator[Frame | FrameResult]) -> None:
         error: BaseException | None = None
         try:
             while self._slots.acquire() and (frame := next(frames, None)) is not None:
-                self._answers.put(self._stream.submit(frame))
+                self._answers.put(frame if isinstance(frame, FrameResult) else self._stream.submit(frame))
         except BaseException as raised:
             error = raised
         finally:

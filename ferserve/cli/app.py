@@ -25,7 +25,8 @@ _USAGE_ERRORS = (
 app = typer.Typer(
     name="ferserve",
     help="Live facial-expression recognition: as a server, as its client, or without a server.",
-    epilog="Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration or no server, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration or no server, 3 source lost, "
+    "130 interrupted.",
     no_args_is_help=True,
     cls=Group,
     context_settings=CONTEXT,
@@ -66,4 +67,6 @@ def main() -> None:
         app(prog_name="ferserve")
     except errors.FerserveError as error:
         print(f"ferserve: {error}", file=sys.stderr)
+        if isinstance(error, errors.SourceLostError):
+            sys.exit(exit_codes.LOST)
         sys.exit(exit_codes.USAGE if isinstance(error, _USAGE_ERRORS) else exit_codes.FAILED)

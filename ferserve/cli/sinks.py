@@ -30,7 +30,7 @@ class Sink(ABC):
     def close(self) -> None:
         """Finish the output."""
 
-    def watch(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def watch(self, frames: Iterator[Frame | FrameResult]) -> Iterator[Frame | FrameResult]:
         """Pass ``frames`` on to the engine; a sink that draws keeps them until their results come."""
         return frames
 
@@ -84,13 +84,13 @@ class WindowSink(Sink):
         from ferserve.cli.window import FrameWindow
 
         self._window = FrameWindow(title)
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[Frame | FrameResult] = deque()
 
     def close(self) -> None:
         """See :class:`Sink`."""
         self._window.close()
 
-    def watch(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def watch(self, frames: Iterator[Frame | FrameResult]) -> Iterator[Frame | FrameResult]:
         """See :class:`Sink`."""
         for frame in frames:
             self._frames.append(frame)
@@ -102,7 +102,12 @@ class WindowSink(Sink):
 
         while self._frames and self._frames[0].frame_id < result.frame_id:
             self._frames.popleft()
-        if result.ok and self._frames and (bgr := frame_pixels(self._frames[0])) is not None:
+        if (
+            result.ok
+            and self._frames
+            and isinstance(self._frames[0], Frame)
+            and (bgr := frame_pixels(self._frames[0])) is not None
+        ):
             self._window.show(bgr, result)
         self.closed = self._window.closed
 

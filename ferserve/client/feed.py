@@ -15,11 +15,12 @@ from ferserve.client.tasks import finish
 from ferserve.sources.images import ImageLike
 from ferserve.sources.source import FrameSource, VideoSource, frame_of, open_source
 from ferserve.sources.threads import start_feed_thread
-from ferserve.types import Frame
+from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 
-Prepare = Callable[[Frame], pb.ClassifyStreamRequest]
-OnFrame = Callable[[pb.ClassifyStreamRequest], None]
+Prepare = Callable[[Frame | FrameResult], pb.ClassifyStreamRequest | FrameResult]
+"""Makes the message of a frame. The fault of a frame that could not be read passes through."""
+OnFrame = Callable[[pb.ClassifyStreamRequest | FrameResult], None]
 OnEnd = Callable[["BaseException | None"], None]
 """Called once, after the last frame, with what the iterable raised."""
 
@@ -40,7 +41,7 @@ class Feed(Protocol):
 class ThreadFeed:
     """Pulls from a blocking iterator in a thread of its own, so that a slow camera never stops the loop."""
 
-    def __init__(self, frames: Iterator[Frame], prepare: Prepare, slots: int) -> None:
+    def __init__(self, frames: Iterator[Frame | FrameResult], prepare: Prepare, slots: int) -> None:
         self._frames = frames
         self._prepare = prepare
         self._slots = threading.Semaphore(slots)
@@ -83,7 +84,7 @@ class ThreadFeed:
 class TaskFeed:
     """Pulls from an asynchronous generator in a task, and closes it."""
 
-    def __init__(self, frames: AsyncGenerator[Frame, None], prepare: Prepare, slots: int) -> None:
+    def __init__(self, frames: AsyncGenerator[Frame | FrameResult, None], prepare: Prepare, slots: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._frames = frames
         self._prepare = prepare
@@ -128,7 +129,7 @@ def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *
 
 
 async def open_feed(
-    source: VideoSource | Iterable[ImageLike | Frame] | AsyncIterable[ImageLike | Frame],
+    source: VideoSource | Iterable[ImageLike | Frame | FrameResult] | AsyncIterable[ImageLike | Frame | FrameResult],
     prepare: Prepare,
     slots: int,
 ) -> tuple[Feed, bool]:
@@ -139,7 +140,7 @@ async def open_feed(
     return ThreadFeed(opened.frames, prepare, slots), opened.live
 
 
-def start_opening(source: VideoSource | Iterable[ImageLike | Frame]) -> Future[FrameSource]:
+def start_opening(source: VideoSource | Iterable[ImageLike | Frame | FrameResult]) -> Future[FrameSource]:
     """Open ``source`` in a thread of its own, because opening an absent camera may block for long."""
     opened: Future[FrameSource] = Future()
     opened.set_running_or_notify_cancel()
@@ -157,12 +158,14 @@ def start_opening(source: VideoSource | Iterable[ImageLike | Frame]) -> Future[F
     return opened
 
 
-def _raising(error: BaseException) -> Iterator[Frame]:
+def _raising(error: BaseException) -> Iterator[Frame | FrameResult]:
     raise error
     yield
 
 
-async def async_frames(items: AsyncIterable[ImageLike | Frame]) -> AsyncGenerator[Frame, None]:
+async def async_frames(
+    items: AsyncIterable[ImageLike | Frame | FrameResult],
+) -> AsyncGenerator[Frame | FrameResult, None]:
     """The items as frames, numbered from 1 on; closes an asynchronous generator at its end."""
     iterator = aiter(items)
     ours = iterator is not items or isinstance(iterator, AsyncGenerator)

@@ -42,7 +42,8 @@ class ReconnectingStream:
         self._on_model = on_model
         self._emit = emit
         self._labels: HeadLabels = {}
-        self._unanswered: dict[int, pb.ClassifyStreamRequest] = {}
+        self._unanswered: dict[int, pb.ClassifyStreamRequest | FrameResult] = {}
+        """In order; a result is the fault of a frame that could not be read, and waits for its turn."""
         self._outbox: deque[pb.ClassifyStreamRequest] = deque()
         self._more = asyncio.Event()
         self._newest_id = -1
@@ -125,7 +126,7 @@ class ReconnectingStream:
 
     def _on_started(self, started: pb.StreamStarted) -> None:
         self._labels = {head.name: tuple(head.labels) for head in started.model.heads}
-        self._outbox = deque(self._unanswered.values())
+        self._outbox = deque(r for r in self._unanswered.values() if not isinstance(r, FrameResult))
         self._more.set()
         self._started_at = time.monotonic()
         if not self._connected_before:
@@ -133,8 +134,8 @@ class ReconnectingStream:
             self._on_model(started.model)
             self._feed.start(self._on_frame, self._on_end)
 
-    def _on_frame(self, request: pb.ClassifyStreamRequest) -> None:
-        frame_id = request.frame.frame_id
+    def _on_frame(self, request: pb.ClassifyStreamRequest | FrameResult) -> None:
+        frame_id = request.frame_id if isinstance(request, FrameResult) else request.frame.frame_id
         if self._exhausted:
             return
         if frame_id <= self._newest_id:
@@ -146,8 +147,11 @@ class ReconnectingStream:
             return
         self._newest_id = frame_id
         self._unanswered[frame_id] = request
-        self._outbox.append(request)
-        self._more.set()
+        if isinstance(request, FrameResult):
+            self._emit_faults()
+        else:
+            self._outbox.append(request)
+            self._more.set()
 
     def _on_end(self, error: BaseException | None) -> None:
         if not self._exhausted:
@@ -178,6 +182,15 @@ class ReconnectingStream:
         if self._unanswered.pop(result.frame_id, None) is not None:
             self._backoff.end()
             self._emit(result)
+            self._emit_faults()
+
+    def _emit_faults(self) -> None:
+        """Emit the faults that no frame is due before."""
+        for frame_id, first in list(self._unanswered.items()):
+            if not isinstance(first, FrameResult):
+                return
+            del self._unanswered[frame_id]
+            self._emit(first)
 
 
 async def _raise_status(call: Any) -> None:

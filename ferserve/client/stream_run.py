@@ -20,7 +20,9 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.frames import frame_to_proto
 from ferserve.wire.options import stream_options_to_proto
 
-StreamSource: TypeAlias = VideoSource | Iterable[ImageLike | Frame] | AsyncIterable[ImageLike | Frame]
+StreamItem: TypeAlias = ImageLike | Frame | FrameResult
+"""What iterables may hold; a result stands for a frame that could not be read, and is passed on in its place."""
+StreamSource: TypeAlias = VideoSource | Iterable[StreamItem] | AsyncIterable[StreamItem]
 """A camera's index, the path or URL of a video, or an iterable of images, asynchronous or not."""
 
 
@@ -71,7 +73,9 @@ class StreamRun:
         if self._feed is not None:
             self._feed.release()
 
-    def _prepare(self, frame: Frame) -> pb.ClassifyStreamRequest:
+    def _prepare(self, frame: Frame | FrameResult) -> pb.ClassifyStreamRequest | FrameResult:
+        if isinstance(frame, FrameResult):
+            return frame
         packed = dataclasses.replace(frame, payload=self._packer(frame.payload))
         return pb.ClassifyStreamRequest(frame=frame_to_proto(packed))
 

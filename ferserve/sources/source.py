@@ -1,24 +1,25 @@
-"""Where frames come from: arrays, bytes, files, cameras, URLs, and any iterable of such."""
+"""Opens what a user names: a camera, a file, a URL, or an iterable of pictures."""
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from ferserve.errors import ConfigError
-from ferserve.sources.images import ImageLike, payload_of, raw_image
+from ferserve.sources import opencv
+from ferserve.sources.container import VideoContainer
+from ferserve.sources.images import ImageLike, payload_of
+from ferserve.sources.live import reconnecting
+from ferserve.sources.locators import checked_url, is_url, path_of
 from ferserve.sources.web_image import fetch_image
-from ferserve.types import Frame
-
-if TYPE_CHECKING:
-    import cv2
+from ferserve.types import Frame, FrameResult
 
 VideoSource: TypeAlias = int | str | os.PathLike[str]
 """A camera's index, the path of a video or an image, or a URL."""
@@ -29,36 +30,31 @@ _LARGEST_CAMERA = 2**31 - 1
 _IMAGE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
 
 _MOTION_JPEG = (".mjpeg", ".mjpg")
-"""Names of videos that are JPEG after JPEG. Looking for a second one would not tell: photos carry previews."""
+"""Names of videos that are JPEG after JPEG. A second JPEG in a file proves nothing, since photos carry previews."""
+
+_RAW_VIDEO = (*_MOTION_JPEG, ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".m4v", ".dv", ".ts", ".m2v")
+"""Names that help FFmpeg, because these formats have no header."""
 
 
 @dataclass
 class FrameSource:
-    """Frames to come; ``live`` where they come at the speed of the world, so that late ones are worth nothing."""
+    """Frames to come, with a result in place of each that cannot be read; ``live`` if they come at the world's pace."""
 
-    frames: Iterator[Frame]
+    frames: Iterator[Frame | FrameResult]
     live: bool
 
 
-def open_source(source: VideoSource | Iterable[ImageLike | Frame]) -> FrameSource:
+def open_source(source: VideoSource | Iterable[ImageLike | Frame | FrameResult]) -> FrameSource:
     """Open a camera, a file or a URL, or wrap an iterable. Frames get ids from 1 on unless they bring their own.
 
-    Raises :class:`ConfigError` where nothing can be opened.
+    Raises :class:`ConfigError` if nothing can be opened. The frames raise :class:`SourceLostError` if a live source
+    stops and does not come back, or a recording breaks off.
     """
     if isinstance(source, int):
-        if not 0 <= source <= _LARGEST_CAMERA:  # OpenCV takes -1 for any camera, and crashes where there is none
-            raise ConfigError(f"source must be a camera index from 0 to {_LARGEST_CAMERA}, got {source}")
-        return _open_video(source, f"camera {source}")
+        return _open_camera(source)
     if isinstance(source, str | os.PathLike):
-        text = os.fspath(source)
-        if text.lower().startswith("file://"):
-            return _open_file(url2pathname(urlsplit(text).path))
-        if "://" in text:
-            image = fetch_image(text)
-            if image is not None:
-                return FrameSource(iter([frame_of(image, 1)]), live=False)
-            return _open_video(text, text)
-        return _open_file(text)
+        text = os.fsdecode(source)
+        return _open_url(checked_url(text)) if is_url(text) else _open_file(path_of(text))
     if not isinstance(source, Iterable):
         raise ConfigError(
             f"source must be a camera index, a path, a URL or an iterable of images, got {type(source).__name__}"
@@ -66,70 +62,104 @@ def open_source(source: VideoSource | Iterable[ImageLike | Frame]) -> FrameSourc
     return FrameSource((frame_of(item, number) for number, item in enumerate(source, 1)), live=False)
 
 
-def frame_of(item: ImageLike | Frame, frame_id: int) -> Frame:
+def frame_of(item: ImageLike | Frame | FrameResult, frame_id: int) -> Frame | FrameResult:
     """``item`` itself if it is a frame, otherwise one that was captured now."""
-    if isinstance(item, Frame):
+    if isinstance(item, Frame | FrameResult):
         return item
     return Frame(frame_id, payload_of(item), time.time_ns())
 
 
+def _open_camera(index: int) -> FrameSource:
+    if not 0 <= index <= _LARGEST_CAMERA:  # OpenCV takes -1 for any camera, and crashes if there is none
+        raise ConfigError(f"source must be a camera index from 0 to {_LARGEST_CAMERA}, got {index}")
+    name, numbers = f"camera {index}", itertools.count(1)
+
+    def frames() -> Iterator[Frame | FrameResult]:
+        return opencv.live_frames(opencv.open_capture(index, name), name, numbers)
+
+    return FrameSource(reconnecting(frames(), frames, name), live=True)
+
+
+def _open_url(url: str) -> FrameSource:
+    numbers = itertools.count(1)
+    if not _has_pyav():
+        if (image := fetch_image(url)) is not None:
+            return _one_image(image)
+        return _open_with_opencv(url, url, recorded=False)
+    try:
+        first = VideoContainer(url, url)
+    except ConfigError:
+        if (image := fetch_image(url)) is not None:
+            return _one_image(image)
+        raise
+    if first.is_picture and (image := fetch_image(url)) is not None:  # a camera that takes one viewer is asked once
+        first.close()
+        return _one_image(image)
+    if first.is_recording:
+        return FrameSource(first.recorded(numbers, None), live=False)
+    return FrameSource(
+        reconnecting(first.live(numbers), lambda: VideoContainer(url, url).live(numbers), url), live=True
+    )
+
+
 def _open_file(path: str) -> FrameSource:
     try:
-        recorded = not _is_pipe_or_device(path)
-        head = _head_of(path) if recorded else b""
+        mode = os.stat(path).st_mode
+        recorded = not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))
+        if stat.S_ISCHR(mode) and path.startswith("/dev/video") and path[10:].isdecimal():
+            return _open_camera(int(path[10:]))
+        file = open(path, "rb", buffering=io.DEFAULT_BUFFER_SIZE if recorded else 0)  # noqa: SIM115
     except OSError as error:
         raise ConfigError(
             f"source must be a readable file, a camera index or a URL, got {path!r}: {error.strerror}"
         ) from None
-    if _is_image(head) and not path.lower().endswith(_MOTION_JPEG):
-        return FrameSource(iter([frame_of(Path(path), 1)]), live=False)
-    return _open_video(path, path, recorded=recorded)
+    if recorded and _is_image(cast(io.BufferedReader, file).peek(16)[:16]) and not path.lower().endswith(_MOTION_JPEG):
+        file.close()
+        return _one_image(Path(path))
+    if not _has_pyav():
+        file.close()
+        return _open_with_opencv(path, repr(path), recorded=recorded)
+    try:
+        container = VideoContainer(cast(BinaryIO, _NamedFile(file, path, seekable=recorded)), repr(path))
+    except BaseException:
+        file.close()
+        raise
+    numbers = itertools.count(1)
+    return FrameSource(container.recorded(numbers, None) if recorded else container.live(numbers), live=not recorded)
 
 
-def _is_pipe_or_device(path: str) -> bool:
-    mode = os.stat(path).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+def _one_image(image: ImageLike) -> FrameSource:
+    return FrameSource(iter([frame_of(image, 1)]), live=False)
 
 
-def _head_of(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(16)
+class _NamedFile:
+    """A file for FFmpeg under a name that tells the format and nothing else: paths may hold any bytes and patterns."""
+
+    def __init__(self, file: Any, path: str, *, seekable: bool) -> None:
+        suffix = os.path.splitext(path)[1].lower()
+        self.name = f"video{suffix}" if suffix in _RAW_VIDEO else "video"
+        self.read = file.read
+        self.close = file.close
+        if seekable:
+            self.seek, self.tell = file.seek, file.tell
+
+
+def _open_with_opencv(source: str, name: str, *, recorded: bool) -> FrameSource:
+    import cv2
+
+    capture = opencv.open_capture(source, name)
+    recorded = recorded or capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+    frames = opencv.recorded_frames if recorded else opencv.live_frames
+    return FrameSource(frames(capture, name, itertools.count(1)), live=not recorded)
+
+
+def _has_pyav() -> bool:
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _is_image(head: bytes) -> bool:
     return head.startswith(_IMAGE_MAGIC) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
-
-
-def _open_video(source: int | str, name: str, *, recorded: bool = False) -> FrameSource:
-    import cv2
-
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)  # OpenCV's own lines would stand beside our error and say less
-    try:
-        capture = cv2.VideoCapture(source)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    if not capture.isOpened():
-        raise ConfigError(f"source must be a video, an image, a camera index or a URL, got {name}: cannot be opened")
-    if isinstance(source, str) and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        recorded = True  # a file behind a URL
-    return FrameSource(_video_frames(capture, recorded), live=not recorded)
-
-
-def _video_frames(capture: cv2.VideoCapture, recorded: bool) -> Iterator[Frame]:
-    """Frames of a recording carry its own clock: smoothing must not depend on how fast it is read."""
-    import cv2
-
-    started_ns = time.time_ns()
-    try:
-        frame_id = 0
-        while True:
-            more, bgr = capture.read()
-            if not more:
-                return
-            frame_id += 1
-            at_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
-            taken_ns = started_ns + int(at_ms * 1e6) if recorded else time.time_ns()
-            yield Frame(frame_id, raw_image(bgr), taken_ns)
-    finally:
-        capture.release()

@@ -31,8 +31,8 @@ def test_help_names_every_command() -> None:
     for command in ("serve", "classify", "stream", "check", "models"):
         assert command in done.stdout
     assert (
-        "Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration or no server, 130 interrupted"
-        in " ".join(done.stdout.split())
+        "Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or configuration or no server, 3 source lost, "
+        "130 interrupted" in " ".join(done.stdout.split())
     )
 
 

@@ -1,0 +1,181 @@
+"""Videos as FFmpeg's libraries read them, through PyAV."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from ferserve.errors import ConfigError, SourceLostError
+from ferserve.sources.clock import RecordingClock
+from ferserve.sources.deinterlace import Deinterlacer
+from ferserve.sources.images import raw_image
+from ferserve.types import Frame, FrameFault, FrameResult
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+OPEN_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 10.0
+"""How long a network source may be silent."""
+
+_MOST_FAILURES = 100
+"""Reads that may fail one after the other before the rest of a container is given up."""
+
+
+class VideoContainer:
+    """One opened video. Frames are upright, deinterlaced BGR; what cannot be decoded is a fault in its place."""
+
+    def __init__(self, file: BinaryIO | str, name: str) -> None:
+        """Open a binary file, which is closed with the container, or a URL; ``name`` is for messages.
+
+        Raises :class:`ConfigError`.
+        """
+        import av
+        from av.container import InputContainer
+
+        self._name = name
+        self._file = None if isinstance(file, str) else file
+        options = {"rtsp_flags": "prefer_tcp"} if isinstance(file, str) and file.startswith("rtsp") else {}
+        try:
+            container = av.open(
+                file,
+                options=options,
+                metadata_errors="replace",
+                timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
+            )
+        except (OSError, ValueError) as error:  # PyAV's errors are of one of these classes
+            raise ConfigError(
+                f"source must be a video, an image, a camera index or a URL, got {name}: cannot be opened: "
+                f"{getattr(error, 'strerror', None) or error}"
+            ) from None
+        assert isinstance(container, InputContainer)  # as it is read
+        self._container = container
+        self._stream = self._video_stream()
+        self._stream.codec_context.thread_type = "SLICE"  # threads by frame would report an error at another frame
+
+    def _video_stream(self) -> Any:
+        from av.stream import Disposition
+
+        for stream in self._container.streams.video:
+            if not stream.disposition & Disposition.attached_pic:
+                return stream
+        self._container.close()
+        raise ConfigError(
+            f"source must be a video, an image, a camera index or a URL, got {self._name}: cannot be opened: "
+            "there is no video in it"
+        )
+
+    @property
+    def is_picture(self) -> bool:
+        """True if it is an image file."""
+        return self._container.format.name.endswith(("_pipe", "image2"))
+
+    @property
+    def is_recording(self) -> bool:
+        """True if the container has a length; what has none is taken for live."""
+        return (self._container.duration or 0) > 0 or self._container.size > 0
+
+    def recorded(self, numbers: Iterator[int], fps: float | None) -> Iterator[Frame | FrameResult]:
+        """Its frames with the recording's own time. ``fps`` is for recordings that tell no rate.
+
+        Raises :class:`SourceLostError` if it cannot be read to its end.
+        """
+        clock = RecordingClock(fps or self._stream.guessed_rate or self._stream.average_rate)
+        good = 0
+        for item in self._pictures():
+            number = next(numbers)
+            if isinstance(item, str):
+                yield _fault(number, item)
+                continue
+            good += 1
+            at_s = None if item.pts is None or item.time_base is None else item.pts * item.time_base
+            yield Frame(number, raw_image(self._upright(item)), clock.time_ns(at_s))
+        if not good:
+            yield _fault(next(numbers), f"{self._name} has no frame that can be read; download or convert it first")
+
+    def live(self, numbers: Iterator[int]) -> Iterator[Frame | FrameResult]:
+        """Its frames with the time of their arrival; raises :class:`SourceLostError`."""
+        for item in self._pictures():
+            number = next(numbers)
+            if isinstance(item, str):
+                yield _fault(number, item)
+            else:
+                yield Frame(number, raw_image(self._upright(item)), time.time_ns())
+
+    def _pictures(self) -> Iterator[VideoFrame | str]:
+        """Decoded frames, and a message in place of each one that cannot be decoded."""
+        from av.error import EOFError, FFmpegError
+
+        deinterlacer = Deinterlacer()
+        expected, packets = self._expected_packets(), 0
+        try:
+            for packet in self._packets():
+                if isinstance(packet, str):
+                    yield packet
+                    continue
+                packets += packet.size > 0
+                try:
+                    frames = packet.decode()
+                except EOFError:
+                    break
+                except FFmpegError as error:
+                    yield f"packet {packets} of {self._name} cannot be decoded: {error.strerror}; it is skipped"
+                    continue
+                for frame in frames:
+                    if frame.is_corrupt:
+                        yield f"packet {packets} of {self._name} is damaged, and so is its picture; it is skipped"
+                    else:
+                        yield from deinterlacer.push(frame)
+            yield from deinterlacer.flush()
+            if packets < expected:
+                yield f"{self._name} must have {expected} frames, got {packets}: the end is missing; copy it again"
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the container and its file."""
+        self._container.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _packets(self) -> Iterator[Any]:
+        from av.error import EOFError, FFmpegError, InvalidDataError
+
+        failures = 0
+        while True:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    yield packet
+                return
+            except EOFError:  # noqa: PERF203, a new reading begins after an error
+                return
+            except InvalidDataError as error:
+                failures += 1
+                if failures > _MOST_FAILURES:
+                    raise SourceLostError(f"source must be readable to its end, got {self._name}: {error}") from None
+                yield f"{self._name} has unreadable data: {error.strerror}; it is skipped"
+            except FFmpegError as error:
+                raise SourceLostError(
+                    f"source must stay readable, got {self._name}: {error.strerror}; check the file or the connection"
+                ) from None
+
+    def _expected_packets(self) -> int:
+        """Packets that the container's index promises; 0 if it has no index."""
+        kind = self._container.format.name
+        if "mp4" in kind:
+            return len(self._stream.index_entries)
+        return int(self._stream.frames) if kind == "avi" else 0
+
+    def _upright(self, frame: VideoFrame) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """uint8 (H, W, 3) BGR, turned as the container says."""
+        bgr = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+        quarter_turns = round(frame.rotation / 90) % 4
+        return np.ascontiguousarray(np.rot90(bgr, quarter_turns)) if quarter_turns else bgr
+
+
+def _fault(number: int, message: str) -> FrameResult:
+    return FrameResult(number, fault=FrameFault("unreadable", message))

@@ -1,0 +1,79 @@
+"""What OpenCV reads: cameras, and videos if PyAV is not installed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ferserve.errors import ConfigError, SourceLostError
+from ferserve.sources.clock import RecordingClock
+from ferserve.sources.images import raw_image
+from ferserve.types import Frame, FrameFault, FrameResult
+
+log = logging.getLogger("ferserve.sources")
+
+_BLIND = "black throughout: OpenCV cannot show interlaced video; install PyAV (pip install av)"
+
+
+def open_capture(source: int | str, name: str) -> Any:
+    """A ``cv2.VideoCapture``; raises :class:`ConfigError`."""
+    import cv2
+
+    if isinstance(source, str):
+        log.warning(
+            "PyAV is not installed, so OpenCV reads %s: it does not show interlaced video or come back to a lost "
+            "source; pip install av",
+            name,
+        )
+        if not source.isprintable() or "%" in source:
+            raise ConfigError(f"source must have a plain name without PyAV, got {name}; rename it or pip install av")
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(0)  # OpenCV's own lines would stand beside our error and say less
+    try:
+        capture = cv2.VideoCapture(source)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    if not capture.isOpened():
+        raise ConfigError(f"source must be a video, an image, a camera index or a URL, got {name}: cannot be opened")
+    return capture
+
+
+def live_frames(capture: Any, name: str, numbers: Iterator[int]) -> Iterator[Frame | FrameResult]:
+    """Frames with the time of their arrival; raises :class:`SourceLostError` when they stop."""
+    try:
+        while True:
+            more, bgr = capture.read()
+            if not more:
+                raise SourceLostError(f"source must give frames, got none from {name}; check its connection")
+            yield Frame(next(numbers), raw_image(bgr), time.time_ns())
+    finally:
+        capture.release()
+
+
+def recorded_frames(capture: Any, name: str, numbers: Iterator[int]) -> Iterator[Frame | FrameResult]:
+    """Frames with the recording's own time; what OpenCV cannot read or leaves black is a fault in its place."""
+    import cv2
+
+    clock = RecordingClock(capture.get(cv2.CAP_PROP_FPS) or None)
+    total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    try:
+        for number in numbers:
+            more, bgr = capture.read()
+            if not more and number > total:
+                return
+            if not more or not bgr.any():
+                why = f"frame of {name} must be readable, got one that is " + (_BLIND if more else "damaged")
+                yield FrameResult(number, fault=FrameFault("unreadable", why))
+                continue
+            at_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
+            yield Frame(number, raw_image(bgr), clock.time_ns(None if at_ms <= 0 else _seconds(at_ms)))
+    finally:
+        capture.release()
+
+
+def _seconds(at_ms: float) -> Any:
+    from fractions import Fraction
+
+    return Fraction(at_ms) / 1000
