@@ -141,7 +141,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(home), name)
+    try:
+        value = getattr(import_module(home), name)
+    except ImportError as error:
+        from ferserve.errors import explain_import
+
+        raise explain_import(error) from error
     globals()[name] = value
     return value
 

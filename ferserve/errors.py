@@ -105,3 +105,14 @@ class RemoteError(FerserveError):
     def __init__(self, message: str, code: str = "UNKNOWN") -> None:
         super().__init__(message)
         self.code = code
+
+
+def explain_import(error: ImportError) -> ImportError:
+    """The same error with the way out, if it is OpenCV that cannot be imported."""
+    if error.name != "cv2":
+        return error
+    return ImportError(
+        f"cannot import cv2: {error}; install one of OpenCV's wheels: `pip install opencv-python-headless`",
+        name=error.name,
+        path=error.path,
+    )

@@ -70,3 +70,8 @@ def main() -> None:
         if isinstance(error, errors.SourceLostError):
             sys.exit(exit_codes.LOST)
         sys.exit(exit_codes.USAGE if isinstance(error, _USAGE_ERRORS) else exit_codes.FAILED)
+    except ImportError as error:
+        if error.name != "cv2":
+            raise
+        print(f"ferserve: {errors.explain_import(error)}", file=sys.stderr)
+        sys.exit(exit_codes.USAGE)

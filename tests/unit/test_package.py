@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,41 @@ def test_a_source_distribution_holds_the_files_beside_the_folders(built: Path) -
     shipped = set((built / "ferserve.egg-info/SOURCES.txt").read_text("utf-8").splitlines())
     tracked = ["LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml", "pyproject.toml"]
     assert {*tracked, "setup.py", "MANIFEST.in", "Dockerfile", "Dockerfile.jetson"} - shipped == set()
+
+
+def test_the_readme_installs_beside_another_opencv_every_other_dependency(metadata: Message) -> None:
+    line = re.search(r"^pip install --no-deps \.\npip install (.*)$", (ROOT / "README.md").read_text("utf-8"), re.M)
+    assert line
+    required = {text.split(";")[0] for text in metadata.get_all("Requires-Dist", []) if "extra ==" not in text}
+    names = {_name(text) for text in required}
+    assert {_name(text) for text in shlex.split(line[1])} == names - {"opencv-python-headless"}
+    assert "opencv-python-headless" in names
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[<>=\[ ]", requirement)[0]
+
+
+WITHOUT_OPENCV = "import sys; sys.modules['cv2'] = None; "
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["classify", "photo.jpg"], ["models", "list"]])
+def test_a_command_without_opencv_says_in_one_line_how_to_install_one(arguments: list[str]) -> None:
+    code = f"{WITHOUT_OPENCV} sys.argv = ['ferserve', *{arguments}]; from ferserve.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        r"ferserve: cannot import cv2: .+; install .+`pip install opencv-python-headless`\n", done.stderr
+    )
+
+
+def test_a_name_that_needs_opencv_says_how_to_install_one() -> None:
+    code = f"{WITHOUT_OPENCV} import ferserve; ferserve.Client; ferserve.LocalClient"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.match(
+        r"ImportError: cannot import cv2: .+; install .+opencv-python-headless", done.stderr.splitlines()[-1]
+    )
 
 
 def test_the_changelog_begins_with_this_version() -> None:

@@ -25,6 +25,17 @@ def test_a_container_can_be_reached_whatever_its_arguments(name: str, arguments:
     assert load_config(env=env, flags={"server": arguments}).server.host == "0.0.0.0"
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.jetson"])
+def test_what_an_image_copies_is_sent_to_docker(name: str) -> None:
+    """.dockerignore refuses everything that it does not name."""
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (ROOT / name).read_text(), re.M)
+    assert copied
+    for path in (path for line in copied for path in line.split()):
+        assert path in sent
+        assert (ROOT / path).exists()
+
+
 def test_make_help_lists_every_target() -> None:
     done = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
