@@ -1,4 +1,4 @@
-"""Checks what Python hands over, then lets the C kernels run, longer work without the GIL. How: ext/README.md."""
+"""Checks the arguments from Python, then runs the C kernels, longer work without the GIL. See ext/README.md."""
 
 import os
 
@@ -23,8 +23,8 @@ DTYPES = {"float32": (0, b"f"), "float16": (1, b"e"), "uint8": (2, b"B")}
 ALIGN_POINTS = {"none": 0, "eyes": 2, "landmarks": 5}
 
 
-# Pixels that are done before another thread could make use of the GIL: some ten microseconds, about what it takes to
-# get the lock back from one that has taken it.
+# Work of fewer pixels keeps the GIL. It takes about ten microseconds, as long as it takes to get the GIL back from
+# another thread.
 cdef double SHORT = 400_000
 
 cdef FsPath PATHS[3]
@@ -33,9 +33,9 @@ cdef FsPath PATH = PATHS[0]
 
 
 def features() -> dict[str, object]:
-    """Which code runs: ``path`` is in use, ``available`` is what this processor can run, best first.
+    """The code paths: ``path`` is in use, ``available`` lists those that this processor can run, best first.
 
-    ``plain`` needs nothing beyond what every processor of its kind has (SSE2, NEON).
+    ``plain`` needs only the instructions of every x86-64 (SSE2) or aarch64 (NEON).
     """
     available = [PATHS[i].name.decode() for i in range(PATH_COUNT)]
     return {"path": PATH.name.decode(), "available": available}
@@ -88,7 +88,7 @@ cdef _View _view(object source, str name, bytes codes, str dtype, str shape, bin
 
 
 cdef class Plan:
-    """What one batch row must hold, worked out once from an ``InputSpec``."""
+    """The layout and normalisation of one batch row, computed once from an ``InputSpec``."""
 
     cdef FsTarget target
     cdef readonly tuple row_shape
@@ -127,7 +127,7 @@ cdef inline float _float_at(Py_buffer *buffer, Py_ssize_t i, Py_ssize_t j, Py_ss
 
 
 cdef int _read_box(_View boxes, Py_ssize_t i, Plan plan, FsJob *job) except -1:
-    """Check box ``i`` against its image, grow it, and write down where output pixels lie."""
+    """Check box ``i`` against its image, grow it, and set the job's geometry."""
     cdef double x0 = _float_at(&boxes.buffer, i, 0, 0), y0 = _float_at(&boxes.buffer, i, 1, 0)
     cdef double x1 = _float_at(&boxes.buffer, i, 2, 0), y1 = _float_at(&boxes.buffer, i, 3, 0)
     cdef int width = job.image.width, height = job.image.height
@@ -159,7 +159,7 @@ cdef int _read_box(_View boxes, Py_ssize_t i, Plan plan, FsJob *job) except -1:
 
 
 cdef int _read_landmarks(_View landmarks, Py_ssize_t i, Plan plan, FsJob *job) noexcept:
-    """Align crop ``i`` where its landmarks define how; otherwise its box stays."""
+    """Align crop ``i`` by its landmarks; if they define no similarity, its box stays."""
     cdef double points[5][2]
     cdef int k, d
     for k in range(plan.points):
@@ -184,7 +184,7 @@ cdef _View _landmarks(object source, Py_ssize_t count):
 
 
 cdef FsJob *_read_jobs(Plan plan, const FsImage *image, _View boxes, object landmarks, FsJob *job) except NULL:
-    """Write down one image's crops, all but their rows; returns where the next image's begin."""
+    """Fill in one image's jobs, except their rows; returns the first job of the next image."""
     cdef Py_ssize_t i, n = boxes.buffer.shape[0]
     cdef _View points = None
     if landmarks is not None:
@@ -199,7 +199,7 @@ cdef FsJob *_read_jobs(Plan plan, const FsImage *image, _View boxes, object land
 
 
 cdef double _pixels(const FsJob *jobs, int count, const FsTarget *target) noexcept:
-    """How many pixels upright crops read and write; rotated ones take longer and count as many."""
+    """The pixels that upright crops read and write; a rotated crop takes longer and counts as ``SHORT``."""
     cdef double pixels = 0
     cdef int i
     for i in range(count):
@@ -211,8 +211,8 @@ def crops_into(Plan plan not None, tuple images not None, str color not None, tu
                tuple landmarks=None, object row=0, object threads=1) -> None:
     """Write the crops ``boxes[k]`` of ``images[k]``, one after the other, into ``out`` from row ``row`` on.
 
-    Each entry of ``boxes`` is float32 (N_k, 4), each of ``landmarks``, where given, float32 (N_k, 5, 2) or None.
-    Everything is checked before the first pixel is written; raises ValueError that names the field at fault.
+    Each entry of ``boxes`` is float32 (N_k, 4), each of ``landmarks``, if given, float32 (N_k, 5, 2) or None.
+    Checks everything before it writes the first pixel. Raises ValueError that names the field at fault.
     """
     if color not in COLORS:
         raise ValueError(f"color must be one of 'luma', 'bgr', 'rgb', got {color!r}")
@@ -253,10 +253,10 @@ def crops_into(Plan plan not None, tuple images not None, str color not None, tu
 
 
 def letterbox_into(object luma, object out, double fill=0.0, double gain=1.0, double offset=0.0) -> tuple:
-    """Write all of ``luma`` into ``out``, its aspect kept and centred; returns ``(scale, left, top)``.
+    """Write all of ``luma`` into ``out``, centred and with its aspect kept; returns ``(scale, left, top)``.
 
-    ``out`` is uint8 or float32 (h, w) with contiguous lines and takes ``pixel * gain + offset`` by the area method,
-    ``fill`` as it is elsewhere. Raises ValueError that names the field at fault.
+    ``out`` is uint8 or float32 (h, w) with contiguous lines. The image is resized by the area method and written as
+    ``pixel * gain + offset``; the border is ``fill``, unchanged. Raises ValueError that names the field at fault.
     """
     cdef _View source = _view(luma, "luma", b"B", "uint8", "(H, W)", False)
     cdef _View target_view = _view(out, "out", b"Bf", "uint8 or float32", "(h, w)", True)

@@ -1,9 +1,9 @@
-/* Which source pixels an output pixel is made of, and with which weights, along one axis.
+/* The source pixels of each output pixel and their weights, along one axis.
  *
  * Two filters cover the three methods:
  *   box       area: as wide as an output pixel, but never narrower than a source pixel;
  *             bilinear: exactly one source pixel wide, which is linear interpolation between pixel centres.
- *   triangle  antialias: Pillow's and TensorFlow's, its radius that of an output pixel, never below one.
+ *   triangle  antialias: Pillow's and TensorFlow's; its radius is one output pixel, at least one source pixel.
  * A box that leaves the image gives its weight to the edge pixel (edge replication); a triangle is cut off at the
  * image and normalised again, as Pillow does, and past the image takes the edge pixel.
  */
@@ -16,7 +16,7 @@
 typedef struct {
     double origin, step; /* output pixel j covers [origin + j * step, origin + (j + 1) * step) */
     double reach;        /* half of the box's width, or the triangle's radius */
-    double inverse;      /* 1 / the box's width, or 1 / the triangle's radius: divisions are dear */
+    double inverse;      /* 1 / the box's width, or 1 / the triangle's radius: divisions are slow */
     int triangle;
     int size; /* source pixels along this axis */
 } FsAxis;
@@ -37,7 +37,7 @@ static inline FsAxis fs_axis(double origin, double step, int size, int method) {
     return axis;
 }
 
-/* floor(value) as a pixel of the image; in doubles first, for a box may be as far out as a float can say. */
+/* floor(value) as a pixel of the image; in doubles first, because a box may lie as far out as a float can reach. */
 static inline int fs_clamped_floor(double value, int size) {
     if (!(value > 0.0))
         return 0;
@@ -72,7 +72,7 @@ static inline FsSpan fs_span(const FsAxis *axis, int j) {
     return span;
 }
 
-/* Weights of source pixels from .. from + n - 1 of a span, all of whose weights add up to one. */
+/* Weights of source pixels from .. from + n - 1 of a span; the weights of a whole span add up to one. */
 static inline void fs_weights(const FsAxis *axis, const FsSpan *span, int from, int n, float *out) {
     const int last = span->start + span->count - 1;
     if (span->count == 1) {

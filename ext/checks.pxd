@@ -1,4 +1,4 @@
-"""What the memory that Python hands over must look like; refusals name the field, what it must be and what came."""
+"""Checks of the arrays that Python passes; every ValueError names the field, what it must be and what it got."""
 
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint8_t
@@ -7,7 +7,7 @@ from kernel_types cimport FS_LUMA, FsImage
 
 
 cdef inline str describe(object value):
-    """An array's dtype and shape, anything else's type, for error messages."""
+    """The dtype and shape of an array, the type of any other value, for error messages."""
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return f"{value.dtype} {tuple(value.shape)}"
     return type(value).__name__
@@ -23,7 +23,7 @@ cdef inline tuple strides_of(Py_buffer *buffer):
 
 
 cdef inline int read_image(object source, str name, Py_buffer *buffer, int color, FsImage *image) except -1:
-    """Check a uint8 view of pixels and write down where they lie."""
+    """Check a uint8 view of pixels and fill in ``image``."""
     cdef int channels = 1 if color == FS_LUMA else 3
     if buffer.ndim != (2 if channels == 1 else 3) or (channels == 3 and buffer.shape[2] != 3):
         shape = "(H, W) where color is 'luma'" if channels == 1 else "(H, W, 3) where color is 'bgr' or 'rgb'"
@@ -73,7 +73,7 @@ cdef inline int check_apart(Py_buffer *image, str name, Py_buffer *out) except -
 
 cdef inline int check_out(object source, Py_buffer *buffer, str dtype, tuple row_shape, object first,
                           Py_ssize_t count) except -1:
-    """Refuse a batch that cannot take ``count`` rows from ``first`` on, a Python int so that no sum can wrap."""
+    """Refuse a batch without room for ``count`` rows from ``first`` on; ``first`` is a Python int, so no sum wraps."""
     cdef Py_ssize_t step = buffer.itemsize
     cdef int d
     cdef bint ok = buffer.ndim == 4

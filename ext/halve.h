@@ -1,6 +1,6 @@
 /* Half the size by the area method; included once for every path by paths.h. */
 
-/* Each pixel is the mean of 2 x 2, halves up. Two bytes are read as one 16-bit number, of which both halves count. */
+/* Each pixel is the mean of 2 x 2, halves up. Two bytes are read as one 16-bit number, then split. */
 static inline void FS(halve_line)(uint8_t *restrict out, const uint8_t *restrict upper, const uint8_t *restrict lower,
                                   int n) {
     for (ptrdiff_t x = 0; x < n; x++) {
@@ -11,7 +11,7 @@ static inline void FS(halve_line)(uint8_t *restrict out, const uint8_t *restrict
     }
 }
 
-/* True where the job is nothing but that: whole pixels, luma to plain uint8. */
+/* True if the job is exactly this case: whole pixels, luma to plain uint8. */
 static inline int FS(is_halving)(const FsJob *job, const FsTarget *target) {
     const FsGeometry *g = &job->geometry;
     const FsImage *image = job->image;

@@ -1,4 +1,4 @@
-/* The types that the extension's files share: what is read, what is written, and one piece of work. */
+/* The types that the extension's files share: image, target, geometry and job. */
 #ifndef FERSERVE_IMAGE_H
 #define FERSERVE_IMAGE_H
 
@@ -9,7 +9,7 @@ enum { FS_AREA = 0, FS_BILINEAR = 1, FS_ANTIALIAS = 2 };
 enum { FS_FLOAT32 = 0, FS_FLOAT16 = 1, FS_UINT8 = 2 };
 enum { FS_LUMA = 0, FS_BGR = 1, FS_RGB = 2 };
 
-/* Pixels that somebody else owns. Channels of one pixel are adjacent bytes; steps are in bytes. */
+/* Borrowed pixels. Channels of one pixel are adjacent bytes; steps are in bytes. */
 typedef struct {
     const uint8_t *pixels;
     ptrdiff_t row_step;
@@ -18,7 +18,7 @@ typedef struct {
     int color; /* FS_LUMA, FS_BGR or FS_RGB */
 } FsImage;
 
-/* What a row of the batch looks like: value = pixel * gain[channel] + offset[channel]. */
+/* The layout of a batch row; value = pixel * gain[channel] + offset[channel]. */
 typedef struct {
     int height, width, channels;
     int color;
@@ -29,7 +29,7 @@ typedef struct {
     float gain[3], offset[3];
 } FsTarget;
 
-/* Where output pixel (x, y) lies in the source, both in continuous pixels (pixel k covers [k, k + 1)):
+/* The source position of output pixel (x, y), both in continuous pixels (pixel k covers [k, k + 1)):
  * upright:  (x0 + x * dx, y0 + y * dy)
  * rotated:  the same with the similarity (dx, -dy; dy, dx). */
 typedef struct {

@@ -1,4 +1,4 @@
-/* The few things that C cannot say without naming the processor; included once for every path by paths.h.
+/* The few operations that need intrinsics; included once for every path by paths.h.
  *
  * FS_LANES floats make a Floats, twice as many 16-bit counts a Shorts. Floats add and multiply with + and *.
  *   FS(shorts_at)  2 * FS_LANES bytes as counts

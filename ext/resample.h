@@ -1,4 +1,4 @@
-/* The upright crop; included once for every path by paths.h. ext/README.md tells the story.
+/* The upright crop; included once for every path by paths.h. ext/README.md explains the passes.
  *
  * vertical    16 output rows of weighted sums of source lines, along the lines
  * turn        those 16 rows become 16 lanes, so that a source column is one vector
@@ -17,7 +17,7 @@ typedef struct {
     FsTile tile;
 } FS(Scratch);
 
-/* 2 * FS_LANES bytes; `whole` is 0 where fewer are left, and the rest counts as 0. */
+/* 2 * FS_LANES bytes; `whole` is 0 if fewer are left, and the rest counts as 0. */
 static inline Shorts FS(bytes)(const uint8_t *from, int left, int whole) {
     if (whole)
         return FS(shorts_at)(from);
@@ -26,7 +26,7 @@ static inline Shorts FS(bytes)(const uint8_t *from, int left, int whole) {
     return FS(shorts_at)(some);
 }
 
-/* out[x] = sum of weights[i] * line i [x]; added to what is there where `more`. */
+/* out[x] = sum of weights[i] * line i [x]; added to out if `more`. */
 static inline void FS(weighted)(float *out, const uint8_t *first, ptrdiff_t step, const float *weights, int n,
                                 int bytes, int more, int whole) {
     for (int x = 0; x < bytes; x += 2 * FS_LANES) {
@@ -48,8 +48,8 @@ static inline void FS(weighted)(float *out, const uint8_t *first, ptrdiff_t step
     }
 }
 
-/* The same for a box: the lines between the first and the last weigh alike, so they are counted before they are
- * weighed. 256 lines of 255 fit a 16-bit count. */
+/* The same for a box: the lines between the first and the last have one weight, so they are summed first and weighed
+ * once. 256 lines of 255 fit a 16-bit count. */
 static inline void FS(boxed)(float *out, const uint8_t *first, ptrdiff_t step, const float weights[3], int n,
                              int bytes, int whole) {
     for (int x = 0; x < bytes; x += 2 * FS_LANES) {
@@ -92,7 +92,7 @@ static void FS(vertical)(float *out, const uint8_t *at, const FsImage *image, co
     float weights[MOST];
     assert(bytes <= FS_BYTES && span->start >= 0 && span->start + span->count <= image->height);
     if (span->count > 2 && !axis->triangle && !columns->packed) {
-        fs_weights(axis, span, span->start, 2, weights); /* the first and the ones between */
+        fs_weights(axis, span, span->start, 2, weights); /* the first and the inner lines */
         fs_weights(axis, span, span->start + span->count - 1, 1, weights + 2);
         if (whole)
             FS(boxed)(out, first, image->row_step, weights, span->count, bytes, 1);
@@ -108,7 +108,7 @@ static void FS(vertical)(float *out, const uint8_t *at, const FsImage *image, co
             FS(pack)(packed, line, image->pixel_step, image->channels, pixels);
             line = packed;
         }
-        if (whole && n == 2 && i == 0) /* bilinear, in code of its own: constants unroll the loops */
+        if (whole && n == 2 && i == 0) /* bilinear, separate so that constants unroll the loops */
             FS(weighted)(out, line, image->row_step, weights, 2, bytes, 0, 1);
         else if (whole)
             FS(weighted)(out, line, image->row_step, weights, n, bytes, i > 0, 1);
@@ -117,12 +117,12 @@ static void FS(vertical)(float *out, const uint8_t *at, const FsImage *image, co
     }
 }
 
-/* One column per pixel: luma out of three channels, or the one channel that is wanted of every `step` bytes. Works in
- * whole vectors; what lies past the last pixel is never read again. */
+/* One column per pixel: luma out of three channels, or one channel out of every `step` bytes. Works in whole vectors;
+ * values past the last pixel are never read again. */
 static inline void FS(mix_by)(float *out, const float *line, const FsColumns *columns, int channels, int pixels,
                               int step) {
     const float a = columns->luma[0], b = columns->luma[1], c = columns->luma[2];
-    const ptrdiff_t vectors = (pixels + 15) / 16; /* indices that cannot wrap, or nothing is vectorised */
+    const ptrdiff_t vectors = (pixels + 15) / 16; /* ptrdiff_t, because indices that may wrap prevent vectorising */
     if (channels == 1)
         for (ptrdiff_t x = 0; x < 16 * vectors; x++)
             out[x] = line[x * step];
@@ -155,8 +155,8 @@ static void FS(turn_all)(float *restrict out, ptrdiff_t out_step, const float *r
         }
 }
 
-/* Weighted sums of columns: 16 output rows of each output column and channel of the tile. `more` adds to what earlier
- * chunks left; `done` applies gain and offset. */
+/* Weighted sums of columns: 16 output rows of each output column and channel of the tile. `more` adds to the sums of
+ * earlier chunks; `done` applies gain and offset. */
 static void FS(horizontal)(FS(Scratch) *s, const FsColumns *columns, const FsTarget *target, int pixel, int more,
                            int done) {
     enum { PARTS = FS_BAND / FS_LANES };

@@ -1,20 +1,21 @@
-/* From landmarks to the similarity that puts them where a face's landmarks belong. */
+/* The similarity transform that aligns a face's landmarks with the template. */
 #ifndef FERSERVE_SIMILARITY_H
 #define FERSERVE_SIMILARITY_H
 
 #include "image.h"
 #include <math.h>
 
-/* Where the eye on the left, the eye on the right, nose, left and right corner of the mouth lie in an aligned face,
- * as parts of its side: the template of ArcFace (Deng et al. 2019, arXiv:1801.07698; code of InsightFace), 112 px. */
+/* Positions of left eye, right eye, nose, left and right corner of the mouth in an aligned face, left as the
+ * viewer sees it, as fractions of the face's side: the template of ArcFace (Deng et al. 2019, arXiv:1801.07698; code of
+ * InsightFace), 112 px. */
 static const double FS_TEMPLATE[5][2] = {
     {38.2946 / 112, 51.6963 / 112}, {73.5318 / 112, 51.5014 / 112}, {56.0252 / 112, 71.7366 / 112},
     {41.5493 / 112, 92.3655 / 112}, {70.7299 / 112, 92.2041 / 112},
 };
 
 /* Least squares fit of a similarity from the first `count` landmarks to the template (Umeyama 1991, section III, in
- * its two-dimensional form: one complex factor), inverted. Writes where output pixels lie in the image; returns 0
- * where the landmarks define no similarity (not finite, or all in one point). */
+ * its two-dimensional form: one complex factor), inverted. Writes the geometry; returns 0 if the landmarks define
+ * no similarity (not finite, or all in one point). */
 static inline int fs_align(const double (*landmarks)[2], int count, const FsTarget *target, double margin,
                            FsGeometry *geometry) {
     const double side = target->width < target->height ? target->width : target->height;

@@ -26,13 +26,13 @@ static inline uint16_t fs_float16(float value) {
     return (uint16_t)(sign | half);
 }
 
-/* Nearest integer, halves up, held within 0 .. 255. */
+/* Nearest integer, halves up, clamped to 0 .. 255. */
 static inline uint8_t fs_uint8(float value) {
     const float held = value > 0.0f ? (value < 255.0f ? value : 255.0f) : 0.0f;
     return (uint8_t)(int32_t)(held + 0.5f);
 }
 
-/* Puts value around the content of a letterbox; canvas lines are target->line elements apart. */
+/* Fills the border of a letterbox with value; canvas lines are target->line elements apart. */
 static inline void fs_fill(void *canvas, int height, int width, const FsTarget *target, int left, int top, float value) {
     const int right = left + target->width;
     if (target->height == height && target->width == width)

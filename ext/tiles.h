@@ -6,7 +6,7 @@
 #include <assert.h>
 
 enum {
-    FS_BAND = 16,    /* output rows that are worked on together: the floats of the widest register */
+    FS_BAND = 16,    /* output rows per band: the floats of the widest register */
     FS_TILE = 256,   /* source columns, and output columns, of one tile */
     FS_BYTES = 1024, /* bytes of a source line that one tile reads at most */
     FS_PAD = 32,     /* a register may write this much past the end of a scratch line */
@@ -16,19 +16,19 @@ enum {
 /* How source bytes become columns of floats, and columns become channels. */
 typedef struct {
     int step;        /* bytes from pixel to pixel, as the kernels see them */
-    int packed;      /* 1 where pixels lie so far apart that their channels are first copied together */
+    int packed;      /* 1 if pixels lie so far apart that their channels are packed first */
     int stride;      /* columns per pixel after the vertical pass */
     int pick[3];     /* the column of a pixel that output channel c reads */
-    float luma[3];   /* weights of a pixel's bytes where luma is made of three */
-    int mixed;       /* 1 where each pixel becomes one column before the horizontal pass */
-    int most_pixels; /* how many pixels fit a tile */
+    float luma[3];   /* weights of a pixel's bytes if luma is computed from colour */
+    int mixed;       /* 1 if each pixel becomes one column before the horizontal pass */
+    int most_pixels; /* the pixels that fit a tile */
 } FsColumns;
 
 /* Output columns first .. first + count - 1 read source pixels pixel .. pixel + pixels - 1. */
 typedef struct {
     int first, count, pixel, pixels;
     int start[FS_TILE], taps[FS_TILE];
-    int at[FS_TILE]; /* where the weights of each output column begin */
+    int at[FS_TILE]; /* index of each output column's first weight */
     float weights[FS_TABLE];
 } FsTile;
 
@@ -61,7 +61,7 @@ static inline void fs_tabulate(FsTile *tile, int slot, int at, const FsAxis *axi
     fs_weights(axis, span, from, n, tile->weights + at);
 }
 
-/* Take as many output columns from `first` on as fit. Returns 0 where not even one does: then only first, pixel and
+/* Take as many output columns from `first` on as fit. Returns 0 if not even one fits: then only first, pixel and
  * pixels are set, and the tile must be read in chunks. */
 static inline int fs_next_tile(FsTile *tile, const FsAxis *axis, int first, int outputs, int channels, int most_pixels) {
     int used = 0;

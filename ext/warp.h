@@ -1,14 +1,14 @@
 /* The rotated crop; included once for every path by paths.h.
  *
- * Each output pixel is the mean of n x n bilinear samples spread evenly over its footprint, n the number of source
- * pixels that it is wide, at most 16. Samples are taken for a run of output pixels at a time, one of the n x n places
- * after the other: coordinates and blends are then plain loops over arrays, and only the reads stay scalar.
+ * Each output pixel is the mean of n x n bilinear samples spread evenly over its footprint, n its width in
+ * source pixels, at most 16. Samples are taken for a run of output pixels at a time, one of the n x n positions after
+ * the other: coordinates and blends are then plain loops over arrays, and only the reads stay scalar.
  */
 
 enum { FS(RUN) = 64 };
 
-/* Along one axis: the first of the two pixels that each sample lies between, and how far it is on its way to the
- * second, which is the next one. Past an edge a sample is the edge pixel. */
+/* Along one axis: for each sample, the first of its two neighbouring pixels and the fraction of the way to the second.
+ * Past an edge a sample is the edge pixel. */
 typedef struct {
     int low[FS(RUN)];
     float part[FS(RUN)];
@@ -28,7 +28,7 @@ static inline void FS(points)(FS(Points) *points, double start, double step, int
     }
 }
 
-/* Adds n samples, given the four pixels round each: upper left, upper right, lower left, lower right. */
+/* Adds n samples, given the four pixels around each: upper left, upper right, lower left, lower right. */
 static inline void FS(blend)(float *restrict sum, int corner[4][FS(RUN)], const FS(Points) *x, const FS(Points) *y,
                              int n) {
     for (int k = 0; k < n; k++) {
@@ -53,7 +53,7 @@ static inline void FS(sample)(float *restrict sum, const FsImage *image, int cha
     FS(blend)(sum, corner, x, y, n);
 }
 
-/* The same where neighbours lie side by side in memory: one 16-bit read for two of them (little-endian). */
+/* The same for neighbours that are adjacent in memory: one 16-bit read for two of them (little-endian). */
 static inline void FS(sample_pairs)(float *restrict sum, const FsImage *image, const FS(Points) *x,
                                     const FS(Points) *y, int n) {
     const ptrdiff_t below = image->height > 1 ? image->row_step : 0;
@@ -75,7 +75,7 @@ static inline void FS(sample_pairs)(float *restrict sum, const FsImage *image, c
     FS(blend)(sum, corner, x, y, n);
 }
 
-/* Channel c of the target out of the channel sums of a run, normalised. */
+/* Channel c of the target from the channel sums of a run, normalised. */
 static inline void FS(finish)(float *restrict out, int step, float sums[3][FS(RUN)], const FsColumns *columns,
                               const FsTarget *target, int c, int mixed, float share, int n) {
     const float *only = sums[columns->pick[c]];

@@ -1,7 +1,7 @@
-/* Threads that wait for crops. They never touch Python, so the GIL plays no part in here.
+/* Threads that wait for crops. They never touch Python, so they need no GIL.
  *
- * One batch has the threads at a time. Whoever finds them taken does its work alone: another batch is already using
- * the processors, and waiting for it would only be slower.
+ * One batch uses the threads at a time. A call that finds them taken works alone: another batch already uses the
+ * processors, and waiting for it would be slower.
  */
 #ifndef FERSERVE_WORKERS_H
 #define FERSERVE_WORKERS_H
@@ -13,7 +13,7 @@
 
 enum {
     FS_MOST_WORKERS = 63,
-    FS_SPINS = 2000, /* some 20 us: the last crops of others end sooner than a sleeper wakes */
+    FS_SPINS = 2000, /* about 20 us: the last crops of the others end sooner than a sleeping thread wakes */
 };
 
 static inline void fs_relax(void) {
@@ -33,12 +33,12 @@ typedef struct {
 } FsBatch;
 
 static struct {
-    pthread_mutex_t taken; /* held by whoever has the workers */
+    pthread_mutex_t taken; /* held by the call that uses the workers */
     pthread_mutex_t lock;  /* guards everything below */
     pthread_cond_t wake, done;
     FsBatch *batch;
-    int seats;         /* how many more workers may join the batch */
-    atomic_int active; /* how many have joined and not yet left */
+    int seats;         /* workers that may still join the batch */
+    atomic_int active; /* workers that have joined and not yet left */
     int started;
 } fs_workers = {.taken = PTHREAD_MUTEX_INITIALIZER,
                 .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -77,7 +77,7 @@ static void fs_forget_workers(void) {
     fs_workers.active = 0;
 }
 
-/* Start workers until there are `wanted`, or the system gives no more. Signals stay with Python's threads. */
+/* Start workers until there are `wanted` or the system refuses. Signals stay with Python's threads. */
 static void fs_start_workers(int wanted) {
     sigset_t all, before;
     if (fs_workers.started >= wanted)
