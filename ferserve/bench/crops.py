@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ferserve.bench.streams import check_range, percentile, with_room_for
 from ferserve.bench.target import Target, open_target
 from ferserve.config import Config
 from ferserve.errors import InvalidFrameError
+from ferserve.processors import usable_processors
 
 SIDE_PX = 48
 _FRAMES_A_CONNECTION = 4
@@ -124,7 +124,7 @@ def _raw(plan: CropsPlan, config: Config, say: Callable[[str], None]) -> float:
 def _report(plan: CropsPlan, tally: FeedTally, spent_s: float | None, raw_limit: float) -> CropsReport:
     rate = tally.crops / tally.seconds
     latencies_ms = np.array(tally.latencies, np.int64) / 1e6
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_processors()
     return CropsReport(
         outstanding=plan.outstanding,
         batch=plan.batch,

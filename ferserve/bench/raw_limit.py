@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import FerserveError
 from ferserve.options import Delivery, StreamOptions
+from ferserve.processors import usable_processors
 from ferserve.runtime import Session, open_session
 from ferserve.runtime.default_model import open_store
 from ferserve.scheduling.stream import EngineStream
@@ -34,7 +34,7 @@ def raw_limit_fps(config: EngineConfig, clip: Clip, *, boxes: bool, seconds: flo
     """Frames of ``clip`` a second through engines without a server: one with a thread for every core, or one of a
     single thread for each core, whichever does more.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_processors()
     plan = _EnginePlan(config, clip, boxes, seconds / 2, cores)
     return max(sum_of(_drive_engine, [plan]), sum_of(_drive_engine, [replace(plan, threads=1)] * cores))
 
@@ -43,7 +43,7 @@ def raw_limit_crops(config: EngineConfig, batch: int, seconds: float) -> float:
     """Crops a second of the model alone, one session a thread, in one process or in one for each core, in runs of one
     crop or of ``batch``, whichever does most.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_processors()
     batches = {1, batch}
     plans = [_ModelPlan(config, rows, seconds / 2 / len(batches), cores) for rows in batches]
     return max(max(sum_of(_drive_model, [p]), sum_of(_drive_model, [replace(p, threads=1)] * cores)) for p in plans)

@@ -144,14 +144,14 @@ def evaluate_detector(
     return Report([match_faces(detect(image), faces, same) for image, faces in pictures])
 
 
-SURE = 0.8
-"""Faces that the teacher scores lower are ignored."""
+TEACHER_MIN_SCORE = 0.8
+"""Faces with a lower score of the teacher are ignored."""
 
 
-def at_side(photographs: Iterable[Photograph], side_px: int, sure: float = SURE) -> list[tuple[Image, Faces]]:
+def at_side(photographs: Iterable[Photograph], side_px: int) -> list[tuple[Image, Faces]]:
     """The photographs as a detector at ``side_px`` sees them, with their faces."""
     shrunk = (shrink(photograph.luma, photograph.faces, side_px) for photograph in photographs)
-    return [(image, ignore_unsure(faces, sure, 8)) for image, faces in shrunk]
+    return [(image, ignore_unsure(faces, TEACHER_MIN_SCORE, 8)) for image, faces in shrunk]
 
 
 def evaluate_weights(weights: Path, kept: Sequence[Photograph], side_px: int = 320) -> Report:

@@ -23,7 +23,7 @@ from training.errors import DataError, in_one_line
 Image = NDArray[np.uint8]
 SIDE = 320
 MIN_SCORE = 0.5
-SURE = 0.8
+REFERENCE_MIN_SCORE = 0.8
 
 
 def frames(clip: Path) -> Iterator[Image]:
@@ -44,7 +44,7 @@ def longest_loss(ours: FaceDetector, theirs: FaceDetector, pictures: Iterable[Im
     """
     run = longest = missed = seen = 0
     for bgr in pictures:
-        wanted = theirs.detect(bgr, side_px=SIDE, min_score=SURE).xyxy
+        wanted = theirs.detect(bgr, side_px=SIDE, min_score=REFERENCE_MIN_SCORE).xyxy
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
         found = ours.detect(luma, side_px=SIDE, min_score=MIN_SCORE).xyxy
         hit = iou_matrix(wanted, found).max(axis=1, initial=0) >= 0.4

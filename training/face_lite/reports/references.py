@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from training.data.photographs import photograph_paths, read_bgr
-from training.face_lite.evaluate import SURE, Image, at_side, ignore_unsure, shrink
+from training.face_lite.evaluate import TEACHER_MIN_SCORE, Image, at_side, ignore_unsure, shrink
 from training.face_lite.faces import Faces
 from training.face_lite.photographs import Photograph
 from training.face_lite.teacher import Teacher
@@ -28,9 +28,10 @@ MOVE_PX = 38
 
 
 def look(teacher: Teacher, image: Image) -> Faces:
-    """What one look of YuNet at ``image``, luma or BGR, finds; what it is not sure of is marked to be ignored."""
+    """The faces that one pass of YuNet finds in ``image``, luma or BGR; unsure ones are marked to be ignored."""
     rows = teacher.one_pass(image if image.ndim == 3 else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8))
-    return ignore_unsure(Faces.from_rows(np.concatenate([rows, np.zeros((len(rows), 1), np.float32)], axis=1)), SURE)
+    faces = Faces.from_rows(np.concatenate([rows, np.zeros((len(rows), 1), np.float32)], axis=1))
+    return ignore_unsure(faces, TEACHER_MIN_SCORE)
 
 
 def marked(teacher: Teacher, image: Image, known: Faces, side_px: int, full: bool = False) -> Picture:
@@ -42,7 +43,7 @@ def marked(teacher: Teacher, image: Image, known: Faces, side_px: int, full: boo
     small, others = shrink(image, known, side_px)
     wanted = shrink(image, look(teacher, image), side_px)[1] if full else look(teacher, small)
     others = Faces(others.xyxy, others.landmarks, others.score, np.ones(len(others), bool))
-    faces = Faces.from_rows(np.concatenate([ignore_unsure(wanted, SURE, 8).to_rows(), others.to_rows()]))
+    faces = Faces.from_rows(np.concatenate([ignore_unsure(wanted, TEACHER_MIN_SCORE, 8).to_rows(), others.to_rows()]))
     return small if small.ndim == 2 else np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), faces
 
 
