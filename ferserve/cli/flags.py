@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_args
 
 import typer
 
 from ferserve.config import Config
+from ferserve.config import Device as ConfiguredDevice
 
 ConfigFile: TypeAlias = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="TOML file with the tables engine, server and tls.")
@@ -31,7 +32,7 @@ Detector: TypeAlias = Annotated[
     str | None, typer.Option(metavar="NAME", help="Face detector: face-lite, yunet, or none.")
 ]
 Device: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="auto|cpu|cuda|tensorrt", help="Device that runs the models.")
+    str | None, typer.Option(metavar="|".join(get_args(ConfiguredDevice)), help="Device that runs the models.")
 ]
 DetectionSide: TypeAlias = Annotated[
     int,

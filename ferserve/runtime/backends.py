@@ -1,9 +1,10 @@
-"""The table of inference backends. A new one is a file beside this one and a row here."""
+"""The table of inference backends. A new one is a file beside this one, and a row here for its device."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,13 +22,29 @@ def _open_onnx(path: Path, device: Device, cache_dir: Path | None) -> Session:
     return OnnxSession(path, device, cache_dir)
 
 
-BACKENDS: Mapping[Device, Opener] = {
-    "auto": _open_onnx,
-    "cpu": _open_onnx,
-    "cuda": _open_onnx,
-    "tensorrt": _open_onnx,
+def _no_cuda() -> bool:
+    _silence_telemetry()
+    from ferserve.runtime.onnx import offers_cuda
+
+    return not offers_cuda()
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How graphs are run on one device."""
+
+    open: Opener
+    uses_cpu: Callable[[], bool]
+    """True if the processor runs them, so that the INT8 form of a model may pay."""
+
+
+BACKENDS: Mapping[Device, Backend] = {
+    "auto": Backend(_open_onnx, _no_cuda),
+    "cpu": Backend(_open_onnx, lambda: True),
+    "cuda": Backend(_open_onnx, lambda: False),
+    "tensorrt": Backend(_open_onnx, lambda: False),
 }
-"""What opens a graph on each device. Openers import their backend when called, not before."""
+"""By device. Openers import their backend when called, not before."""
 
 
 def open_session(path: Path, device: Device = "cpu", cache_dir: Path | None = None) -> Session:
@@ -36,17 +53,12 @@ def open_session(path: Path, device: Device = "cpu", cache_dir: Path | None = No
     Raises :class:`ferserve.errors.ModelSpecError` if it cannot be loaded, and :class:`ferserve.errors.ConfigError` if
     ``device`` was chosen by name and is not available.
     """
-    return BACKENDS[device](path, device, cache_dir)
+    return BACKENDS[device].open(path, device, cache_dir)
 
 
 def uses_cpu(device: Device) -> bool:
     """True if the CPU runs the graphs of a session on ``device``."""
-    if device != "auto":
-        return device == "cpu"
-    _silence_telemetry()
-    from ferserve.runtime.onnx import offers_cuda
-
-    return not offers_cuda()
+    return BACKENDS[device].uses_cpu()
 
 
 def _silence_telemetry() -> None:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ferserve.config import ServerConfig
-from ferserve.metrics import NO_METRICS, Metrics
+from ferserve.config import EngineConfig, ServerConfig
+from ferserve.engine import Engine
+from ferserve.metrics import NO_METRICS
 from ferserve.server.emotion.servicer import EmotionServicer
 from ferserve.server.grpc_options import with_message_limit
 from ferserve.server.grpc_server import GrpcServer
 from ferserve.server.health import Health, ProbeServer
-from ferserve.server.lifecycle import ServerGroup
+from ferserve.server.lifecycle import ServerGroup, Startable
 from ferserve.server.services import Service
 
 if TYPE_CHECKING:
-    from ferserve.engine import Engine
     from ferserve.server.workers.placement import Placement
 
 
+def open_engine(config: EngineConfig) -> Engine:
+    """The engine of a serving process, with what counts its outcomes. Raises as :class:`Engine` does."""
+    return Engine(config, NO_METRICS)
+
+
 class Server(ServerGroup):
-    """The gRPC port with every protocol on it, and the health port beside it. Does not own its engine.
+    """The gRPC port with every protocol on it, and other ports beside it. Does not own its engine.
 
     Used within one event loop: ``await server.start()`` once, which returns the address, then ``await server.stop()``.
     """
@@ -29,15 +35,19 @@ class Server(ServerGroup):
         engine: Engine,
         config: ServerConfig,
         *,
-        metrics: Metrics = NO_METRICS,
+        beside: Sequence[Startable] = (),
         placement: Placement | None = None,
         supervisor_address: str = "",
     ) -> None:
-        """``placement`` and ``supervisor_address``, where the supervisor asks for its health, are a worker's."""
+        """``beside`` are servers on ports of their own, such as a page or an exporter; outcomes are counted by the
+        engine's metrics. ``placement`` and ``supervisor_address``, where the supervisor asks for its health, are a
+        worker's.
+        """
+        metrics = engine.metrics
         config = with_message_limit(config, engine.config.max_pixels)
         services: list[Service] = [EmotionServicer(engine, config, metrics, placement)]
         health = Health([service.name for service in services])
         is_worker = placement is not None
         main = GrpcServer(services, config, health, metrics, shares_port=is_worker)
         probes = ProbeServer(health, config, supervisor_address, shares_port=is_worker)
-        super().__init__(main, [probes] if supervisor_address or config.health_port else [])
+        super().__init__(main, [*([probes] if supervisor_address or config.health_port else []), *beside])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ferserve.config import Config, ServerConfig
 from ferserve.engine import Engine
-from ferserve.server.app import Server
-from ferserve.server.lifecycle import STOP_SIGNALS, serve_until_signal
+from ferserve.server.app import Server, open_engine
+from ferserve.server.lifecycle import STOP_SIGNALS, Startable, serve_until_signal
 from ferserve.server.loop import run_in_loop
 
 
@@ -20,14 +22,14 @@ def run(config: Config) -> None:
 
         supervise(config)
         return
-    with Engine(config.engine) as engine:
+    with open_engine(config.engine) as engine:
         run_in_loop(serve(engine, config.server), config.server.loop)
 
 
-async def serve(engine: Engine, config: ServerConfig) -> None:
-    """Serve ``engine`` in this process; see :func:`run`."""
+async def serve(engine: Engine, config: ServerConfig, beside: Sequence[Startable] = ()) -> None:
+    """Serve ``engine`` in this process, with servers ``beside`` the gRPC port; see :func:`run`."""
 
     def show(address: str) -> None:
         print(f"ferserve ready on {address} ({engine.runs_on})", flush=True)
 
-    await serve_until_signal(Server(engine, config), STOP_SIGNALS, show)
+    await serve_until_signal(Server(engine, config, beside=beside), STOP_SIGNALS, show)

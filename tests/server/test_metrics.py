@@ -31,7 +31,7 @@ def metrics() -> Counting:
 async def counted(engine_config: EngineConfig, metrics: Counting) -> AsyncIterator[str]:
     """The address of a server with one stream per client, whose engine and services count in ``metrics``."""
     with Engine(engine_config, metrics) as engine:
-        server = Server(engine, ServerConfig(port=0, max_streams_per_client=1), metrics=metrics)
+        server = Server(engine, ServerConfig(port=0, max_streams_per_client=1))
         address = await server.start()
         metrics.results.clear()
         yield address

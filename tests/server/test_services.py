@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ferserve.config import ServerConfig
 from ferserve.engine import Engine
 from ferserve.errors import OverloadedError
+from ferserve.server import Server
 from ferserve.server.calls import ActiveCalls
 from ferserve.server.emotion.servicer import EmotionServicer
 from ferserve.server.grpc_server import GrpcServer
@@ -45,7 +46,8 @@ class Echo:
 
 
 async def test_a_second_service_is_served_checked_counted_and_drained_beside_the_first(engine: Engine) -> None:
-    config, metrics, echo = ServerConfig(port=0, grace_s=3), Counting(), Echo()
+    config = ServerConfig(port=0, grace_s=3, max_message_bytes=1 << 20)
+    metrics, echo = Counting(), Echo()
     services = [EmotionServicer(engine, config, metrics), echo]
     server = GrpcServer(services, config, Health([service.name for service in services]), metrics)
     address = await server.start()
@@ -62,3 +64,26 @@ async def test_a_second_service_is_served_checked_counted_and_drained_beside_the
         assert (await stub.ListModels(pb.ListModelsRequest())).models
     await server.stop()
     assert (metrics.refused, echo.drained) == (["overloaded"], [3])
+
+
+class Beside:
+    """A server on a port of its own, which only notes what happens to it."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    async def start(self) -> str:
+        self.events.append("start")
+        return "nowhere"
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        self.events.append("stop")
+
+
+async def test_a_server_beside_the_port_starts_and_stops_with_it(engine: Engine) -> None:
+    beside = Beside()
+    server = Server(engine, ServerConfig(port=0), beside=[beside])
+    await server.start()
+    assert beside.events == ["start"]
+    await server.stop(0)
+    assert set(beside.events) == {"start", "stop"}

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ferserve.config import EngineConfig, ServerConfig
+from ferserve.metrics import NO_METRICS
 from ferserve.server.run import serve
 from ferserve.types import FrameResult
 
@@ -16,6 +17,7 @@ class SilentEngine:
 
     runs_on = "nothing"
     config = EngineConfig()
+    metrics = NO_METRICS
 
     def is_loaded(self, name: str) -> bool:
         return True

@@ -14,7 +14,7 @@ from ferserve.config import Config, EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import FerserveError
 from ferserve.processors import usable_processors
-from ferserve.server.app import Server
+from ferserve.server.app import Server, open_engine
 from ferserve.server.lifecycle import serve_until_signal
 from ferserve.server.logs import log_to_stderr
 from ferserve.server.loop import run_in_loop
@@ -48,7 +48,7 @@ def run_worker(settings: WorkerSettings, supervisor: Connection) -> None:
         engine_config = _share(settings.config)
         if settings.config.server.cpus == "split":
             _keep_to_share(settings)
-        with Engine(engine_config) as engine:
+        with open_engine(engine_config) as engine:
             run_in_loop(_serve(engine, settings, supervisor), settings.config.server.loop)
     except FerserveError as error:
         supervisor.send(error)
