@@ -17,6 +17,7 @@ OUTSIDE = (
     "ext/README.md",
     "proto/ferserve/v1/emotion.proto",
     "ferserve/models/detector_spec.py",
+    "ferserve/rendering/result.schema.json",
     "ferserve/models/*.md",
     "ferserve/models/*.png",
     "ferserve/models/*.jpg",

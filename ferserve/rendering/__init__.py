@@ -1,1 +1,1 @@
-"""Results as JSON and as drawings."""
+"""Results as JSON, as CSV and as drawings."""

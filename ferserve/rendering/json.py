@@ -22,15 +22,16 @@ def json_line(result: FrameResult, file: str | None = None) -> str:
     line: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
     if file is not None:
         line["file"] = file
-    return json.dumps(line | _rounded(result.to_dict()))  # in ASCII, which every encoding of stdout can carry
+    return json.dumps(line | rounded(result.to_dict()))  # in ASCII, which every encoding of stdout can carry
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """``value``, of the types of JSON, with each number rounded to four decimals."""
     if isinstance(value, float):
         return round(value, _DECIMALS)
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return [_rounded(item) for item in value] if isinstance(value, list) else value
+        return {key: rounded(item) for key, item in value.items()}
+    return [rounded(item) for item in value] if isinstance(value, list) else value
 
 
 def text_line(name: str | int, result: FrameResult) -> str:

@@ -33,7 +33,10 @@ class HeadResult(Value):
     label_index: int
     """Index of :attr:`label` in ``labels``."""
     reserved: frozenset[int] = frozenset()
-    """Indices of labels that mean 'not sure'; they are never :attr:`label` or :attr:`top`."""
+    """Indices of labels that mean 'not sure'; they are never :attr:`label` or :attr:`top`.
+
+    The result of a remote server knows only those that are more probable than :attr:`top`.
+    """
     raw_probabilities: NDArray[np.float32] | None = None
     """float32 (K,) before smoothing over time; None if nothing was smoothed."""
 
@@ -129,12 +132,10 @@ class Face(Value):
 
         It is :attr:`confidence` times the probability of ``clear`` in the head ``clarity``, or 1 without that head.
         """
-        clear = (
-            float(head.probabilities[head.labels.index(CLEAR)])
-            for head in self.heads
-            if head.name == CLARITY and CLEAR in head.labels
-        )
-        return self.confidence * next(clear, 1.0)
+        for head in self.heads:
+            if head.name == CLARITY and CLEAR in head.labels:
+                return self.confidence * float(head.probabilities[head.labels.index(CLEAR)])
+        return self.confidence
 
     @property
     def sure(self) -> bool:

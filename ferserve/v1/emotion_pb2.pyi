@@ -225,32 +225,40 @@ class Faces(_message.Message):
     def __init__(self, faces: _Optional[_Iterable[_Union[Face, _Mapping]]] = ...) -> None: ...
 
 class Face(_message.Message):
-    __slots__ = ("track_id", "box", "landmarks", "score", "heads")
+    __slots__ = ("track_id", "box", "landmarks", "score", "heads", "certainty", "sure")
     TRACK_ID_FIELD_NUMBER: _ClassVar[int]
     BOX_FIELD_NUMBER: _ClassVar[int]
     LANDMARKS_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
+    CERTAINTY_FIELD_NUMBER: _ClassVar[int]
+    SURE_FIELD_NUMBER: _ClassVar[int]
     track_id: int
     box: Box
     landmarks: _containers.RepeatedCompositeFieldContainer[Point]
     score: float
     heads: _containers.RepeatedCompositeFieldContainer[HeadOutput]
-    def __init__(self, track_id: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., landmarks: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., score: _Optional[float] = ..., heads: _Optional[_Iterable[_Union[HeadOutput, _Mapping]]] = ...) -> None: ...
+    certainty: float
+    sure: bool
+    def __init__(self, track_id: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., landmarks: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., score: _Optional[float] = ..., heads: _Optional[_Iterable[_Union[HeadOutput, _Mapping]]] = ..., certainty: _Optional[float] = ..., sure: bool = ...) -> None: ...
 
 class HeadOutput(_message.Message):
-    __slots__ = ("name", "probabilities", "label", "confidence", "raw_probabilities")
+    __slots__ = ("name", "probabilities", "label", "confidence", "raw_probabilities", "top", "top_confidence")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     RAW_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    TOP_FIELD_NUMBER: _ClassVar[int]
+    TOP_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     name: str
     probabilities: _containers.RepeatedScalarFieldContainer[float]
     label: str
     confidence: float
     raw_probabilities: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, name: _Optional[str] = ..., probabilities: _Optional[_Iterable[float]] = ..., label: _Optional[str] = ..., confidence: _Optional[float] = ..., raw_probabilities: _Optional[_Iterable[float]] = ...) -> None: ...
+    top: str
+    top_confidence: float
+    def __init__(self, name: _Optional[str] = ..., probabilities: _Optional[_Iterable[float]] = ..., label: _Optional[str] = ..., confidence: _Optional[float] = ..., raw_probabilities: _Optional[_Iterable[float]] = ..., top: _Optional[str] = ..., top_confidence: _Optional[float] = ...) -> None: ...
 
 class Fault(_message.Message):
     __slots__ = ("code", "message")

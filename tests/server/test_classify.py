@@ -38,6 +38,9 @@ async def test_the_face_of_a_photograph(stub: Any) -> None:
     assert head.name == "emotion"
     assert sum(head.probabilities) == pytest.approx(1, abs=1e-5)
     assert head.confidence == pytest.approx(max(head.probabilities))
+    assert (head.top, head.top_confidence) == (head.label, head.confidence)
+    assert face.certainty == head.confidence  # the model has no clarity
+    assert face.sure == (face.score >= 0.65 and face.certainty >= 0.5)
     assert 0 < result.timings.decode_ms <= result.timings.total_ms
 
 

@@ -1,0 +1,117 @@
+"""Results as rows of CSV: one per face, with the fields of the JSON lines as columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from ferserve.rendering.json import SCHEMA_VERSION, rounded
+from ferserve.types import FrameResult, Timings
+
+_LINE_END = "\r\n"  # before Python 3.13 csv quotes only those of the two that it ends lines with
+_CORNERS = ("x0", "y0", "x1", "y1")
+_POINTS = ("eye_left", "eye_right", "nose", "mouth_left", "mouth_right")
+_LANDMARKS = tuple(f"{point}.{axis}" for point in _POINTS for axis in ("x", "y"))
+
+FIXED_COLUMNS = (
+    *("file", "frame_id", "capture_time_ns", "track_id"),
+    *(f"box.{corner}" for corner in _CORNERS),
+    "score",
+    *(f"landmarks.{point}" for point in _LANDMARKS),
+    *("emotion", "confidence", "top", "top_confidence", "certainty", "sure"),
+    *("degraded", "fault.code", "fault.message", "dropped"),
+    *("width", "height", "model_name", "model_version"),
+    *(f"timings.{stage.name}" for stage in fields(Timings)),
+    "schema_version",
+)
+"""The columns of every table. They come before those of the heads, so that their places depend on no model."""
+
+
+class CsvRenderer:
+    """Renders results of one model as CSV; ``heads`` are its labels by head (``ModelDescription.heads``).
+
+    A column has the name of its JSON field, the path joined with dots. A frame without a face, a fault and a drop take
+    one row, with empty cells for the face.
+    """
+
+    def __init__(self, heads: Mapping[str, Sequence[str]]) -> None:
+        self.columns: tuple[str, ...] = (*FIXED_COLUMNS, *_head_columns(heads))
+        self._known = frozenset(self.columns)
+
+    def header(self) -> str:
+        """The first line, without a line end."""
+        return _line(self.columns)
+
+    def lines(self, result: FrameResult, file: str | None = None) -> list[str]:
+        """The rows of ``result``, without line ends; numbers have four decimals, as in JSON.
+
+        Raises:
+            ValueError: a face has a head or a label that is none of the table's.
+        """
+        plain = rounded(result.to_dict())
+        faces = plain.pop("faces")
+        frame = {"schema_version": SCHEMA_VERSION, "file": file, **dict(_frame_cells(plain))}
+        return [self._row(frame | dict(_face_cells(face))) for face in faces] or [self._row(frame)]
+
+    def _row(self, cells: dict[str, Any]) -> str:
+        if unknown := sorted(cells.keys() - self._known):
+            raise ValueError(
+                f"columns must be those of the table's model, got {', '.join(unknown)}; one table per model"
+            )
+        return _line(_text(cells.get(column)) for column in self.columns)
+
+
+def _head_columns(heads: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for head, labels in heads.items():
+        for field in ("label", "confidence", "top", "top_confidence"):
+            yield f"heads.{head}.{field}"
+        for field in ("probabilities", "raw_probabilities"):
+            for label in labels:
+                yield f"heads.{head}.{field}.{label}"
+
+
+def _frame_cells(plain: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The cells of a result without its faces."""
+    for name, value in plain.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{key}", item) for key, item in value.items())
+        elif name != "fault":  # None without one; its columns are those of its parts
+            yield name, value
+
+
+def _face_cells(face: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in face.items():
+        if name == "box":
+            yield from zip([f"box.{corner}" for corner in _CORNERS], value, strict=True)
+        elif name == "landmarks":
+            flat = [number for point in value or () for number in point]
+            yield from zip([f"landmarks.{point}" for point in _LANDMARKS], flat, strict=False)
+        elif name == "heads":
+            for head in value:
+                yield from _head_cells(head)
+        else:
+            yield name, value
+
+
+def _head_cells(head: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for field, value in head.items():
+        path = f"heads.{head['name']}.{field}"
+        if isinstance(value, dict):
+            yield from ((f"{path}.{label}", probability) for label, probability in value.items())
+        elif field not in ("name", "raw_probabilities"):  # the name is in the path; None if nothing was smoothed
+            yield path, value
+
+
+def _text(value: Any) -> Any:
+    """``value`` as in JSON: nothing for null, booleans in lower case."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _line(cells: Iterable[Any]) -> str:
+    """One record; names of files that are no UTF-8 are escaped as in JSON, so that every line can be written."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator=_LINE_END).writerow(cells)
+    return buffer.getvalue().removesuffix(_LINE_END).encode("utf-8", "backslashreplace").decode("utf-8")
