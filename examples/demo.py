@@ -73,12 +73,12 @@ def scene(bgr: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.convertScaleAbs(placed, alpha=1.0 + 0.25 * np.sin(1.9 * seconds)), np.uint8)
 
 
-def at_camera_pace(frames: Iterator[bytes]) -> Iterator[bytes]:
-    """``frames``, each no earlier than a camera would have taken it."""
+def at_camera_pace(frames: Iterator[bytes]) -> Iterator[tuple[float, bytes]]:
+    """``frames`` with their times, s, each no earlier than a camera would have taken it."""
     started = time.monotonic()
     for number, frame in enumerate(frames):
         time.sleep(max(0.0, started + number / FPS - time.monotonic()))
-        yield frame
+        yield number / FPS, frame
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ConfigError,
         FerserveError,
         FrameDeadlineError,
+        FrameTimeWarning,
         InvalidFrameError,
         InvalidOptionsError,
         ModelNotFoundError,
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
         OverloadedError,
         RemoteError,
         ServerUnavailableError,
+        SourceLostError,
         StreamProtocolError,
         WrongWorkerError,
     )
     from ferserve.local import LocalClient
     from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
-    from ferserve.sources.images import ImageLike
+    from ferserve.sources.images import ImageLike, payload_of
+    from ferserve.sources.iterables import StreamItem
     from ferserve.sources.source import VideoSource
     from ferserve.types import (
         Crops,
@@ -58,6 +61,7 @@ _HOMES = {
         "ConfigError",
         "FerserveError",
         "FrameDeadlineError",
+        "FrameTimeWarning",
         "InvalidFrameError",
         "InvalidOptionsError",
         "ModelNotFoundError",
@@ -67,12 +71,14 @@ _HOMES = {
         "OverloadedError",
         "RemoteError",
         "ServerUnavailableError",
+        "SourceLostError",
         "StreamProtocolError",
         "WrongWorkerError",
     ),
     "ferserve.local": ("LocalClient",),
     "ferserve.options": ("Delivery", "FrameOptions", "Priority", "StreamOptions"),
-    "ferserve.sources.images": ("ImageLike",),
+    "ferserve.sources.images": ("ImageLike", "payload_of"),
+    "ferserve.sources.iterables": ("StreamItem",),
     "ferserve.sources.source": ("VideoSource",),
     "ferserve.types": (
         "Crops",
@@ -108,6 +114,7 @@ __all__ = [
     "FrameFault",
     "FrameOptions",
     "FrameResult",
+    "FrameTimeWarning",
     "HeadResult",
     "ImageLike",
     "InvalidFrameError",
@@ -124,6 +131,8 @@ __all__ = [
     "RawImage",
     "RemoteError",
     "ServerUnavailableError",
+    "SourceLostError",
+    "StreamItem",
     "StreamOptions",
     "StreamProtocolError",
     "StreamSource",
@@ -132,6 +141,7 @@ __all__ = [
     "VideoSource",
     "WrongWorkerError",
     "__version__",
+    "payload_of",
 ]
 
 

@@ -97,6 +97,10 @@ class SourceLostError(FerserveError, ConnectionError):
     kind = "source_lost"
 
 
+class FrameTimeWarning(UserWarning):
+    """Frames whose times are missing or do not rise, so that smoothing may see another film."""
+
+
 class RemoteError(FerserveError):
     """The server failed through no fault of the client; ``code`` is the name of the gRPC status."""
 

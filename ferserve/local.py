@@ -23,7 +23,8 @@ from ferserve.engine import Engine
 from ferserve.errors import FrameDeadlineError
 from ferserve.options import FrameOptions, StreamOptions, require_range
 from ferserve.scheduling.stream import EngineStream
-from ferserve.sources.images import ImageLike, payload_of
+from ferserve.sources.images import Color, ImageLike, payload_of
+from ferserve.sources.iterables import FrameMaker
 from ferserve.sources.source import FrameSource
 from ferserve.sources.threads import start_feed_thread
 from ferserve.types import Frame, FrameResult, ModelDescription
@@ -93,16 +94,19 @@ class LocalClient:
         *,
         options: FrameOptions | None = None,
         timeout_s: float | None = None,
+        color: Color = "bgr",
     ) -> FrameResult:
         """Find all faces of one image and say what they express.
 
         Args:
-            image: uint8 array (H, W) of luma or (H, W, 3) in BGR order; the bytes or the path of a JPEG, PNG, WebP or
-                BMP file; a :class:`RawImage`, an :class:`EncodedImage`, or :class:`Crops` of faces.
+            image: Array (H, W) or (H, W, 1) of luma, (H, W, 3) or (H, W, 4) of colour, uint8 or floating point in
+                [0, 1]; an image of Pillow or another library that NumPy can read; the bytes or the path of a JPEG, PNG,
+                WebP or BMP file; a :class:`RawImage`, an :class:`EncodedImage`, or :class:`Crops` of faces.
             boxes: Known faces, (N, 4) as (x0, y0, x1, y1) px of the upright image. They replace detection: one face
                 per box, in the same order. None detects.
             options: Model, least score, most faces, detection size; None for the engine's defaults.
             timeout_s: Longest time of this call, s; None for the client's.
+            color: Order of the colours in an array, ``"bgr"`` or ``"rgb"``.
 
         Returns:
             The faces; an image without a face is a success with an empty tuple. Boxes are px of the upright image.
@@ -117,7 +121,7 @@ class LocalClient:
             FerserveError: The client is closed.
         """
         self._require_open()
-        answer = self._engine.submit(Frame(0, payload_of(image), boxes=boxes_array(boxes)), options)
+        answer = self._engine.submit(Frame(0, payload_of(image, color), boxes=boxes_array(boxes)), options)
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         try:
             return answer.result(None if timeout_s == math.inf else timeout_s)
@@ -126,7 +130,14 @@ class LocalClient:
                 f"the answer must come within {timeout_s:g} s, got none; give the call a longer timeout"
             ) from None
 
-    def stream(self, frames: StreamSource, options: StreamOptions | None = None) -> Generator[FrameResult, None, None]:
+    def stream(
+        self,
+        frames: StreamSource,
+        options: StreamOptions | None = None,
+        *,
+        fps: float | None = None,
+        color: Color = "bgr",
+    ) -> Generator[FrameResult, None, None]:
         """Classify a video: one result per frame, in the order of the frames.
 
         Frames are pulled only as fast as results are taken, at most ``max_in_flight`` ahead, in another thread than
@@ -134,9 +145,13 @@ class LocalClient:
 
         Args:
             frames: Index of a camera; path or URL of a video or an image; or an iterable, asynchronous or not, of
-                images as :meth:`classify` takes them or of :class:`Frame`.
+                images as :meth:`classify` takes them, of pairs ``(time_s, image)``, or of :class:`Frame`.
             options: Model, delivery, smoothing and more. Unless ``options.delivery`` is set, a live source is
                 answered with ``Delivery.LATEST`` and any other with ``Delivery.EVERY``.
+            fps: Frame rate of images without a time, and of videos that tell none. Smoothing goes by the times of
+                frames: those of a recording, of the pairs, of :class:`Frame`, or evenly spaced by ``fps``; else images
+                count as live, taken when they arrive, and a :class:`FrameTimeWarning` says so once.
+            color: Order of the colours in arrays, ``"bgr"`` or ``"rgb"``.
 
         Yields:
             Results, one per frame: with ``faces``, with a ``fault`` if the frame cannot be read, or ``dropped``.
@@ -151,7 +166,7 @@ class LocalClient:
             Exception: Whatever the iterable raises.
         """
         self._require_open()
-        source = _open(frames)
+        source = _open(frames, FrameMaker(fps, color))
         opened = self._engine.open_stream(settled_options(options, source.live))
         stream = _LocalStream(opened, source.frames, self._max_in_flight)
         self._streams.add(stream)
@@ -188,10 +203,10 @@ class LocalClient:
             raise closed_before()
 
 
-def _open(frames: StreamSource) -> FrameSource:
+def _open(frames: StreamSource, maker: FrameMaker) -> FrameSource:
     if isinstance(frames, AsyncIterable):
-        return FrameSource(_in_own_loop(async_frames(frames)), live=False)
-    return start_opening(frames).result()
+        return FrameSource(_in_own_loop(async_frames(frames, maker)), live=False)
+    return start_opening(frames, maker).result()
 
 
 def _in_own_loop(frames: AsyncGenerator[Frame | FrameResult, None]) -> Iterator[Frame | FrameResult]:

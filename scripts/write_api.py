@@ -27,7 +27,8 @@ boxes are half-open (x0, y0, x1, y1), arrays are (row, column), probabilities an
 SECTIONS = {
     "Clients": ("Client", "AsyncClient", "LocalClient", "Tls"),
     "What clients take": (
-        "ImageLike", "VideoSource", "StreamSource", "Frame", "EncodedImage", "RawImage", "PixelFormat", "Crops",
+        "ImageLike", "VideoSource", "StreamSource", "StreamItem", "payload_of", "Frame", "EncodedImage", "RawImage",
+        "PixelFormat", "Crops",
     ),
     "Options": ("FrameOptions", "StreamOptions", "Delivery", "Priority"),
     "Results": ("FrameResult", "Face", "HeadResult", "FrameFault", "DropReason", "Timings", "ModelDescription"),
@@ -74,6 +75,10 @@ def _find(package: griffe.Object | griffe.Alias, name: str) -> griffe.Object | g
 
 def _section(name: str, thing: griffe.Object | griffe.Alias) -> Iterator[str]:
     yield f"### {name}\n"
+    if isinstance(thing, griffe.Function):
+        yield _code(_prefix(thing) + name, thing.parameters, str(thing.returns or ""))
+        yield from _docstring(thing)
+        return
     if not isinstance(thing, griffe.Class):
         yield f"```python\n{name} = {thing.value}\n```\n"
         yield from _docstring(thing)

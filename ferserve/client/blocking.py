@@ -15,7 +15,8 @@ from ferserve.client.loop_thread import LoopThread
 from ferserve.client.stream_run import StreamSource
 from ferserve.config import NO_TLS, Tls
 from ferserve.options import FrameOptions, StreamOptions
-from ferserve.sources.images import ImageLike
+from ferserve.sources.images import Color, ImageLike
+from ferserve.sources.iterables import FrameMaker
 from ferserve.types import FrameResult, ModelDescription
 
 
@@ -91,16 +92,19 @@ class Client:
         *,
         options: FrameOptions | None = None,
         timeout_s: float | None = None,
+        color: Color = "bgr",
     ) -> FrameResult:
         """Find all faces of one image and say what they express.
 
         Args:
-            image: uint8 array (H, W) of luma or (H, W, 3) in BGR order; the bytes or the path of a JPEG, PNG, WebP or
-                BMP file; a :class:`RawImage`, an :class:`EncodedImage`, or :class:`Crops` of faces.
+            image: Array (H, W) or (H, W, 1) of luma, (H, W, 3) or (H, W, 4) of colour, uint8 or floating point in
+                [0, 1]; an image of Pillow or another library that NumPy can read; the bytes or the path of a JPEG, PNG,
+                WebP or BMP file; a :class:`RawImage`, an :class:`EncodedImage`, or :class:`Crops` of faces.
             boxes: Known faces, (N, 4) as (x0, y0, x1, y1) px of the upright image. They replace detection: one face
                 per box, in the same order. None detects.
             options: Model, least score, most faces, detection size; None for the server's defaults.
             timeout_s: Longest time of this call, s; None for the client's.
+            color: Order of the colours in an array, ``"bgr"`` or ``"rgb"``.
 
         Returns:
             The faces; an image without a face is a success with an empty tuple. Boxes are px of the upright image.
@@ -116,12 +120,15 @@ class Client:
             OSError: The file at a path cannot be read.
             FerserveError: The client is closed, or the server failed.
         """
-        return self._loop.run(self._connection.classify(image, boxes, options, timeout_s))
+        return self._loop.run(self._connection.classify(image, boxes, options, timeout_s, color))
 
     def stream(
         self,
         frames: StreamSource,
         options: StreamOptions | None = None,
+        *,
+        fps: float | None = None,
+        color: Color = "bgr",
     ) -> Generator[FrameResult, None, None]:
         """Classify a video: one result per frame, in the order of the frames.
 
@@ -131,16 +138,21 @@ class Client:
 
         Args:
             frames: Index of a camera; path or URL of a video or an image; or an iterable, asynchronous or not, of
-                images as :meth:`classify` takes them or of :class:`Frame`.
+                images as :meth:`classify` takes them, of pairs ``(time_s, image)``, or of :class:`Frame`.
             options: Model, delivery, smoothing and more. Unless ``options.delivery`` is set, a live source is
                 answered with ``Delivery.LATEST`` and any other with ``Delivery.EVERY``.
+            fps: Frame rate of images without a time, and of videos that tell none. Smoothing goes by the times of
+                frames: those of a recording, of the pairs, of :class:`Frame`, or evenly spaced by ``fps``; else images
+                count as live, taken when they arrive, and a :class:`FrameTimeWarning` says so once.
+            color: Order of the colours in arrays, ``"bgr"`` or ``"rgb"``.
 
         Yields:
             Results, one per frame: with ``faces``, with a ``fault`` if the frame cannot be read, or ``dropped``.
 
         Raises:
             ConfigError: ``frames`` cannot be opened.
-            InvalidFrameError: An item of ``frames`` is no image, or too large for a message.
+            SourceLostError: A live source stopped and did not come back, or a recording cannot be read on.
+            InvalidFrameError: A frame is too large for a message.
             InvalidOptionsError: An option is beyond the server's limits.
             ModelNotFoundError: The server has no model of that name.
             StreamProtocolError: The ids of the frames do not rise.
@@ -150,7 +162,7 @@ class Client:
             Exception: Whatever the iterable raises.
         """
         results: queue.SimpleQueue[FrameResult | None] = queue.SimpleQueue()
-        run = self._connection.start_stream(frames, options, results.put)
+        run = self._connection.start_stream(frames, FrameMaker(fps, color), options, results.put)
         future = self._loop.start(run.run())
         ended = False
         try:

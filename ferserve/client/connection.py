@@ -20,7 +20,8 @@ from ferserve.client.tasks import TaskTracker
 from ferserve.config import NO_TLS, Tls
 from ferserve.errors import InvalidFrameError
 from ferserve.options import FrameOptions, StreamOptions, require_range
-from ferserve.sources.images import ImageLike, payload_of
+from ferserve.sources.images import Color, ImageLike, payload_of
+from ferserve.sources.iterables import FrameMaker
 from ferserve.types import Frame, FrameResult, ModelDescription
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
@@ -76,10 +77,15 @@ class Connection:
             await self._channel.close()
 
     async def classify(
-        self, image: ImageLike, boxes: ArrayLike | None, options: FrameOptions | None, timeout_s: float | None
+        self,
+        image: ImageLike,
+        boxes: ArrayLike | None,
+        options: FrameOptions | None,
+        timeout_s: float | None,
+        color: Color,
     ) -> FrameResult:
         """One ``Classify`` call."""
-        frame = Frame(0, self._packer(payload_of(image)), boxes=boxes_array(boxes))
+        frame = Frame(0, self._packer(payload_of(image, color)), boxes=boxes_array(boxes))
         request = pb.ClassifyRequest(
             frame=frame_to_proto(frame),
             options=frame_options_to_proto(options or FrameOptions()),
@@ -89,12 +95,16 @@ class Connection:
         return result_from_proto(response.result, dict(model.heads))
 
     def start_stream(
-        self, frames: StreamSource, options: StreamOptions | None, emit: Callable[[FrameResult | None], None]
+        self,
+        frames: StreamSource,
+        maker: FrameMaker,
+        options: StreamOptions | None,
+        emit: Callable[[FrameResult | None], None],
     ) -> StreamRun:
         """One ``stream`` of a client; :meth:`StreamRun.run` hands its results to ``emit``."""
         settings = self._settings
         connector = StreamConnector(self._channel, settings.target, settings.reconnect_s, settings.tls)
-        return StreamRun(self._tasks, connector, frames, options, self._packer, settings.max_in_flight, emit)
+        return StreamRun(self._tasks, connector, frames, maker, options, self._packer, settings.max_in_flight, emit)
 
     async def models(self, timeout_s: float | None) -> list[ModelDescription]:
         """One ``ListModels`` call."""

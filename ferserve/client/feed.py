@@ -12,8 +12,8 @@ from itertools import count
 from typing import Protocol
 
 from ferserve.client.tasks import finish
-from ferserve.sources.images import ImageLike
-from ferserve.sources.source import FrameSource, VideoSource, frame_of, open_source
+from ferserve.sources.iterables import FrameMaker, StreamItem
+from ferserve.sources.source import FrameSource, VideoSource, open_source
 from ferserve.sources.threads import start_feed_thread
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
@@ -129,25 +129,26 @@ def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *
 
 
 async def open_feed(
-    source: VideoSource | Iterable[ImageLike | Frame | FrameResult] | AsyncIterable[ImageLike | Frame | FrameResult],
+    source: VideoSource | Iterable[StreamItem] | AsyncIterable[StreamItem],
+    maker: FrameMaker,
     prepare: Prepare,
     slots: int,
 ) -> tuple[Feed, bool]:
     """A feed of ``source``, and whether it is live; raises as :func:`ferserve.sources.source.open_source` does."""
     if isinstance(source, AsyncIterable):
-        return TaskFeed(async_frames(source), prepare, slots), False
-    opened = await asyncio.wrap_future(start_opening(source))
+        return TaskFeed(async_frames(source, maker), prepare, slots), False
+    opened = await asyncio.wrap_future(start_opening(source, maker))
     return ThreadFeed(opened.frames, prepare, slots), opened.live
 
 
-def start_opening(source: VideoSource | Iterable[ImageLike | Frame | FrameResult]) -> Future[FrameSource]:
+def start_opening(source: VideoSource | Iterable[StreamItem], maker: FrameMaker) -> Future[FrameSource]:
     """Open ``source`` in a thread of its own, because opening an absent camera may block for long."""
     opened: Future[FrameSource] = Future()
     opened.set_running_or_notify_cancel()
 
     def work() -> None:
         try:
-            opened.set_result(open_source(source))
+            opened.set_result(open_source(source, maker))
         except BaseException as error:
             if isinstance(error, Exception) and not isinstance(error, StopIteration):
                 opened.set_exception(error)
@@ -164,7 +165,7 @@ def _raising(error: BaseException) -> Iterator[Frame | FrameResult]:
 
 
 async def async_frames(
-    items: AsyncIterable[ImageLike | Frame | FrameResult],
+    items: AsyncIterable[StreamItem], maker: FrameMaker
 ) -> AsyncGenerator[Frame | FrameResult, None]:
     """The items as frames, numbered from 1 on; closes an asynchronous generator at its end."""
     iterator = aiter(items)
@@ -175,7 +176,8 @@ async def async_frames(
                 item = await anext(iterator)
             except StopAsyncIteration:
                 return
-            yield frame_of(item, frame_id)
+            maker.note_arrival(item)
+            yield maker.make(item, frame_id)
     finally:
         close = getattr(iterator, "aclose", None)
         if ours and close is not None:

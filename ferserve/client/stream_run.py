@@ -13,15 +13,13 @@ from ferserve.client.feed import Feed, open_feed
 from ferserve.client.reconnecting_stream import ReconnectingStream
 from ferserve.client.tasks import TaskTracker
 from ferserve.options import Delivery, StreamOptions
-from ferserve.sources.images import ImageLike
+from ferserve.sources.iterables import FrameMaker, StreamItem
 from ferserve.sources.source import VideoSource
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.frames import frame_to_proto
 from ferserve.wire.options import stream_options_to_proto
 
-StreamItem: TypeAlias = ImageLike | Frame | FrameResult
-"""What iterables may hold; a result stands for a frame that could not be read, and is passed on in its place."""
 StreamSource: TypeAlias = VideoSource | Iterable[StreamItem] | AsyncIterable[StreamItem]
 """A camera's index, the path or URL of a video, or an iterable of images, asynchronous or not."""
 
@@ -34,6 +32,7 @@ class StreamRun:
         tasks: TaskTracker,
         connector: StreamConnector,
         source: StreamSource,
+        maker: FrameMaker,
         options: StreamOptions | None,
         packer: ArrayPacker,
         max_in_flight: int,
@@ -42,6 +41,7 @@ class StreamRun:
         self._tasks = tasks
         self._connector = connector
         self._source = source
+        self._maker = maker
         self._options = options
         self._packer = packer
         self._max_in_flight = max_in_flight
@@ -60,7 +60,7 @@ class StreamRun:
 
     async def _run(self) -> BaseException | None:
         source, self._source = self._source, ()  # held by the feed alone, a generator ends with it
-        self._feed, live = await open_feed(source, self._prepare, self._max_in_flight)
+        self._feed, live = await open_feed(source, self._maker, self._prepare, self._max_in_flight)
         del source
         options = settled_options(self._options, live)
         if not options.stream_id:  # so that the server knows the stream again after a broken connection

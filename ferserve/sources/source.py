@@ -15,7 +15,8 @@ from typing import Any, BinaryIO, TypeAlias, cast
 from ferserve.errors import ConfigError
 from ferserve.sources import opencv
 from ferserve.sources.container import VideoContainer
-from ferserve.sources.images import ImageLike, payload_of
+from ferserve.sources.images import ImageLike, is_one_picture, payload_of
+from ferserve.sources.iterables import FrameMaker, StreamItem
 from ferserve.sources.live import reconnecting
 from ferserve.sources.locators import checked_url, is_url, path_of
 from ferserve.sources.web_image import fetch_image
@@ -44,8 +45,10 @@ class FrameSource:
     live: bool
 
 
-def open_source(source: VideoSource | Iterable[ImageLike | Frame | FrameResult]) -> FrameSource:
-    """Open a camera, a file or a URL, or wrap an iterable. Frames get ids from 1 on unless they bring their own.
+def open_source(source: VideoSource | Iterable[StreamItem], maker: FrameMaker | None = None) -> FrameSource:
+    """Open a camera, a file or a URL, or wrap an iterable, whose items ``maker`` makes frames of.
+
+    Frames get ids from 1 on unless they bring their own.
 
     Raises :class:`ConfigError` if nothing can be opened. The frames raise :class:`SourceLostError` if a live source
     stops and does not come back, or a recording breaks off.
@@ -54,19 +57,25 @@ def open_source(source: VideoSource | Iterable[ImageLike | Frame | FrameResult])
         return _open_camera(source)
     if isinstance(source, str | os.PathLike):
         text = os.fsdecode(source)
-        return _open_url(checked_url(text)) if is_url(text) else _open_file(path_of(text))
+        fps = maker.fps if maker else None
+        return _open_url(checked_url(text), fps) if is_url(text) else _open_file(path_of(text), fps)
+    if is_one_picture(source):
+        raise ConfigError(
+            f"source must be an iterable of images, got one image ({type(source).__name__}); put it in a list, or call "
+            "classify()"
+        )
+    maker = maker or FrameMaker()
     if not isinstance(source, Iterable):
         raise ConfigError(
             f"source must be a camera index, a path, a URL or an iterable of images, got {type(source).__name__}"
         )
-    return FrameSource((frame_of(item, number) for number, item in enumerate(source, 1)), live=False)
+    return FrameSource(_frames_of(source, maker), live=False)
 
 
-def frame_of(item: ImageLike | Frame | FrameResult, frame_id: int) -> Frame | FrameResult:
-    """``item`` itself if it is a frame, otherwise one that was captured now."""
-    if isinstance(item, Frame | FrameResult):
-        return item
-    return Frame(frame_id, payload_of(item), time.time_ns())
+def _frames_of(items: Iterable[StreamItem], maker: FrameMaker) -> Iterator[Frame | FrameResult]:
+    for number, item in enumerate(items, 1):
+        maker.note_arrival(item)
+        yield maker.make(item, number)
 
 
 def _open_camera(index: int) -> FrameSource:
@@ -80,7 +89,7 @@ def _open_camera(index: int) -> FrameSource:
     return FrameSource(reconnecting(frames(), frames, name), live=True)
 
 
-def _open_url(url: str) -> FrameSource:
+def _open_url(url: str, fps: float | None) -> FrameSource:
     numbers = itertools.count(1)
     if not _has_pyav():
         if (image := fetch_image(url)) is not None:
@@ -96,13 +105,13 @@ def _open_url(url: str) -> FrameSource:
         first.close()
         return _one_image(image)
     if first.is_recording:
-        return FrameSource(first.recorded(numbers, None), live=False)
+        return FrameSource(first.recorded(numbers, fps), live=False)
     return FrameSource(
         reconnecting(first.live(numbers), lambda: VideoContainer(url, url).live(numbers), url), live=True
     )
 
 
-def _open_file(path: str) -> FrameSource:
+def _open_file(path: str, fps: float | None) -> FrameSource:
     try:
         mode = os.stat(path).st_mode
         recorded = not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))
@@ -125,11 +134,11 @@ def _open_file(path: str) -> FrameSource:
         file.close()
         raise
     numbers = itertools.count(1)
-    return FrameSource(container.recorded(numbers, None) if recorded else container.live(numbers), live=not recorded)
+    return FrameSource(container.recorded(numbers, fps) if recorded else container.live(numbers), live=not recorded)
 
 
 def _one_image(image: ImageLike) -> FrameSource:
-    return FrameSource(iter([frame_of(image, 1)]), live=False)
+    return FrameSource(iter([Frame(1, payload_of(image), time.time_ns())]), live=False)
 
 
 class _NamedFile:

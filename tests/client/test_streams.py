@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import ferserve
+from ferserve.sources.source import open_source
 from ferserve.types import DropReason
 from tests import builders
 
@@ -61,6 +62,36 @@ def test_a_recording_may_be_streamed_as_if_it_were_live(client: ferserve.Client,
     options = ferserve.StreamOptions(delivery=ferserve.Delivery.LATEST)
     results = list(client.stream(builders.video_file(tmp_path / "clip.avi", frames=60), options))
     assert DropReason.SUPERSEDED in {r.dropped for r in results}
+
+
+def test_what_is_no_picture_is_a_fault_between_the_others(client: ferserve.Client) -> None:
+    bgr = builders.astronaut()
+    items = [None, bgr, None, np.zeros(3), builders.jpeg(bgr), b"junk", "/nowhere.jpg", bgr / 255, None]
+    results = list(client.stream(items, fps=30))  # type: ignore[arg-type]
+    assert [r.frame_id for r in results] == list(range(1, 10))
+    assert [len(r.faces) for r in results] == [0, 1, 0, 0, 1, 0, 0, 1, 0]
+    codes = [r.fault.code if r.fault else "" for r in results]
+    bad = "invalid_frame"
+    assert codes == [bad, "", bad, bad, "", bad, "unreadable", "", bad]
+
+
+def test_a_file_and_its_frames_with_their_times_get_the_same_answers(
+    client: ferserve.Client, engine_config: ferserve.EngineConfig, tmp_path: Path
+) -> None:
+    path = builders.video_file(tmp_path / "clip.avi", frames=40)
+    frames = [frame for frame in open_source(path).frames if isinstance(frame, ferserve.Frame)]
+    pictures = [frame.payload.data for frame in frames if isinstance(frame.payload, ferserve.RawImage)]
+    with ferserve.LocalClient(engine_config) as local:
+        answers = [
+            client.stream(path),
+            client.stream(pictures, fps=30),
+            client.stream((i / 30, picture) for i, picture in enumerate(pictures)),
+            local.stream(path),
+            local.stream((picture[:, :, ::-1] for picture in pictures), fps=30, color="rgb"),
+        ]
+        told = [[repr(result.faces) for result in results] for results in answers]
+    assert len(told[0]) == 40
+    assert all(other == told[0] for other in told[1:])
 
 
 def test_frames_keep_their_ids_and_times(client: ferserve.Client) -> None:

@@ -85,7 +85,9 @@ def test_a_file_that_is_no_video(tmp_path: Path) -> None:
         open_source(path)
 
 
-@pytest.mark.parametrize("image", [None, 3.5, np.zeros((4, 4, 3)), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8)])
+@pytest.mark.parametrize(
+    "image", [None, 3.5, np.full((4, 4, 3), 2.0), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8)]
+)
 def test_what_is_no_image_is_refused(image: object) -> None:
     with pytest.raises(InvalidFrameError, match="image must be"):
         payload_of(image)  # type: ignore[arg-type]
