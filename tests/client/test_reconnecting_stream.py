@@ -11,7 +11,8 @@ from ferserve.client.channel import open_channel
 from ferserve.client.connector import StreamConnector
 from ferserve.client.feed import open_feed
 from ferserve.client.reconnecting_stream import ReconnectingStream
-from ferserve.types import Frame
+from ferserve.sources.iterables import FrameMaker
+from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 
 
@@ -31,13 +32,13 @@ class _ShortOfMemory(StreamConnector):
         return call
 
 
-def _message(frame: Frame) -> pb.ClassifyStreamRequest:
+def _message(frame: Frame | FrameResult) -> pb.ClassifyStreamRequest:
     return pb.ClassifyStreamRequest(frame=pb.Frame(frame_id=frame.frame_id))
 
 
 async def test_a_stream_that_cannot_send_says_why(address: str) -> None:
     async with open_channel(address) as channel:
-        feed, _ = await open_feed([b"one", b"two"], _message, 8)
+        feed, _ = await open_feed([b"one", b"two"], FrameMaker(fps=30), _message, 8)
         connector = _ShortOfMemory(channel, address, 30)
         session = ReconnectingStream(connector, feed, pb.StreamConfig(), lambda model: None, lambda result: None)
         with pytest.raises(MemoryError, match="for the message"):
