@@ -68,13 +68,19 @@ class Footprint:
         self.threads = self._process.num_threads()
 
     @classmethod
-    async def settled(cls, pid: int, *, files: int | None = None) -> Footprint:
-        """The footprint once nothing is under way any more: open files are down to ``files``, or no longer change."""
+    async def settled(cls, pid: int, *, files: int | None = None, threads: int | None = None) -> Footprint:
+        """The footprint once nothing is under way any more: open files are down to ``files``, or no longer change.
+
+        Given ``threads``, idle threads of gRPC's pool get ten seconds to end as well; the caller judges them.
+        """
         before = cls(pid)
         for _ in range(100):
             await asyncio.sleep(0.1)
             now = cls(pid)
-            if now.files <= files if files is not None else now.files == before.files:
+            calm = threads is None or now.threads <= threads
+            if (now.files <= files if files is not None else now.files == before.files) and calm:
                 return now
             before = now
+        if now.files <= (before.files if files is None else files):
+            return now
         raise AssertionError(f"{now.files} files are still open, {files} were before")

@@ -37,6 +37,7 @@ def _alone() -> list[FrameResult]:
         return _run(engine)
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("threads", [1, 2, 8])
 def test_threads_and_their_load_change_nothing(threads: int) -> None:
     with Engine(EngineConfig(threads=threads)) as engine:

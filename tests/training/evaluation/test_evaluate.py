@@ -127,7 +127,7 @@ def test_a_model_that_is_none_is_said_in_one_line(
     ("change", "message"),
     [
         (lambda spec: spec["heads"][0].update(output="nowhere"), "heads[emotion].output must be one of"),
-        (lambda spec: spec["heads"][2].update(output="emotion"), "heads[clarity].labels must be as many as"),
+        (lambda spec: spec["heads"][3].update(output="emotion"), "heads[clarity].labels must be as many as"),
         (lambda spec: spec["input"].update(name="pixels"), "input.name must be the graph's only input"),
         (lambda spec: spec["input"].update(height=64), "input must have the graph's shape"),
         (lambda spec: spec["input"].update(dtype="uint8"), "input.dtype must be the graph's float32"),

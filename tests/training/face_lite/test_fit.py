@@ -95,6 +95,8 @@ def test_photographs_are_split_by_name_for_good(data_folder: Path) -> None:
     assert first == [p.is_validation for p in load_photographs(data_folder, data_folder / "labels.npz")]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_recipe_runs_through_its_rounds_and_resumes(data_folder: Path, tmp_path: Path) -> None:
     recipe = FaceLiteRecipe(config=SMALL, rounds=(QUICK, replace(QUICK, learning_rate=1e-3)), processes=1)
     options = RunOptions(data=data_folder, out=tmp_path / "run", epochs=1)

@@ -75,11 +75,11 @@ def test_the_bundled_models_learn_a_persons_neutral_face(engine: Engine, model: 
     with engine.open_stream(options) as stream:
         (after,) = [stream.submit(frame).result(10) for frame in frames][-1].faces
     heads = list(zip(before.heads, after.heads, strict=True))
-    assert [b.name for b, _ in heads] == ["emotion", "emotion_fer2013", "clarity"]
-    for was, now in heads[:2]:
+    assert [b.name for b, _ in heads] == ["emotion", "emotion_ferplus", "emotion_fer2013", "clarity"]
+    for was, now in heads[:3]:
         at = was.labels.index("neutral")
         assert now.probabilities[at] > was.probabilities[at]
-    assert heads[2][1].probabilities.tolist() == pytest.approx(heads[2][0].probabilities.tolist())
+    assert heads[3][1].probabilities.tolist() == pytest.approx(heads[3][0].probabilities.tolist())
 
 
 def test_a_camera_that_changes_its_resolution_keeps_its_faces(engine: Engine) -> None:
