@@ -152,6 +152,9 @@ class _NamedFile:
         if seekable:
             self.seek, self.tell = file.seek, file.tell
 
+    def __del__(self) -> None:
+        self.close()  # of a source that nobody pulled from
+
 
 def _open_with_opencv(source: str, name: str, *, recorded: bool) -> FrameSource:
     import cv2
