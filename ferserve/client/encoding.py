@@ -31,9 +31,7 @@ class ArrayPacker:
             return payload
         array = payload.data
         if self.luma and payload.pixel_format is PixelFormat.BGR24:
-            import cv2
-
-            array = np.asarray(cv2.cvtColor(array, cv2.COLOR_BGR2GRAY), np.uint8)
+            array = _without_colour(array)
         if self.jpeg and payload.pixel_format in (PixelFormat.BGR24, PixelFormat.GRAY8):
             return self._compress(array)
         return payload if array is payload.data else raw_image(array)
@@ -47,6 +45,15 @@ class ArrayPacker:
         return EncodedImage(
             simplejpeg.encode_jpeg(pixels, self.quality, colorspace, colorsubsampling=subsampling, fastdct=True)
         )
+
+
+def _without_colour(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Luma (H, W) of BGR (H, W, 3); the array itself if OpenCV is not installed, since the server drops colour too."""
+    try:
+        import cv2
+    except ImportError:
+        return bgr
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def wants_jpeg(encoding: Encoding, target: str) -> bool:
