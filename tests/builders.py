@@ -112,7 +112,7 @@ def tall_png(height: int) -> bytes:
 
 
 def jpeg_of_scans(repeats: int) -> bytes:
-    """A progressive JPEG whose last scan comes so many times."""
+    """A progressive JPEG whose last scan is repeated ``repeats`` times."""
     whole = encoded(rgb_picture(), "JPEG", progressive=True)
     last = whole.rindex(b"\xff\xda")
     return whole[:last] + whole[last:-2] * repeats + whole[-2:]

@@ -25,7 +25,7 @@ def brightness_spec(name: str = "brightness", *, side: int = 8) -> ModelSpec:
 
 
 def write_brightness_model(path: Path, spec: ModelSpec | None = None, *, embed: bool = True) -> Path:
-    """Write the graph of :func:`brightness_spec`; with ``embed`` off the file says nothing of itself."""
+    """Write the graph of :func:`brightness_spec`; without ``embed`` the file carries no spec."""
     spec = spec or brightness_spec(path.stem)
     flip = numpy_helper.from_array(np.array([[-1.0, 1.0]], np.float32), "flip")
     base = numpy_helper.from_array(np.array([1.0, 0.0], np.float32), "base")

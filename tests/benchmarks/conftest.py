@@ -1,6 +1,6 @@
 """The figure that is kept: how many times faster than its peer each benchmark ran, beside the floor it must reach.
 
-A benchmark says ``benchmark.extra_info["role"]``, ``"ours"`` or ``"peer"``, and ours ``["at_least"]`` where there is a
+A benchmark says ``benchmark.extra_info["role"]``, ``"ours"`` or ``"peer"``, and ours ``["at_least"]`` if there is a
 floor. Both are timed in the same run; the fastest rounds are compared, for noise only ever adds time.
 """
 

@@ -24,7 +24,7 @@ class Shape:
     name: str
     widths: tuple[int, ...]
     separable: bool = False
-    """3x3 depthwise and 1x1 convolutions in the place of plain 3x3 ones."""
+    """3x3 depthwise and 1x1 convolutions instead of plain 3x3 ones."""
     sums: bool = True
     """Whether those two convolutions are a residual pair."""
 

@@ -1,7 +1,7 @@
 """One 640x480 JPEG stream at full speed: through a real server and the blocking client, and without the network.
 
 ``pytest tests/benchmarks/test_main_job.py -o addopts=--import-mode=importlib --benchmark-only -s`` prints frames a
-second, the server's CPU time a frame, its memory, and where the time goes. The peer is an engine with one thread in
+second, the server's CPU time per frame, its memory, and where the time goes. The peer is an engine with one thread in
 this process.
 """
 

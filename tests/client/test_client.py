@@ -93,7 +93,7 @@ async def test_a_timeout_counts_for_all_that_a_call_asks() -> None:
             await client.classify(b"x", timeout_s=1)
 
 
-def test_a_client_that_nobody_closed_leaves_quietly(served: str) -> None:
+def test_an_unclosed_client_exits_quietly(served: str) -> None:
     code = (
         "import ferserve, sys, numpy as np\n"
         f"client = ferserve.Client({served!r})\n"

@@ -1,4 +1,4 @@
-"""Clients that are closed with something under way, or that nobody closes at all."""
+"""Clients that are closed with calls under way, or never closed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Mute(emotion_pb2_grpc.EmotionServiceServicer):
 
 
 class _Held:
-    """A source of one frame and then of nothing, until it is let go."""
+    """A source of one frame that then blocks until it is released."""
 
     def __init__(self) -> None:
         self.let_go = threading.Event()
@@ -52,7 +52,7 @@ def held() -> Iterator[_Held]:
 
 
 def _outcome(call: Callable[[], object]) -> tuple[threading.Thread, list[BaseException]]:
-    """A thread that does ``call``, and what that raised."""
+    """A thread that runs ``call``, and the exception that it raised."""
     raised: list[BaseException] = []
 
     def work() -> None:
@@ -156,11 +156,11 @@ def test_a_source_that_hangs_while_it_is_opened_does_not_hold_its_client(served:
     try:
         closing, failed = _outcome(client.close)
         closing.join(30)
-        assert not closing.is_alive(), "close() waits for a pipe that nobody writes to"
+        assert not closing.is_alive(), "close() waits for a pipe without a writer"
         assert not failed
         _says_closed(thread, raised)
     finally:
-        pipe.unlink()  # so that nobody waits for it again
+        pipe.unlink()  # so that no test waits for it again
         os.close(writer)
 
 

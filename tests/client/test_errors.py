@@ -1,4 +1,4 @@
-"""What a client cannot do raises our own errors, and the client lives on."""
+"""Failed calls raise our own errors, and the client lives on."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ FAILURES: dict[str, tuple[Callable[[ferserve.Client], Any], type[Exception], str
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_what_fails_raises_our_own_errors(client: ferserve.Client, name: str) -> None:
+def test_a_failed_call_raises_our_own_error(client: ferserve.Client, name: str) -> None:
     call, error, words = FAILURES[name]
     with pytest.raises(error) as failure:
         call(client)
@@ -80,7 +80,7 @@ def test_what_fails_raises_our_own_errors(client: ferserve.Client, name: str) ->
     assert len(client.classify(builders.astronaut()).faces) == 1
 
 
-def test_nobody_listens() -> None:
+def test_a_server_that_is_not_there_is_unavailable() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with ferserve.Client(f"127.0.0.1:{unused.getsockname()[1]}", timeout_s=3) as client:
@@ -94,7 +94,7 @@ TARGETS = ["", "localhost", "localhost:", ":50051", "http://localhost", "http://
 
 
 @pytest.mark.parametrize("target", [*TARGETS, "h:" + "9" * 5000, "dns:///h", "unix:", "localhost:1/path"])
-def test_what_is_no_address_is_refused_and_leaves_no_thread(target: str) -> None:
+def test_an_invalid_address_is_refused_and_leaves_no_thread(target: str) -> None:
     before = threading.active_count()
     with pytest.raises(errors.ConfigError, match="target must be HOST:PORT or unix:PATH, got"):
         ferserve.Client(target)

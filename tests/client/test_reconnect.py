@@ -83,7 +83,7 @@ async def test_the_asynchronous_client_too(model_dir: Path) -> None:
     assert [r.frame_id for r in results] == list(range(1, FRAMES + 1))
 
 
-async def test_faces_keep_their_ids_where_only_the_connection_breaks(address: str) -> None:
+async def test_faces_keep_their_ids_if_only_the_connection_breaks(address: str) -> None:
     """Twice, in the middle of a stream, with frames and answers under way."""
     async with relay_to(address) as (relay, relayed), ferserve.AsyncClient(relayed) as client:
 
@@ -102,7 +102,7 @@ async def test_faces_keep_their_ids_where_only_the_connection_breaks(address: st
 
 
 async def test_a_stream_that_was_idle_comes_back(address: str) -> None:
-    """For longer than it would try to come back: the connection was well all the time."""
+    """Idle for longer than ``reconnect_s``, on a connection that works all the time."""
     answered = asyncio.Event()
     async with relay_to(address) as (relay, relayed), ferserve.AsyncClient(relayed, reconnect_s=2) as client:
 

@@ -1,4 +1,4 @@
-"""A stream of a client whose sending fails for a reason that no server knows of."""
+"""A client's stream that fails to send for a reason within the client."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_a_source_is_pulled_no_faster_than_results_are_taken(served: str) -> Non
     assert pulled == 30
 
 
-def test_what_the_source_raises_is_raised_after_the_results_that_are_due(client: ferserve.Client) -> None:
+def test_an_error_of_the_source_is_raised_after_the_results_that_are_due(client: ferserve.Client) -> None:
     def broken() -> Iterator[bytes]:
         yield from builders.jpeg_clip(2)
         raise ZeroDivisionError("the camera fell down")
@@ -193,7 +193,7 @@ async def test_an_asynchronous_source_is_closed_with_its_stream(async_client: fe
             while True:
                 yield builders.jpeg(builders.astronaut())
         finally:
-            await asyncio.sleep(0)  # whoever closes may wait for something
+            await asyncio.sleep(0)  # a source may wait for something while it closes
             closed.append(name)
 
     class Camera:

@@ -13,7 +13,7 @@ DTYPES = ("float32", "float16", "uint8")
 
 
 def random_spec(rng: np.random.Generator, most: int = 40) -> InputSpec:
-    """Any layout, type, method and margin, up to ``most`` px a side."""
+    """Any layout, type, method and margin, up to ``most`` px per side."""
     color = COLORS[rng.integers(3)]
     channels = 1 if color == "luma" else 3
     square = bool(rng.integers(2))
@@ -45,7 +45,7 @@ def random_boxes(rng: np.random.Generator, height: int, width: int, count: int) 
 
 
 def random_landmarks(rng: np.random.Generator, height: int, width: int, count: int) -> np.ndarray:
-    """Landmarks float32 (count, 5, 2), now and then nonsense."""
+    """Landmarks float32 (count, 5, 2), some of them degenerate."""
     marks = rng.uniform(-0.2, 1.2, (count, 5, 2)) * (width, height)
     if rng.random() < 0.1:
         marks[0] = rng.choice([np.nan, np.inf, 0.0, 1e30])

@@ -1,6 +1,6 @@
 """Random calls by the million: ``make fuzz``, or ``python -m tests.kernels.fuzz --calls 1000000 --seed 0``.
 
-Each call reads an image whose last or first byte touches a page that nobody may read, and writes into a batch with a
+Each call reads an image whose last or first byte touches an unreadable page, and writes into a batch with a
 pattern round every row; about one call in four is broken on purpose and must raise ValueError and nothing else. One in
 fifty is compared with plain NumPy. A read or write out of bounds ends the process or fails the pattern.
 """
@@ -83,7 +83,7 @@ def one_call(rng: np.random.Generator, image: np.ndarray, color: str, seen: Coun
 
 
 def one_letterbox(rng: np.random.Generator, image: np.ndarray, seen: Counter[str]) -> None:
-    """The whole image into a window of a canvas with a pattern round it."""
+    """The whole image into a window of a canvas with a pattern around it."""
     canvas = np.full((60, 70), 165, ("uint8", "float32")[rng.integers(2)])
     top, left, bottom, right = (int(rng.integers(*ends)) for ends in ((0, 20), (0, 20), (21, 60), (21, 70)))
     letterbox_into(image, canvas[top:bottom, left:right], fill=3)
@@ -93,7 +93,7 @@ def one_letterbox(rng: np.random.Generator, image: np.ndarray, seen: Counter[str
 
 
 def main() -> None:
-    """Run, and say what was done."""
+    """Run the calls and print their totals."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Arrays that tell when somebody reads or writes next to them."""
+"""Arrays that detect reads and writes next to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class GuardedImage:
-    """Random pixels that touch a page nobody may read: behind their last byte, or before their first one."""
+    """Random pixels next to an unreadable page, after their last byte or before their first one."""
 
     def __init__(self, rng: np.random.Generator, height: int, width: int, color: str, flush_left: bool = False) -> None:
         shape = (height, width) if color == "luma" else (height, width, 3)
@@ -64,7 +64,7 @@ class GuardedBatch:
         self.check()
 
     def check(self) -> None:
-        """Raise AssertionError where the pattern is gone."""
+        """Raise AssertionError if the pattern has changed."""
         assert (self._memory[:GUARD_BYTES] == PATTERN).all(), "written before the batch"
         between = self._memory[GUARD_BYTES:].reshape(-1, self._step)[:, self._row :]
         assert (between == PATTERN).all(), "written past a row"

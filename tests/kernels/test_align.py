@@ -50,7 +50,7 @@ def test_landmarks_that_define_nothing_leave_the_box(marks: np.ndarray, align: s
     np.testing.assert_array_equal(by_box, by_marks)
 
 
-def test_landmarks_are_ignored_where_the_model_does_not_ask() -> None:
+def test_landmarks_are_ignored_unless_the_model_aligns() -> None:
     image = np.random.default_rng(0).integers(0, 256, (100, 120), np.uint8)
     spec = InputSpec(32, 28)
     by_box, by_marks = np.zeros((2, 1, *spec.row_shape), np.float32)

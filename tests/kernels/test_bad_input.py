@@ -1,4 +1,4 @@
-"""Whatever does not fit is a ValueError that names the field, what it must be and what came, before any write."""
+"""Bad input is a ValueError that names the field, what it must be and what it got, before any write."""
 
 from __future__ import annotations
 

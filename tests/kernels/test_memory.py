@@ -1,4 +1,4 @@
-"""Nothing is read or written beyond what was handed over, and nobody waits who need not."""
+"""No call reads or writes outside its arrays, and Python threads run while one works."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 1 where records differ."""
+    """The exit code: 1 if records differ."""
     options = _parser().parse_args(arguments)
     return int(options.command(options))
 

@@ -1,4 +1,4 @@
-"""Pictures that the recorded messages carry: the same bytes on every run, whatever the version of ferserve."""
+"""Pictures that the recorded messages carry: the same bytes on every run and in every version of ferserve."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def _box(rng: random.Random) -> pb.Box:
 
 
 def _frame(rng: random.Random, number: int) -> dict[str, Any]:
-    """Mostly good ones: what is bad ends with the frame, what is good is remembered."""
+    """Mostly good frames: a bad one affects no other, a good one is remembered."""
     if rng.random() < 0.2:
         frame = dict(rng.choice(list(BAD_FRAMES.values()))[0])
     elif rng.random() < 0.2:
@@ -64,7 +64,7 @@ def _config(rng: random.Random) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_whatever_is_sent_has_one_answer_that_makes_sense(address: str, seed: int) -> None:
+async def test_every_frame_has_one_fitting_answer(address: str, seed: int) -> None:
     rng = random.Random(seed)
     async with stub_of(address) as stub:
         for _ in range(STREAMS):

@@ -1,4 +1,4 @@
-"""Clients and workers that go wrong: nobody else notices, nothing is left behind, every frame has its one answer."""
+"""Clients and workers that fail: the others are unaffected, nothing leaks, every frame has its one answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 ASTRONAUT = np.array([[169, 68, 274, 178]], np.float32)
 GROWTH_MB = 25
-"""What the allocator may keep of a burst; a leak of the frames themselves would be several times that."""
+"""Memory that the allocator may keep after a burst; a leak of the frames would be several times that."""
 STORM_S = float(os.environ.get("FERSERVE_STORM_S", "3"))
 """How long streams are opened and dropped; ``make soak`` asks for a minute."""
 
@@ -49,7 +49,7 @@ async def warmed_up(server: ServerProcess) -> Footprint:
 
 
 async def progress(seen: Bystander, frames: int = 5) -> None:
-    """Wait until the bystander has had ``frames`` more answers."""
+    """Wait until the bystander has got ``frames`` more answers."""
     wanted = len(seen.answered) + frames
     await _until(lambda: len(seen.answered) >= wanted)
 
@@ -152,13 +152,13 @@ async def test_a_clock_that_jumps_back(server: ServerProcess) -> None:
     assert len({result.faces.faces[0].track_id for result in results}) == 1
 
 
-async def test_two_hundred_streams_a_second_that_are_opened_and_dropped(server: ServerProcess) -> None:
+async def test_two_hundred_streams_per_second_are_opened_and_dropped(server: ServerProcess) -> None:
     await _storm(server, 1.0)
     before = await warmed_up(server)
     async with bystander(server.address) as seen:
         opened = await _storm(server, STORM_S)
         await progress(seen)
-    assert opened > 20 * STORM_S, "a slow machine opens fewer than 200 a second, but not so few"
+    assert opened > 20 * STORM_S, "a slow machine opens fewer than 200 per second, but not so few"
     after = await Footprint.settled(server.process.pid, files=before.files, threads=before.threads)
     assert after.threads <= before.threads
     assert after.rss_mb < before.rss_mb + GROWTH_MB
@@ -186,7 +186,7 @@ async def _open_and_drop(stream: RawStream, number: int) -> None:
 
 
 async def test_a_worker_that_is_killed(model_dir: Path) -> None:
-    """Six streams on three workers: the two of the dead one go on elsewhere, and no frame of any is lost or doubled."""
+    """Six streams on three workers: the two of the dead one go on elsewhere, and no frame is lost or doubled."""
     with ServerProcess(workers_command(model_dir)) as server:
         victim = workers_of(server)[0]
         answered: list[list[int]] = [[] for _ in range(6)]
@@ -205,7 +205,7 @@ async def test_a_worker_that_is_killed(model_dir: Path) -> None:
 
 
 async def _resuming_stream(address: str, answered: list[int]) -> None:
-    """Send 60 frames at 20 a second and note the ids of the answers."""
+    """Send 60 frames at 20 per second and note the ids of the answers."""
 
     async def camera() -> AsyncIterator[Frame]:
         for i in range(1, 61):
@@ -219,7 +219,7 @@ async def _resuming_stream(address: str, answered: list[int]) -> None:
 
 
 async def _until(condition: Callable[[], T]) -> T:
-    """What ``condition`` gives once it is true."""
+    """The value of ``condition`` once it is true."""
     for _ in range(200):
         if found := condition():
             return found

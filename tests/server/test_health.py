@@ -53,7 +53,7 @@ async def test_an_unknown_service_is_not_found(address: str) -> None:
 
 
 @pytest.mark.parametrize("own_port", [True, False])
-async def test_watchers_hear_of_a_drain_and_do_not_hold_it_up(engine: Engine, own_port: bool) -> None:
+async def test_watchers_are_told_of_a_drain_and_do_not_delay_it(engine: Engine, own_port: bool) -> None:
     health_port = free_port()
     server = Server(engine, ServerConfig(port=0, health_port=health_port, grace_s=30))
     address = await server.start()
@@ -70,7 +70,7 @@ async def test_watchers_hear_of_a_drain_and_do_not_hold_it_up(engine: Engine, ow
         stream.call.cancel()
 
 
-async def test_a_server_that_cannot_start_leaves_no_port_of_health_behind(engine: Engine, address: str) -> None:
+async def test_a_server_that_cannot_start_leaves_no_health_port_open(engine: Engine, address: str) -> None:
     health_port = free_port()
     with pytest.raises(ConfigError, match="must be a free address"):
         await Server(engine, ServerConfig(port=int(address.rpartition(":")[2]), health_port=health_port)).start()
@@ -80,9 +80,7 @@ async def test_a_server_that_cannot_start_leaves_no_port_of_health_behind(engine
     await server.stop(0)
 
 
-async def test_a_server_that_speaks_tls_tells_its_health_and_no_more_in_plain_text(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+async def test_a_tls_server_serves_only_health_in_plain_text(start_server: StartServer, tmp_path: Path) -> None:
     port = free_port()
     await start_server(**issue(tmp_path, "ours").server, health_port=port)
     assert await health_at(port) == SERVING
@@ -92,7 +90,7 @@ async def test_a_server_that_speaks_tls_tells_its_health_and_no_more_in_plain_te
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_workers_share_a_port_of_health(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_workers_share_a_health_port(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     monkeypatch.setenv("FERSERVE_SERVER_HEALTH_PORT", str(port))
     with ServerProcess([*serve_command(model_dir), "--workers", "2"]):
@@ -100,7 +98,7 @@ async def test_workers_share_a_port_of_health(model_dir: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_port_of_health_that_is_taken_is_said_in_one_line(
+def test_a_taken_health_port_is_reported_in_one_line(
     workers: int, model_dir: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FERSERVE_SERVER_HEALTH_PORT", address.rpartition(":")[2])
@@ -111,6 +109,6 @@ def test_a_port_of_health_that_is_taken_is_said_in_one_line(
     assert f"server.host and server.health_port must be a free address of this machine, got {address}" in done.stderr
 
 
-def test_the_port_of_health_is_none_of_the_servers_own() -> None:
+def test_the_health_port_must_differ_from_the_servers() -> None:
     with pytest.raises(ConfigError, match=r"server\.health_port must be .* other than server\.port, got 50051"):
         ServerConfig(health_port=50051)

@@ -22,7 +22,7 @@ from tests.serving.process import ServerProcess, serve_command
 from tests.serving.streams import RawStream, astronaut_jpeg, stub_of
 
 
-async def test_a_drain_answers_what_it_took_and_then_says_goodbye(engine: Engine) -> None:
+async def test_a_drain_answers_the_accepted_frames_and_then_ends(engine: Engine) -> None:
     server = Server(engine, ServerConfig(port=0, grace_s=20))
     address = await server.start()
     async with stub_of(address) as stub:

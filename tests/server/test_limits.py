@@ -1,4 +1,4 @@
-"""What one client may ask for, and what it is told beyond that."""
+"""Limits per client, and the errors beyond them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server counts, each outcome once: refused calls, and answers with and without the engine."""
+"""A server counts each outcome once: refused calls, and answers with and without the engine."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ exec "$@"
 
 
 def _read_only(command: list[str]) -> list[str]:
-    """``command`` in a mount namespace of its own, with nothing to write to."""
+    """``command`` in its own mount namespace, in which everything is read-only."""
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare of util-linux")
     inside = ["unshare", "--map-root-user", "--mount", "sh", "-c", _READ_ONLY, "sh"]
@@ -34,7 +34,7 @@ def _read_only(command: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_read_only_file_system_will_do(workers: int, model_dir: Path) -> None:
+def test_a_read_only_file_system_is_enough(workers: int, model_dir: Path) -> None:
     command = _read_only([*serve_command(model_dir), "--workers", str(workers)])
     with ServerProcess(command) as server:
         with Client(server.address) as client:

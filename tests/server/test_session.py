@@ -1,4 +1,4 @@
-"""A stream that is drained at an awkward moment, which the network alone hits once in a hundred runs."""
+"""A drain while a stream starts; over the network, one run in a hundred would hit that moment."""
 
 from __future__ import annotations
 

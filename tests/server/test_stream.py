@@ -18,7 +18,7 @@ from tests.serving.streams import RawStream, many_faces, stub_of
 
 
 async def _fails(call: Any) -> tuple[grpc.StatusCode, str, str]:
-    """Code, details and kind of what ends ``call``; answers that come before it are skipped."""
+    """Code, details and kind of the error that ends ``call``; skips the answers before it."""
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await _read_to_the_end(call)
     error = failure.value
@@ -30,7 +30,7 @@ async def _read_to_the_end(call: Any) -> None:
         pass
 
 
-async def test_started_says_what_is_in_force(raw_stream: RawStream) -> None:
+async def test_started_reports_the_settings_in_force(raw_stream: RawStream) -> None:
     started = await raw_stream.open(smoothing_ms=123, delivery=pb.DELIVERY_EVERY)
     assert started.model.name == "brightness"
     assert not started.resumed
@@ -114,7 +114,7 @@ async def test_ids_that_do_not_rise_end_the_stream_after_the_answers_that_are_du
 
 
 @pytest.mark.parametrize("bad", [0, 1], ids=["bad first", "good first"])
-async def test_the_id_of_a_frame_that_is_none_counts_too(raw_stream: RawStream, bad: int) -> None:
+async def test_the_id_of_a_frame_without_payload_counts_too(raw_stream: RawStream, bad: int) -> None:
     frames: list[dict[str, Any]] = [{}, {}]
     frames[bad] = {"capture_time_ns": 1}  # and no payload
     await raw_stream.open(delivery=pb.DELIVERY_EVERY)
@@ -136,7 +136,7 @@ async def test_the_id_of_a_frame_that_is_none_counts_too(raw_stream: RawStream, 
         ({"stream_id": "x" * 129}, grpc.StatusCode.INVALID_ARGUMENT, "stream_id must be at most 128 characters"),
     ],
 )
-async def test_a_config_that_cannot_be_ends_the_stream(
+async def test_an_invalid_config_ends_the_stream(
     stub: Any, config: dict[str, Any], code: grpc.StatusCode, words: str
 ) -> None:
     call = stub.ClassifyStream()
@@ -226,7 +226,7 @@ async def test_two_clients_at_once_each_get_their_own_answers(address: str) -> N
     assert {r.faces.faces[0].heads[0].label for r in bright} == {"bright"}
 
 
-async def test_a_client_that_does_not_read_is_not_read_from(start_server: StartServer) -> None:
+async def test_a_client_that_does_not_read_is_held_back(start_server: StartServer) -> None:
     async with stub_of(await start_server(max_pending_results=8)) as stub:
         stream = RawStream(stub)
         await stream.open(delivery=pb.DELIVERY_EVERY)

@@ -1,4 +1,4 @@
-"""TLS on both ends: who may talk to whom, and files that are not what they should be."""
+"""TLS on both ends: trust, refusal, and invalid files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Of an authority that nobody here trusts."""
+    """Files of an authority that no side trusts."""
     return issue(tmp_path_factory.mktemp("theirs"), "theirs")
 
 
@@ -46,7 +46,7 @@ async def test_a_client_that_trusts_the_authority_is_served(start_server: StartS
         assert [result.frame_id async for result in client.stream(frames)] == [1, 2, 3]
 
 
-async def test_a_server_that_nobody_vouches_for_is_left(start_server: StartServer, ours: Files, theirs: Files) -> None:
+async def test_an_untrusted_server_is_refused(start_server: StartServer, ours: Files, theirs: Files) -> None:
     address = await start_server(**ours.server)
     with pytest.raises(errors.ServerUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
         await brightness_of(address, Tls(theirs.ca))
@@ -54,9 +54,7 @@ async def test_a_server_that_nobody_vouches_for_is_left(start_server: StartServe
         await brightness_of(address, Tls("system"))
 
 
-async def test_plain_text_is_not_answered_by_tls_nor_the_other_way_round(
-    start_server: StartServer, ours: Files
-) -> None:
+async def test_plain_text_and_tls_do_not_mix(start_server: StartServer, ours: Files) -> None:
     secret, plain = await start_server(**ours.server), await start_server()
     with pytest.raises(errors.ServerUnavailableError, match=r"if the server speaks TLS, set tls\.ca"):
         await brightness_of(secret, Tls())
@@ -65,7 +63,7 @@ async def test_plain_text_is_not_answered_by_tls_nor_the_other_way_round(
     assert await brightness_of(plain, Tls()) == "brightness"
 
 
-async def test_a_server_may_ask_who_its_clients_are(start_server: StartServer, ours: Files, theirs: Files) -> None:
+async def test_a_server_may_require_client_certificates(start_server: StartServer, ours: Files, theirs: Files) -> None:
     address = await start_server(**ours.server, tls_client_ca=ours.ca)
     assert await brightness_of(address, Tls(ours.ca, ours.cert, ours.key)) == "brightness"
     for stranger in (Tls(ours.ca), Tls(ours.ca, theirs.cert, theirs.key)):
@@ -142,7 +140,7 @@ def test_commands_take_an_authority(model_dir: Path, ours: Files, tmp_path: Path
     assert "--tls-ca must come with --target" in alone.stderr
 
 
-async def test_a_client_of_plain_http2_is_hung_up_on_and_others_are_served(
+async def test_a_plain_http2_client_is_disconnected_and_others_are_served(
     start_server: StartServer, ours: Files
 ) -> None:
     address = await start_server(**ours.server)
@@ -180,7 +178,7 @@ def paths(ours: Files, theirs: Files, tmp_path_factory: pytest.TempPathFactory) 
         ("cert", "key", "rubbish", "server.tls_client_ca must be PEM with certificates"),
     ],
 )
-async def test_a_server_does_not_start_on_files_that_are_not_what_they_should_be(
+async def test_a_server_refuses_to_start_with_invalid_files(
     cert: str, key: str, ca: str | None, message: str, paths: dict[str, str], start_server: StartServer
 ) -> None:
     with pytest.raises(errors.ConfigError, match=message):
@@ -195,7 +193,7 @@ async def test_a_server_does_not_start_on_files_that_are_not_what_they_should_be
         ("ca", "another key", "tls.cert and tls.key must be a certificate and its private key"),
     ],
 )
-async def test_a_client_does_not_start_on_files_that_are_not_what_they_should_be(
+async def test_a_client_refuses_to_start_with_invalid_files(
     ca: str, key: str | None, message: str, paths: dict[str, str]
 ) -> None:
     tls = Tls(paths[ca], paths["cert"], paths[key]) if key else Tls(paths[ca])
@@ -214,7 +212,7 @@ async def test_a_client_does_not_start_on_files_that_are_not_what_they_should_be
         ),
     ],
 )
-def test_settings_that_lack_their_other_half(settings: dict[str, str], message: str) -> None:
+def test_incomplete_settings_are_refused(settings: dict[str, str], message: str) -> None:
     with pytest.raises(errors.ConfigError) as caught:
         ServerConfig(**settings)
     assert str(caught.value) == message

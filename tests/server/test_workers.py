@@ -36,7 +36,7 @@ def server(model_dir: Path) -> Iterator[ServerProcess]:
         yield server
 
 
-def test_one_ready_line_speaks_for_all(server: ServerProcess) -> None:
+def test_the_supervisor_prints_one_ready_line(server: ServerProcess) -> None:
     assert server.ready_line.startswith("ferserve ready on 127.0.0.1:")
     assert server.ready_line.endswith(f"1 thread in each of {WORKERS} workers)")
     assert len(workers_of(server)) == WORKERS
@@ -74,7 +74,7 @@ def test_without_their_supervisor_workers_end(server: ServerProcess) -> None:
     assert all(gone(worker, 10) for worker in family)
 
 
-async def test_without_their_supervisor_workers_say_goodbye(server: ServerProcess) -> None:
+async def test_without_their_supervisor_workers_end_their_streams(server: ServerProcess) -> None:
     async with stub_of(server.address) as stub:
         stream = RawStream(stub)
         await stream.open()
@@ -84,7 +84,7 @@ async def test_without_their_supervisor_workers_say_goodbye(server: ServerProces
     assert as_dict(goodbye.value.trailing_metadata())[KIND_KEY] == "model_not_ready"
 
 
-def test_a_taken_port_is_said_in_one_line(server: ServerProcess, model_dir: Path) -> None:
+def test_a_taken_port_is_reported_in_one_line(server: ServerProcess, model_dir: Path) -> None:
     command = workers_command(model_dir)
     command[command.index("--port") + 1] = str(server.port)
     second = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -93,7 +93,7 @@ def test_a_taken_port_is_said_in_one_line(server: ServerProcess, model_dir: Path
     assert second.stderr.count("\n") == 1
 
 
-def test_what_keeps_workers_from_starting_is_said_in_one_line(model_dir: Path) -> None:
+def test_a_failed_start_of_workers_is_reported_in_one_line(model_dir: Path) -> None:
     command = workers_command(model_dir)
     command[command.index("--model") + 1] = "nobody"
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -195,7 +195,7 @@ async def test_a_unix_socket_serves_as_a_port_does(model_dir: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("cpus", ["split", "shared"])
 def test_workers_keep_to_processors_of_their_own(cpus: str, model_dir: Path) -> None:
-    """There the event loop, a process's first thread, breaks into no running model; all other threads may."""
+    """Then the event loop, a process's first thread, never interrupts a running model; other threads may."""
     ours = os.sched_getaffinity(0)
     if len(ours) < WORKERS:
         pytest.skip(f"needs {WORKERS} processors, has {len(ours)}")
@@ -208,7 +208,7 @@ def test_workers_keep_to_processors_of_their_own(cpus: str, model_dir: Path) -> 
 
 
 def _patient_threads(process: psutil.Process) -> list[int]:
-    """Those that wait for their turn, and do not interrupt others, when they have something to do."""
+    """The threads that wait for their turn instead of interrupting others."""
     return [thread.id for thread in process.threads() if os.sched_getscheduler(thread.id) == os.SCHED_BATCH]
 
 

@@ -26,7 +26,7 @@ class Bystander:
 
 @contextlib.asynccontextmanager
 async def bystander(address: str) -> AsyncIterator[Bystander]:
-    """Twenty frames a second, each of which must be answered once, in order, by its face, while the context lasts."""
+    """Twenty frames per second, each of which must be answered once, in order, by its face, while the context lasts."""
     seen = Bystander()
     async with stub_of(address) as stub:
         stream = RawStream(stub)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 
 class Relay:
-    """Passes bytes on between clients and one server; :meth:`cut` drops whatever is connected."""
+    """Passes bytes on between clients and one server; :meth:`cut` drops all connections."""
 
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")
@@ -40,7 +40,7 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 @contextlib.asynccontextmanager
 async def relay_to(target: str) -> AsyncIterator[tuple[Relay, str]]:
-    """A relay and the address where it listens."""
+    """A relay and its address."""
     relay = Relay(target)
     server = await asyncio.start_server(relay.carry, "127.0.0.1", 0)
     try:

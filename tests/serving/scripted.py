@@ -12,7 +12,7 @@ from ferserve.v1 import emotion_pb2_grpc
 
 @contextlib.asynccontextmanager
 async def scripted_server(servicer: emotion_pb2_grpc.EmotionServiceServicer) -> AsyncIterator[str]:
-    """The address where ``servicer`` answers."""
+    """The address of a server of ``servicer``."""
     server = grpc.aio.server()
     emotion_pb2_grpc.add_EmotionServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port("127.0.0.1:0")

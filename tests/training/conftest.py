@@ -1,4 +1,4 @@
-"""Training tests need TensorFlow; they skip where the training extra is not installed."""
+"""Training tests need TensorFlow; they skip if the training extra is not installed."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from tests.busy import held_workers
 from tests.tiny_models import brightness_spec, write_brightness_model
 
 GREY: NDArray[np.uint8] = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
-FACE = (177, 66, 272, 161)  # where the astronaut's face is
+FACE = (177, 66, 272, 161)  # the astronaut's face
 
 
 def _raw(luma: NDArray[np.uint8]) -> RawImage:
@@ -59,7 +59,7 @@ def _bright(result: FrameResult) -> list[float]:
     return [face.probabilities["bright"] for face in result.faces]
 
 
-def test_the_astronaut_has_one_face_where_it_is(engine: Engine) -> None:
+def test_the_astronauts_face_is_found_in_its_place(engine: Engine) -> None:
     jpeg = EncodedImage(cv2.imencode(".jpg", GREY)[1].tobytes())
     result = engine.classify(Frame(7, jpeg, capture_time_ns=5), FrameOptions(detection_side_px=512))
     assert (result.frame_id, result.capture_time_ns, result.width, result.height) == (7, 5, 512, 512)

@@ -1,4 +1,4 @@
-"""Every frame that reaches the engine is counted once, whatever becomes of it."""
+"""Every frame that reaches the engine is counted once, under its outcome."""
 
 from __future__ import annotations
 

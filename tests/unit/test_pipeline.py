@@ -46,7 +46,7 @@ def _bright(result: FrameResult) -> list[float]:
     return [face.probabilities["bright"] for face in result.faces]
 
 
-def test_each_face_is_cropped_where_it_was_found(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_each_face_is_cropped_at_its_own_box(pipeline: Pipeline, tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     (face,) = _run(pipeline, Frame(0, raw_image(LUMA)), settings).faces
     np.testing.assert_allclose(face.box, ASTRONAUT_FACE, atol=25)
@@ -56,7 +56,7 @@ def test_each_face_is_cropped_where_it_was_found(pipeline: Pipeline, tmp_path: P
     assert face.track_id == 0
 
 
-def test_one_face_per_client_box_even_where_no_face_is(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_one_face_per_client_box_even_without_a_face_in_it(pipeline: Pipeline, tmp_path: Path) -> None:
     boxes = np.array([[0, 0, 60, 60], [300, 300, 400, 400]], np.float32)
     result = _run(pipeline, Frame(0, raw_image(LUMA), boxes=boxes), _settings(tmp_path))
     wanted = [LUMA[0:60, 0:60].mean() / 255, LUMA[300:400, 300:400].mean() / 255]

@@ -54,7 +54,7 @@ def test_the_quota_of_version_2_counts_rounded_up(tmp_path: Path, limit: str, pr
 def test_the_quota_of_version_1_counts(tmp_path: Path, quota: str, processors: int) -> None:
     folder = "sys/fs/cgroup/cpu,cpuacct"
     limits = {f"{folder}/cpu.cfs_quota_us": f"{quota}\n", f"{folder}/cpu.cfs_period_us": "100000\n"}
-    # As in a container: the process sees the path that its group has on the host, where only its own is mounted.
+    # As in a container: the process sees its group's path on the host, although only its own group is mounted.
     root = write(version_1(tmp_path, "/docker/abc", mounted="/docker/abc"), limits)
     assert usable_processors(root) == processors
 

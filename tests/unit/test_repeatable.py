@@ -1,4 +1,4 @@
-"""The same recording gets the same answers, however many threads there are and whatever else they do."""
+"""The same recording gets the same answers, with any number of threads under any load."""
 
 from __future__ import annotations
 

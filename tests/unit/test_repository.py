@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.jetson"])
 @pytest.mark.parametrize("arguments", [{}, {"workers": 4}])
-def test_a_container_can_be_reached_whatever_its_arguments(name: str, arguments: dict[str, int]) -> None:
+def test_a_container_can_be_reached_with_any_arguments(name: str, arguments: dict[str, int]) -> None:
     """Arguments of ``docker run`` take the place of CMD; the environment stays."""
     text = (ROOT / name).read_text()
     env = dict(pair.split("=", 1) for line in re.findall(r"^ENV (.*)$", text, re.M) for pair in shlex.split(line))

@@ -1,4 +1,4 @@
-"""Runs can be resumed, and whatever happens the last good checkpoint is whole."""
+"""Runs can be resumed, and the last good checkpoint survives every failure."""
 
 from __future__ import annotations
 

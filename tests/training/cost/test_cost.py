@@ -1,4 +1,4 @@
-"""The cost table holds what was measured, says why a cell is empty, and fails where a GPU was asked for in vain."""
+"""The cost table holds what was measured, says why a cell is empty, and fails if a requested GPU is missing."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_a_page_shows_the_tables_between_its_marks(tmp_path: Path, capsys: pytes
 
 
 def test_accuracy_is_that_of_the_runs_own_test_images(tmp_path: Path) -> None:
-    """A set without official parts: whatever the run held out judges, and not what it learnt from."""
+    """A set without official parts: the held-out images are evaluated, never those it learnt from."""
     data, run = sets.class_folders(tmp_path / "data", FER2013, per_class=10), tmp_path / "run"
     options = ["--epochs", "3", "--seed", "3", "--limit", "28"]
     assert main(["run", "fer2013_dense", "--data", str(data), "--out", str(run), *options]) == 0

@@ -33,7 +33,7 @@ def test_columns_of_the_second_official_csv_may_begin_with_a_space(tmp_path: Pat
     assert len(load_fer2013(path)) == 56
 
 
-def test_ferplus_is_joined_by_row_whatever_its_file_names_say(tmp_path: Path) -> None:
+def test_ferplus_is_joined_by_row_and_not_by_file_name(tmp_path: Path) -> None:
     data = load_fer2013(sets.fer2013_csv(tmp_path, ferplus=True))
     assert data.votes is not None
     np.testing.assert_array_equal(data.votes[:, 0], data.labels)

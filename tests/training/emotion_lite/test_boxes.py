@@ -20,7 +20,7 @@ CENTRE, SIDE = (224, 118), 110  # px: about the astronaut's face
 
 
 def crop(right: int = 0, side: int = SIDE) -> NDArray[np.uint8]:
-    """The face, cut out so many pixels further right."""
+    """The face, cut out ``right`` pixels further right."""
     x, y = CENTRE[0] + right - side // 2, CENTRE[1] - side // 2
     return np.asarray(cv2.resize(LUMA[y : y + side, x : x + side], (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -56,7 +56,7 @@ def test_the_table_counts_the_images_with_a_face(
     arrays = make_faces(30)
     images = np.zeros_like(arrays["images"])
     images[:] = crop()
-    images[:5] = 128  # nobody
+    images[:5] = 128  # no face
     np.savez(tmp_path / "faces.npz", **{**arrays, "images": images, "usage": np.ones(30, np.uint8)})
     monkeypatch.setattr("sys.argv", ["boxes", "--data", str(tmp_path / "faces.npz"), "--limit", "20"])
     boxes.main()

@@ -169,7 +169,7 @@ def test_logits_are_the_same_however_they_are_batched(data: Path) -> None:
 def test_a_mirrored_face_gets_the_same_answer() -> None:
     model = build_model(LITE)
     rng = np.random.default_rng(0)
-    # Not as they start, where a forgotten half would go unseen.
+    # Not the initial weights: with those, a forgotten half would go unseen.
     model.set_weights([w + rng.normal(0, 0.05, w.shape).astype(w.dtype) ** 2 for w in model.get_weights()])
     images = make_faces(8)["images"]
     images[:, :, 20:] //= 2

@@ -114,7 +114,7 @@ def test_weight_file_of_another_network_is_refused(vgg16_weights: Path, tmp_path
 def test_unreachable_imagenet_weights_say_which_file_to_put_where(
     network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy that nobody listens on: the network is out of reach on any machine."""
+    """A proxy address without a listener: the network is out of reach on any machine."""
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(WeightsError) as caught:

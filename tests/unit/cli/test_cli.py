@@ -93,7 +93,7 @@ def test_classify_as_a_table(folder: Path, where: list[str]) -> None:
 
 
 NAMES = {b"IMG [edited].jpg": "IMG [edited].jpg", b"x[/b].jpg": "x[/b].jpg", b"caf\xe9.jpg": "caf\\udce9.jpg"}
-"""Names of files, and how they are told where stdout takes no bytes that are no text."""
+"""Names of files, and how they are printed if stdout accepts only text."""
 
 
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "latin-1:strict", "ascii:surrogateescape"])

@@ -51,7 +51,7 @@ def test_narrow_terminals_get_every_word_on_further_lines(width: int) -> None:
             assert any(words in line for line in lines)
 
 
-def test_bars_are_drawn_where_there_is_room_and_somebody_looks() -> None:
+def test_bars_are_drawn_on_a_wide_terminal_only() -> None:
     assert "█" not in "".join(_lines(200, SURE, terminal=False))
     short, long = ("".join(_lines(width, SURE)) for width in (80, 120))
     assert (short.count("█"), short.count("░")) == (4, 1)

@@ -29,7 +29,7 @@ def test_raw_arrays_travel_as_they_are() -> None:
     np.testing.assert_array_equal(packed.data, BGR)
 
 
-def test_colour_that_nobody_looks_at_is_dropped() -> None:
+def test_unused_colour_is_dropped() -> None:
     packed = ArrayPacker(jpeg=False, luma=True)(raw_image(BGR))
     assert isinstance(packed, RawImage)
     assert (packed.pixel_format, packed.width, packed.height) == (PixelFormat.GRAY8, 640, 480)

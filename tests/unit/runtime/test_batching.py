@@ -116,6 +116,6 @@ def test_measuring_runs_every_size(classifier: Classifier) -> None:
     ("throughputs", "chosen"),
     [((100, 90, 80), 1), ((100, 100 * MIN_SPEEDUP - 1, 50), 1), ((100, 300, 310), 4), ((100, 200, 400), 16)],
 )
-def test_batching_is_chosen_only_where_it_pays(throughputs: tuple[float, ...], chosen: int) -> None:
+def test_batching_is_chosen_only_if_it_pays(throughputs: tuple[float, ...], chosen: int) -> None:
     table = [Measurement(size, 4, rate, 1.0) for size, rate in zip((1, 4, 16), throughputs, strict=True)]
     assert choose(table).batch_size == chosen

@@ -1,4 +1,4 @@
-"""A classifier runs its graph on parts of long batches where the session says so."""
+"""A classifier runs its graph on parts of long batches if the session asks for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers where nobody names a model follows from what runs it."""
+"""The default model depends on the runtime."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def test_the_processor_decides(tmp_path: Path, said: str, model: str) -> None:
     assert bundled_model("cpu", cpu_info) == model
 
 
-def test_where_nothing_is_known_nothing_is_assumed(tmp_path: Path) -> None:
+def test_a_missing_cpuinfo_means_no_vnni(tmp_path: Path) -> None:
     assert not has_vnni(tmp_path / "no such file")
 
 

@@ -1,4 +1,4 @@
-"""Nothing of what a user does is written down behind their back."""
+"""An engine writes no telemetry to the user's home."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def test_the_bytes_are_bounded() -> None:
     assert [backlog.enter(size) for size in (7, 6)] == [False, True]
 
 
-def test_the_first_finds_room_whatever_its_size() -> None:
+def test_the_first_finds_room_at_any_size() -> None:
     backlog = Backlog(max_waiting=1, max_bytes=10)
     assert backlog.enter(10_000)
     assert not backlog.enter(1)

@@ -1,4 +1,4 @@
-"""A frame that waits gets one outcome, and is counted once, whatever becomes of it."""
+"""A pending frame gets exactly one outcome and is counted once."""
 
 from __future__ import annotations
 

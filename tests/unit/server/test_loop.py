@@ -25,7 +25,7 @@ def test_asyncio_is_always_there() -> None:
     assert module_of_loop("asyncio") == "asyncio"
 
 
-def test_auto_takes_uvloop_where_it_is_installed() -> None:
+def test_auto_takes_uvloop_if_it_is_installed() -> None:
     expected = "uvloop" if importlib.util.find_spec("uvloop") else "asyncio"
     assert module_of_loop("auto") == expected
 

@@ -42,12 +42,12 @@ def test_streams_that_try_at_random_end_up_even(workers: list[Placement], counts
     assert counts == [0, 0, 0, 0]
 
 
-def test_clients_that_cannot_move_are_served_where_they_land(workers: list[Placement], counts: list[int]) -> None:
+def test_clients_that_cannot_move_stay_with_their_first_worker(workers: list[Placement], counts: list[int]) -> None:
     with workers[2].hold({}), workers[2].hold({}):
         assert counts == [0, 0, 2, 0]
 
 
-def test_a_stream_goes_back_to_where_its_tracks_are(workers: list[Placement], counts: list[int]) -> None:
+def test_a_stream_goes_back_to_the_worker_with_its_tracks(workers: list[Placement], counts: list[int]) -> None:
     counts[1] = 5
     back = {**MOVABLE, WORKER_KEY: "1"}
     with pytest.raises(WrongWorkerError):
@@ -56,7 +56,7 @@ def test_a_stream_goes_back_to_where_its_tracks_are(workers: list[Placement], co
         assert counts[1] == 6
 
 
-def test_where_its_worker_is_gone_it_goes_to_the_emptiest(workers: list[Placement], counts: list[int]) -> None:
+def test_if_its_worker_is_gone_it_goes_to_the_emptiest(workers: list[Placement], counts: list[int]) -> None:
     counts[:] = [3, GONE, 2, 3]
     back = {**MOVABLE, WORKER_KEY: "1"}
     with pytest.raises(WrongWorkerError):
@@ -74,6 +74,6 @@ def test_a_worker_that_leaves_sends_streams_on_and_counts_none(workers: list[Pla
     assert counts[3] == GONE
 
 
-def test_the_last_one_that_leaves_sends_nobody_on(counts: list[int]) -> None:
+def test_the_last_one_that_leaves_moves_no_stream(counts: list[int]) -> None:
     with Placement(0, counts).hold(MOVABLE):
         assert counts[0] == GONE

@@ -30,7 +30,7 @@ def test_a_face_that_rests_sad_reads_neutral_after_marked_frames() -> None:
     assert calibration.correct(2, RESTS_SAD, 11, neutral=False) is RESTS_SAD
 
 
-def test_the_first_moments_of_a_track_count_where_asked_for() -> None:
+def test_the_first_moments_of_a_track_count_if_asked_for() -> None:
     calibration = NeutralCalibration(first_ms=1000)
     for i in range(40):
         corrected = calibration.correct(1, RESTS_SAD, i * 33_000_000, neutral=False)

@@ -48,7 +48,7 @@ def test_a_stream_may_be_reopened_with_other_settings(engine: Engine, changed: S
 
 @pytest.mark.parametrize("fps", [60, 30, 15, 10, 5, 2])
 def test_a_new_face_is_reported_within_200_ms_and_a_lost_one_within_300(engine: Engine, fps: int) -> None:
-    for empty_frames in range(4, 8):  # whatever the detector's rhythm is when the face comes
+    for empty_frames in range(4, 8):  # at any phase of the detector's schedule
         frames = [EMPTY] * empty_frames + [GREY] * fps + [EMPTY] * fps
         with engine.open_stream(StreamOptions(delivery=Delivery.EVERY)) as stream:
             results = [

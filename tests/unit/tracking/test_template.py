@@ -1,4 +1,4 @@
-"""Template following finds a face where the picture moved it."""
+"""Template following finds a face that moved."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def _match(luma: NDArray[np.uint8], template_of: NDArray[np.uint8]) -> tuple[tup
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (12.5, -7.25), (-30, 30), (40, 0)])
-def test_the_template_is_found_where_the_picture_went(dx: float, dy: float) -> None:
+def test_the_template_is_found_after_the_picture_moved(dx: float, dy: float) -> None:
     shift, correlation = _match(_moved(dx, dy), GREY)
     cell = (FACE[2] - FACE[0]) / TEMPLATE_PX
     np.testing.assert_allclose(shift, [dx, dy], atol=0.4 * cell)
@@ -43,7 +43,7 @@ def test_brightness_and_contrast_do_not_matter(gain: float, offset: float) -> No
 
 
 def test_each_template_is_searched_around_its_own_box() -> None:
-    """Shifts are exact to a part of a cell, in the order of the boxes, whatever the size of the face."""
+    """Shifts are exact to a part of a cell, in the order of the boxes, for faces of any size."""
     half = cv2.resize(GREY, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     luma = np.full((512, 512 + 256), 90, np.uint8)
     luma[:, :512], luma[:256, 512:] = GREY, half

@@ -12,7 +12,7 @@ from ferserve.types import Detections
 
 FRAME_NS = 33_000_000
 GREY: NDArray[np.uint8] = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
-FACE = np.array([177, 66, 272, 161], np.float32)  # where the astronaut's face is
+FACE = np.array([177, 66, 272, 161], np.float32)  # the astronaut's face
 
 
 def _box(x: float, y: float = 50, side: float = 40) -> list[float]:
@@ -168,7 +168,7 @@ def test_the_boxes_of_a_client_are_not_doubted(tracker: Tracker) -> None:
     assert tracker.update(_doubtful(FACE), 0).track_ids.tolist() == [1]
 
 
-def test_what_is_remembered_is_bounded_whatever_comes(tracker: Tracker) -> None:
+def test_the_memory_is_bounded_for_any_input(tracker: Tracker) -> None:
     for frame in range(40):
         tracker.update(_detections(*(_box(100 * i, y=50 + 41 * frame) for i in range(20))), frame)
     assert len(tracker.known_ids) == 20 + MAX_LOST_TRACKS

@@ -82,7 +82,7 @@ def _with_giant_chunk(png: bytes) -> bytes:
     return png[: at - 4] + b"\xff\0\0\0" + png[at:]
 
 
-def test_bytes_after_the_end_of_a_png_are_nobodys_business() -> None:
+def test_bytes_after_the_end_of_a_png_are_ignored() -> None:
     assert read_header(_encoded("PNG") + b"\xff" * 100) == read_header(_encoded("PNG"))
 
 

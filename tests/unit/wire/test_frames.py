@@ -46,7 +46,7 @@ def test_a_frame_comes_back_as_it_was(frame: Frame) -> None:
 
 
 @given(st.integers(1, 5), st.integers(1, 5), st.data())
-def test_pixels_travel_in_the_order_of_rows_whatever_their_strides(rows: int, cols: int, data: st.DataObject) -> None:
+def test_pixels_travel_in_row_order_for_any_strides(rows: int, cols: int, data: st.DataObject) -> None:
     every_other = data.draw(arrays(np.uint8, (rows, 2 * cols)))[:, ::2]
     for pixels in (every_other, memoryview(np.ascontiguousarray(every_other))):
         message = frame_to_proto(Frame(1, RawImage(PixelFormat.GRAY8, cols, rows, pixels)))
