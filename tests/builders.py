@@ -92,7 +92,12 @@ def rgb_picture() -> Image.Image:
 
 def png_16_bit() -> bytes:
     """A grey PNG of 16 bits a sample."""
-    return encoded(Image.fromarray(np.full((32, 32), 40_000, np.uint16)), "PNG")
+    return encoded(image_16_bit(), "PNG")
+
+
+def image_16_bit() -> Image.Image:
+    """A grey picture of 16 bits a sample."""
+    return Image.fromarray(np.full((32, 32), 40_000, np.uint16))
 
 
 def cmyk_jpeg() -> bytes:
@@ -101,7 +106,7 @@ def cmyk_jpeg() -> bytes:
 
 
 def animated(image_format: str) -> bytes:
-    """Two frames in one PNG or WebP file."""
+    """Two frames in one PNG, WebP or GIF file."""
     first, second = rgb_picture().resize((64, 64)), Image.new("RGB", (64, 64), "red")
     return encoded(first, image_format, save_all=True, append_images=[second], duration=100, loop=0)
 

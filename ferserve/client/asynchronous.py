@@ -91,7 +91,8 @@ class AsyncClient:
         Args:
             image: Array (H, W) or (H, W, 1) of luma, (H, W, 3) or (H, W, 4) of colour, uint8 or floating point in
                 [0, 1]; an image of Pillow or another library that NumPy can read; the bytes or the path of a JPEG, PNG,
-                WebP or BMP file; a :class:`RawImage`, an :class:`EncodedImage`, or :class:`Crops` of faces.
+                WebP, BMP, GIF or TIFF file (its first frame or page); a :class:`RawImage`, an :class:`EncodedImage`, or
+                :class:`Crops` of faces.
             boxes: Known faces, (N, 4) as (x0, y0, x1, y1) px of the upright image. They replace detection: one face
                 per box, in the same order. None detects.
             options: Model, least score, most faces, detection size; None for the server's defaults.

@@ -25,7 +25,7 @@ class PixelFormat(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EncodedImage(Value):
-    """A JPEG, PNG, WebP or BMP file as bytes."""
+    """A JPEG, PNG, WebP, BMP, GIF or TIFF file as bytes."""
 
     data: bytes
 

@@ -219,7 +219,8 @@ class FrameResult(Value):
     width: int = 0
     height: int = 0
     degraded: str = ""
-    """What is wrong with the image file although every pixel is there, in the decoder's words; empty for a good one."""
+    """What is wrong with the image file although every pixel is there, in the decoder's words, or that only its first
+    frame or page was taken; empty otherwise."""
 
     @property
     def ok(self) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from ferserve.errors import InvalidFrameError, OverloadedError
 from ferserve.types import EncodedImage, RawImage
 from ferserve.vision.exif import turn_upright
+from ferserve.vision.gif_header import TRAILER as GIF_TRAILER
 from ferserve.vision.image_header import ImageHeader
 from ferserve.vision.jpeg import decode_jpeg
 from ferserve.vision.opencv import decode_by_opencv, luma_of
 from ferserve.vision.picture import Picture
 from ferserve.vision.raw_layouts import decode_raw
 from ferserve.vision.read_header import read_header
+from ferserve.vision.tiff_pixels import require_whole_pixels
 
 MAX_SIDE_PX = 65_535
 """Detectors and kernels count no further."""
@@ -47,8 +49,12 @@ def _require_pixels(width: int, height: int, max_pixels: int) -> None:
 
 
 def _decode_other(data: bytes, header: ImageHeader, color: bool) -> Picture:
+    if header.codec == "tiff":
+        require_whole_pixels(data)
+    if header.end is not None:
+        data = data[: header.end] + GIF_TRAILER  # frames that nobody asked for are not decoded
     stored = decode_by_opencv(data, header.codec, color=True)
     if stored is None:
         raise InvalidFrameError(f"encoded must be a whole {header.codec.upper()}, got {len(data)} bytes cut or damaged")
     bgr = turn_upright(stored, header.orientation)
-    return Picture(luma_of(bgr), bgr if color else None)
+    return Picture(luma_of(bgr), bgr if color else None, header.note)

@@ -10,9 +10,9 @@ from typing import Literal
 
 from ferserve.vision.exif import UPRIGHT
 
-Codec = Literal["jpeg", "png", "webp", "bmp"]
+Codec = Literal["jpeg", "png", "webp", "bmp", "gif", "tiff"]
 
-WAY_OUT = "; send JPEG, PNG, WebP or BMP with 8 bits a channel"
+WAY_OUT = "; send JPEG, PNG, WebP, BMP, GIF or TIFF with 8 bits a channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +27,7 @@ class ImageHeader:
     """A JPEG that is progressive, or has a scan for each component."""
     stray_bytes: bool = False
     """A JPEG with bytes between the segments of its header that belong to none of them."""
+    end: int | None = None
+    """Where the bytes of a GIF's first frame end."""
+    note: str = ""
+    """What is left out of the answer, or missing in a file with all of its pixels."""

@@ -18,7 +18,7 @@ class Picture:
     luma: Pixels
     bgr: Pixels | None = None
     degraded: str = ""
-    """What is wrong with the file although every pixel is there; empty for a good one."""
+    """What is wrong with the file although every pixel is there, or which part of it was taken; empty otherwise."""
 
     @property
     def width(self) -> int:

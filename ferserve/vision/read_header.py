@@ -5,17 +5,22 @@ from __future__ import annotations
 import struct
 
 from ferserve.errors import InvalidFrameError
+from ferserve.vision.gif_header import SIGNATURES as GIF
+from ferserve.vision.gif_header import read_gif_header
 from ferserve.vision.image_header import WAY_OUT, ImageHeader
 from ferserve.vision.jpeg_header import read_jpeg_header
 from ferserve.vision.png_header import SIGNATURE as PNG
 from ferserve.vision.png_header import read_png_header
+from ferserve.vision.tiff_header import SIGNATURES as TIFF
+from ferserve.vision.tiff_header import read_tiff_header
 from ferserve.vision.webp_header import read_webp_header
 
 
 def read_header(data: bytes) -> ImageHeader:
     """Codec, size and orientation of an encoded image.
 
-    Raises :class:`InvalidFrameError` for anything but an 8-bit still JPEG, PNG, WebP or BMP.
+    Raises :class:`InvalidFrameError` for anything but an 8-bit JPEG, PNG, WebP, BMP, GIF or TIFF; only a GIF may be
+    animated, and only a TIFF have several pages: the first one counts.
     """
     if not data:
         raise InvalidFrameError("encoded must be an image file, got 0 bytes" + WAY_OUT)
@@ -28,6 +33,10 @@ def read_header(data: bytes) -> ImageHeader:
             header = read_webp_header(data)
         elif data[:2] == b"BM":
             header = _bmp(data)
+        elif data.startswith(GIF):
+            header = read_gif_header(data)
+        elif data.startswith(TIFF):
+            header = read_tiff_header(data)
         else:
             raise InvalidFrameError(f"encoded must be a known image format, got {_name(data)}{WAY_OUT}")
     except (struct.error, IndexError):
@@ -43,8 +52,8 @@ def _bmp(data: bytes) -> ImageHeader:
 
 
 def _name(data: bytes) -> str:
-    if data[:4] == b"GIF8":
-        return "a GIF"
-    if data[:4] in (b"II*\0", b"MM\0*"):
-        return "a TIFF"
+    if data[:4] in (b"II+\0", b"MM\0+"):
+        return "a BigTIFF"
+    if data[4:8] == b"ftyp":
+        return "a HEIC, an AVIF or a video"
     return f"{len(data)} bytes that start with {data[:4].hex(' ')}"

@@ -119,7 +119,7 @@ async def test_every_raw_format_shows_the_same_face(stub: Any, name: str) -> Non
     assert face.box.y1 == pytest.approx(expected.y1, abs=12)
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "BMP", "GIF", "TIFF"])
 async def test_every_file_format_is_read(stub: Any, image_format: str) -> None:
     data = builders.encoded(builders.rgb_picture(), image_format)
     assert len((await _classify(stub, encoded=data)).faces.faces) == 1

@@ -54,7 +54,11 @@ BAD_FRAMES: dict[str, tuple[dict[str, Any], str]] = {
     "CMYK JPEG": ({"encoded": builders.cmyk_jpeg()}, "CMYK"),
     "animated PNG": ({"encoded": builders.animated("PNG")}, "still image, got an animated PNG"),
     "animated WebP": ({"encoded": builders.animated("WEBP")}, "still image, got an animated WebP"),
-    "animated GIF": ({"encoded": builders.animated("GIF")}, "must be"),
+    "cut GIF": ({"encoded": builders.animated("GIF")[:900]}, "must be a whole image"),
+    "16-bit TIFF": (
+        {"encoded": builders.encoded(builders.image_16_bit(), "TIFF")},
+        "8 bits a channel, got a TIFF with 16",
+    ),
     "boxes and crops": ({"crops": pb.Crops(images=[pb.Image(encoded=_JPEG)]), "boxes": pb.Boxes()}, "must be absent"),
     "empty crop": ({"crops": pb.Crops(images=[pb.Image()])}, "crops[0] must be encoded or raw"),
     "damaged crop": ({"crops": pb.Crops(images=[pb.Image(encoded=_JPEG[:500])])}, "must be"),

@@ -35,7 +35,7 @@ def _assert_close(actual: NDArray[np.uint8], expected: NDArray[np.uint8], mean: 
     assert np.percentile(difference, 99) <= 4
 
 
-@pytest.mark.parametrize("codec", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("codec", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
 @pytest.mark.parametrize("color", [False, True])
 def test_luma_is_what_pillow_sees(codec: str, color: bool) -> None:
     image = _encode(codec)

@@ -30,6 +30,10 @@ def _encoded(codec: str, size: tuple[int, int] = (37, 23), mode: str = "RGB", **
         ("webp", _encoded("WEBP", mode="RGBA", exif=b"Exif\0\0")),
         ("bmp", _encoded("BMP")),
         ("bmp", _encoded("BMP", mode="L")),
+        ("gif", _encoded("GIF", mode="P")),
+        ("gif", _encoded("GIF", save_all=True, append_images=[Image.new("RGB", (37, 23), "red")])),
+        ("tiff", _encoded("TIFF")),
+        ("tiff", _encoded("TIFF", big_tiff=False, compression="tiff_lzw")),
     ],
 )
 def test_codec_and_size(codec: str, data: bytes) -> None:
@@ -56,7 +60,7 @@ def test_exif_orientation(orientation: int) -> None:
     assert read_header(_encoded("JPEG", exif=exif)).orientation == orientation
 
 
-@pytest.mark.parametrize("codec", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("codec", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
 def test_every_cut_of_a_header_is_an_invalid_frame(codec: str) -> None:
     data = _encoded(codec)
     for length in range(16):
@@ -66,7 +70,14 @@ def test_every_cut_of_a_header_is_an_invalid_frame(codec: str) -> None:
 
 def test_random_bytes_after_a_signature_never_crash() -> None:
     random = np.random.default_rng(1)
-    for signature in (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8X", b"BM"):
+    for signature in (
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n\x1a\n",
+        b"RIFF\0\0\0\0WEBPVP8X",
+        b"BM",
+        b"GIF89a",
+        b"II*\0\x08\0\0\0",
+    ):
         for _ in range(300):
             try:
                 header = read_header(signature + random.bytes(int(random.integers(0, 64))))
@@ -93,8 +104,6 @@ def test_bytes_after_the_end_of_a_png_are_ignored() -> None:
         (_encoded("PNG")[:-13], "must be a whole PNG, got one cut off in b'IDAT'"),
         (b"", "must be an image file, got 0 bytes"),
         (b"hello world", "got 11 bytes that start with 68 65 6c 6c"),
-        (_encoded("GIF", mode="P"), "got a GIF"),
-        (_encoded("TIFF"), "got a TIFF"),
         (_encoded("JPEG", mode="CMYK"), "4 channels (CMYK)"),
         (_encoded("PNG", mode="I;16"), "got a PNG with 16"),
         (_encoded("PNG", save_all=True, append_images=[Image.new("RGB", (37, 23), "red")]), "animated PNG"),
