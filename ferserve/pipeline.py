@@ -156,7 +156,7 @@ class Pipeline:
         tracker, schedule = state.tracker, state.schedule
         if not schedule.next_frame(now_ns, self._load()):
             followed = tracker.follow(picture.luma, now_ns)
-            if not (followed.unsure and schedule.may_detect()):
+            if not (followed.unsure and schedule.may_detect(cut=followed.cut)):
                 return followed
         updated = tracker.update(self._detect(picture, settings), now_ns, picture.luma)
         schedule.record_pass(now_ns, unsure=updated.unsure)

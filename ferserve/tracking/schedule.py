@@ -49,9 +49,12 @@ class DetectionSchedule:
         share = 1.0 if self._repeatable else min(max(load / FULL_LOAD, 0.0), 1.0)
         return self._frames_since_pass >= self._min_interval + round((self._max_interval - self._min_interval) * share)
 
-    def may_detect(self) -> bool:
-        """Whether the bounds allow an unscheduled pass on this frame, such as after a lost template."""
-        return self._frames_since_pass >= self._min_interval
+    def may_detect(self, *, cut: bool = False) -> bool:
+        """Whether the bounds allow an unscheduled pass on this frame, such as after a lost template.
+
+        After a ``cut`` nothing is known of the faces: a pass may come at once unless the client set the minimum.
+        """
+        return self._frames_since_pass >= self._min_interval or (cut and not self._strict_minimum)
 
     def record_pass(self, now_ns: int, *, unsure: bool) -> None:
         """Note that this frame got a detection pass; ``unsure`` if the pass missed a known face or found a doubtful

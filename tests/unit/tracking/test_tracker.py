@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from skimage import data
 
 from ferserve.pipeline import square_crops
-from ferserve.tracking.tracker import MAX_LOST_NS, MAX_LOST_TRACKS, MAX_MISSES, NEW_TRACK_SCORE, Tracker
+from ferserve.tracking.track import MAX_MISSES
+from ferserve.tracking.tracker import MAX_LOST_NS, MAX_LOST_TRACKS, NEW_TRACK_SCORE, Tracker
 from ferserve.types import Detections
 
 FRAME_NS = 33_000_000
