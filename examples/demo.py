@@ -59,7 +59,7 @@ def running_server() -> Iterator[str]:
 
 
 def jpeg_frames(bgr: NDArray[np.uint8]) -> Iterator[bytes]:
-    """``bgr`` in motion, one JPEG file a frame."""
+    """``bgr`` in motion, one JPEG file per frame."""
     for number in range(FPS * SECONDS):
         yield simplejpeg.encode_jpeg(scene(bgr, number / FPS), 90, "BGR")
 

@@ -73,7 +73,7 @@ class CameraTally:
 
 
 class _Camera:
-    """One stream. Frames fall due by the clock alone: whatever the server does, the next one is sent."""
+    """One stream. Frames fall due by the clock alone, not by the answers of the server."""
 
     def __init__(self, number: int, plan: CameraPlan, tally: CameraTally) -> None:
         self.number = number
@@ -95,7 +95,7 @@ class _Camera:
         return start_ns + self._phase_ns + int(self._count * 1e9 / self._plan.fps)
 
     def take_picture(self, due_ns: int) -> None:
-        """Send the frame of the instant ``due_ns``; where the stream has ended, it is lost at once."""
+        """Send the frame of the instant ``due_ns``; if the stream has ended, it is lost at once."""
         bodies = self._plan.bodies
         self._count += 1
         self._waiting[self._count] = due_ns
@@ -142,7 +142,7 @@ class _Camera:
 def play(plan: CameraPlan, parent: Connection) -> None:
     """Open the streams, say "ready", receive the monotonic ns to start at, play, and send the :class:`CameraTally`.
 
-    Sends a :class:`FerserveError` in the place of either where the server cannot be used.
+    Sends a :class:`FerserveError` instead of either if the server cannot be used.
     """
     tally = CameraTally()
     try:

@@ -29,7 +29,7 @@ _NOISE_SIGMA = 2.0
 
 @dataclass(frozen=True)
 class Clip:
-    """JPEG ``frames`` that loop, and for each the ``boxes`` of its faces, px, empty where nobody knows them."""
+    """JPEG ``frames`` that loop, and for each the ``boxes`` of its faces, px, empty if unknown."""
 
     frames: tuple[bytes, ...]
     boxes: tuple[tuple[BoxTuple, ...], ...]
@@ -42,7 +42,7 @@ def make_clip(source: str, width: int, height: int, faces: int, fps: float) -> C
 
     ``source`` is empty for scikit-image's astronaut, or the path of an image or a video. An image is moved, scaled and
     lit ``faces`` times beside each other, each in its own rhythm; a video plays to its end and back, as it is.
-    Raises :class:`ConfigError` where the source is missing or cannot be read.
+    Raises :class:`ConfigError` if the source is missing or cannot be read.
     """
     count = max(2, round(LENGTH_S * fps))
     if source and (film := _read_video(source, width, height, count)) is not None:
@@ -124,7 +124,7 @@ def _read_image(path: str) -> Pixels:
 
 
 def _read_video(path: str, width: int, height: int, most: int) -> list[bytes] | None:
-    """At most ``most`` frames scaled to the size, as JPEG; None where ``path`` is no video of several frames."""
+    """At most ``most`` frames scaled to the size, as JPEG; None if ``path`` is no video of several frames."""
     if not os.path.isfile(path):
         raise ConfigError(f"--source must be an existing file, got {path!r}")
     capture = cv2.VideoCapture(path)

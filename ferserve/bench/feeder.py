@@ -81,7 +81,7 @@ class _Feed:
 def feed(plan: FeedPlan, parent: Connection) -> None:
     """Open the streams, say "ready", receive the monotonic ns to begin to count at, and send the :class:`FeedTally`.
 
-    Sends a :class:`FerserveError` in the place of either where the server cannot be used.
+    Sends a :class:`FerserveError` instead of either if the server cannot be used.
     """
     tally = FeedTally()
     try:

@@ -38,7 +38,7 @@ class Call:
     def __init__(self, target: str, method: str, metadata: Mapping[str, str] | None = None) -> None:
         """Connect to ``HOST:PORT`` or ``unix:PATH`` and open ``method``, such as ``/package.Service/Method``.
 
-        Raises :class:`ServerUnavailableError` where nobody answers.
+        Raises :class:`ServerUnavailableError` if no server answers.
         """
         self._socket = _connect(target)
         self._socket.setblocking(False)
@@ -65,18 +65,18 @@ class Call:
         return int(self._socket.getsockname()[1])
 
     def close(self) -> None:
-        """Break the connection off, whatever is under way."""
+        """Break the connection off, with all calls on it."""
         self._socket.close()
         self.ended = True
 
     @property
     def wants_write(self) -> bool:
-        """True where the socket, not flow control, holds something back."""
+        """True if the socket, not flow control, holds something back."""
         return bool(self._framed)
 
     @property
     def backlogged(self) -> bool:
-        """True where something is held back, by the socket or by flow control."""
+        """True if something is held back, by the socket or by flow control."""
         return bool(self._framed or self._unframed)
 
     def send(self, *pieces: bytes) -> None:

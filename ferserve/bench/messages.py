@@ -25,7 +25,7 @@ def config_request(
 
 
 def frame_bodies(clip: Clip, *, boxes: bool) -> tuple[bytes, ...]:
-    """For every frame of ``clip`` a ``Frame`` without id and time, with its boxes where ``boxes`` asks for them."""
+    """For every frame of ``clip`` a ``Frame`` without id and time, with its boxes if ``boxes``."""
     return tuple(
         pb.Frame(encoded=frame, boxes=_boxes(faces) if boxes else None).SerializeToString()
         for frame, faces in zip(clip.frames, clip.boxes, strict=True)

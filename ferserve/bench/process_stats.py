@@ -25,7 +25,7 @@ class ProcessStats:
 
 
 def process_stats(*pids: int) -> ProcessStats:
-    """Of ``pids`` and all that they started. Zero where they have ended."""
+    """Of ``pids`` and their children; zero if they have ended."""
     cpu_s = rss_mb = 0.0
     for member in {member for pid in pids for member in tree(pid)}:
         cpu_s += _cpu_s(member)
@@ -51,7 +51,7 @@ def listeners(target: str) -> list[int]:
 
 
 def _open_files(folder: Path) -> set[str]:
-    """What descriptors lead to; nothing where the process is somebody else's or gone."""
+    """Targets of the open descriptors; empty if the process belongs to another user or is gone."""
     found = set()
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):

@@ -58,7 +58,7 @@ class StreamsPlan:
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
-    """Raises :class:`ConfigError` where the value of a flag is out of range, or no number."""
+    """Raises :class:`ConfigError` if the value of a flag is out of range, or no number."""
     if not low <= value <= high:
         raise ConfigError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
 
@@ -115,8 +115,8 @@ def bench_streams(plan: StreamsPlan, config: Config, say: Callable[[str], None])
 
 
 def with_room_for(config: Config, streams: int, faces: int = 1) -> Config:
-    """``config`` with as many streams a client as one generator opens, and so many faces a frame; without TLS, which
-    the generator does not speak."""
+    """``config`` with room for the ``streams`` of one generator and for ``faces`` per frame; without TLS, which the
+    generator does not speak."""
     engine = dataclasses.replace(config.engine, max_faces=max(config.engine.max_faces, faces))
     most = max(config.server.max_streams_per_client, streams)
     plain = dataclasses.replace(config.server, tls_cert="", tls_key="", tls_client_ca="")
@@ -192,5 +192,5 @@ def _report(
 
 
 def percentile(values: NDArray[np.float64], percent: float) -> float | None:
-    """Of ``values``, rounded to microseconds; None where there are none."""
+    """Of ``values``, rounded to microseconds; None if there are no values."""
     return round(float(np.percentile(values, percent)), 3) if len(values) else None

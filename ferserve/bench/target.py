@@ -26,7 +26,7 @@ _STOP_S = 15.0
 
 @dataclass(frozen=True)
 class Target:
-    """Where a server listens, and its processes where they are on this machine and may be looked at."""
+    """Address of a server, and its processes if they run on this machine and may be read."""
 
     address: str
     pids: tuple[int, ...]
@@ -39,9 +39,9 @@ class Target:
 
 @contextlib.contextmanager
 def open_target(address: str, config: Config) -> Iterator[Target]:
-    """The server at ``address``; where that is empty, a ``ferserve serve`` of ``config`` that ends with the context.
+    """The server at ``address``; if that is empty, a ``ferserve serve`` of ``config`` that ends with the context.
 
-    Raises :class:`ConfigError` where the server does not start.
+    Raises :class:`ConfigError` if the server does not start.
     """
     if address:
         yield Target(address, tuple(listeners(address)))

@@ -61,7 +61,7 @@ def streams(
 ) -> None:
     """Play live cameras and measure from the capture of each frame to its answer.
 
-    The cameras wait for nobody: a frame falls due by the clock, and where it leaves late, that counts as latency.
+    The cameras do not wait: a frame falls due by the clock, and if it leaves late, that counts as latency.
     Latencies are milliseconds; CPU is in cores of all of the server's processes, the generator's is given beside it.
     """
     loaded = _load(config, workers, threads, model, model_dir, detector)

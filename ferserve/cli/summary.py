@@ -71,7 +71,7 @@ class Summary:
             table.add_row("dropped", ", ".join(f"{count} {r.value}" for r, count in self.dropped.items()))
         if self.faults:
             table.add_row("faults", str(self.faults))
-        table.add_row("stages, ms a frame", stages(self.mean_timings))
+        table.add_row("stages, ms per frame", stages(self.mean_timings))
         return table
 
 

@@ -18,7 +18,7 @@ ROOMY = 90
 
 
 def plain_console() -> Console:
-    """Shows names, labels and descriptions as they are, also where rich would take them for markup."""
+    """Shows names, labels and descriptions as they are, even if rich would take them for markup."""
     return Console(markup=False, emoji=False)
 
 
@@ -45,14 +45,14 @@ def faces_table(faces: Sequence[Face], tracked: bool, bar_cells: int = 0) -> Tab
 
 
 def bar_cells(console: Console) -> int:
-    """How long a bar may be: none in a file or a pipe, nor where it cannot be drawn."""
+    """Length of a bar in cells: 0 in a file or a pipe, and if bars cannot be drawn."""
     if not console.is_terminal or console.options.ascii_only:
         return 0
     return BAR_CELLS if console.width >= ROOMY else SHORT_BAR_CELLS
 
 
 def bar(share: float, cells: int) -> Text:
-    """``share`` in [0, 1] as its value, behind a bar of so many ``cells``."""
+    """``share`` in [0, 1] as its value, after a bar of at most ``cells``."""
     full = round(share * cells)
     value = f" {share:.2f}" if cells else f"{share:.2f}"
     return Text.assemble(("█" * full, "green"), ("░" * (cells - full), "dim"), value)

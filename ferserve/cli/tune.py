@@ -68,7 +68,7 @@ def _show(runs_on: str, table: list[Measurement], chosen: Measurement) -> None:
 def write_setting(path: Path, key: str, value: int) -> None:
     """Put ``engine.key = value`` into the TOML file at ``path``, which may be a new one.
 
-    Raises :class:`ConfigError`, and leaves the file alone, where the setting cannot be put into it.
+    Raises :class:`ConfigError`, and leaves the file alone, if the setting does not fit into it.
     """
     try:
         before = path.read_text("utf-8") if path.exists() else ""

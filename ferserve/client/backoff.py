@@ -23,7 +23,7 @@ class ReconnectBackoff:
         self._delay_s = FIRST_DELAY_S
 
     def next_delay_s(self) -> float | None:
-        """For how long to wait after a connection broke; None where the server has been away for too long."""
+        """Seconds to wait after a connection broke; None if the server has been away for too long."""
         now = time.monotonic()
         if self._since is None:
             self._since = now

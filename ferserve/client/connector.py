@@ -16,7 +16,7 @@ MOST_MOVES = 64
 
 
 class StreamConnector:
-    """Opens the calls of one stream: on the client's own channel, or, where a worker of the server sends it elsewhere,
+    """Opens the calls of one stream: on the client's own channel, or, if a worker of the server sends it elsewhere,
     on channels of its own, each of which is a new connection and may reach another worker.
     """
 

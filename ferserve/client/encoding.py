@@ -19,7 +19,7 @@ Encoding = Literal["auto", "raw", "jpeg"]
 class ArrayPacker:
     """Packs images that are arrays for the way; any other payload travels as it is.
 
-    ``jpeg`` compresses with ``quality`` of 100; ``luma`` first drops the colour that nobody looks at.
+    ``jpeg`` compresses with ``quality`` of 100; ``luma`` first drops the colour, which no model needs.
     """
 
     jpeg: bool

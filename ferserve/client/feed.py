@@ -72,7 +72,7 @@ class ThreadFeed:
                 if frame is None or self._closed:
                     break
                 _call_soon(loop, on_frame, self._prepare(frame))
-        except BaseException as raised:  # whatever the user's iterator raises, the user hears of it
+        except BaseException as raised:  # the caller gets every error of its iterator
             error = raised
         finally:
             close = getattr(self._frames, "close", None)
@@ -116,7 +116,7 @@ class TaskFeed:
                         break
                     on_frame(self._prepare(frame))
                     await self._slots.acquire()
-        except BaseException as raised:  # whatever the user's iterator raises, the user hears of it
+        except BaseException as raised:  # the caller gets every error of its iterator
             if self._closed:
                 raise
             error = raised

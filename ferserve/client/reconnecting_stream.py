@@ -21,7 +21,7 @@ from ferserve.wire.status import error_from_rpc, is_broken_connection, is_wrong_
 
 
 class ReconnectingStream:
-    """Sends the feed's frames, emits one result for each, in order, and reconnects where the connection breaks.
+    """Sends the feed's frames, emits one result for each, in order, and reconnects if the connection breaks.
 
     Frames stay in ``_unanswered`` until their result has come; a new connection first sends them again. A frame that
     a stopping server dropped counts as unanswered, since the next server will have time for it.
@@ -98,7 +98,7 @@ class ReconnectingStream:
         return self._started_at is not None and time.monotonic() - self._started_at > enough_s
 
     async def _run_connection(self) -> bool:
-        """One connection from its config to its end; True where every frame was answered."""
+        """One connection from its config to its end; True if every frame was answered."""
         self._started_at = None
         call = self._connector.open_call()
         sender: asyncio.Task[None] | None = None
@@ -194,7 +194,7 @@ class ReconnectingStream:
 
 
 async def _raise_status(call: Any) -> None:
-    """Raise what the call ended with; nothing where it ended well."""
+    """Raise the error that ended the call, if any."""
     code = await call.code()
     if code is not grpc.StatusCode.OK:
         raise grpc.aio.AioRpcError(

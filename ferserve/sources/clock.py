@@ -9,7 +9,7 @@ USUAL_FPS = Fraction(25)
 
 
 class RecordingClock:
-    """Time of each frame since the first one. It rises with every frame, whatever the container says."""
+    """Time of each frame since the first one. It rises with every frame, even if the container says otherwise."""
 
     def __init__(self, fps: Fraction | float | None) -> None:
         """``fps``: the step of frames without a time of their own is one over it."""

@@ -1,4 +1,4 @@
-"""One picture as a payload, whatever holds it."""
+"""One picture as a payload: bytes, paths, arrays, images of other libraries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ferserve.types import Crops, EncodedImage, Payload, PixelFormat, RawImage
 
 
 class SupportsArray(Protocol):
-    """An image of another library: Pillow, PyTorch on the CPU, and whatever else NumPy can read."""
+    """An image of another library: Pillow, PyTorch on the CPU, and others that NumPy can read."""
 
     def __array__(self) -> NDArray[Any]: ...
 
@@ -93,7 +93,7 @@ def _upright_array(image: Any) -> NDArray[Any]:
         if image.mode not in ("L", "RGB", "F") and not image.mode.startswith("I"):
             image = image.convert("RGB")
         pixels = np.asarray(image)
-    except Exception as error:  # whatever the decoder of a damaged file raises
+    except Exception as error:  # decoders of damaged files raise all kinds of errors
         raise InvalidFrameError(f"image must be a whole picture, got one that Pillow cannot read: {error}") from None
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)

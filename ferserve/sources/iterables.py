@@ -66,7 +66,7 @@ class FrameMaker:
         return Frame(number, payload, time.time_ns() if self.fps is None else self._evenly_spaced_ns(number), None)
 
     def note_arrival(self, item: StreamItem) -> None:
-        """Warn once of pictures whose time nobody tells."""
+        """Warn once of pictures without a time."""
         if self.fps is None and not isinstance(item, tuple | Frame | FrameResult):
             self._untimed += 1
             if self._untimed == 2:

@@ -153,7 +153,7 @@ class _NamedFile:
             self.seek, self.tell = file.seek, file.tell
 
     def __del__(self) -> None:
-        self.close()  # of a source that nobody pulled from
+        self.close()  # of a source that was never read
 
 
 def _open_with_opencv(source: str, name: str, *, recorded: bool) -> FrameSource:

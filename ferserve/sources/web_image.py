@@ -13,7 +13,7 @@ _SCHEMES = ("http://", "https://")
 def fetch_image(url: str) -> bytes | None:
     """The bytes behind ``url`` if its server says that they are one image; None for anything else.
 
-    Errors give None too: whoever opens the URL as a video reports them. Streams of JPEGs are ``multipart``, not images.
+    Errors give None too: opening the URL as a video reports them. Streams of JPEGs are ``multipart``, not images.
     """
     if not url.lower().startswith(_SCHEMES):
         return None

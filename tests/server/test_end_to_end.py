@@ -55,7 +55,7 @@ def test_the_demo_shows_a_face_and_leaves_well() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "ferserve ready on 127.0.0.1:" in done.stdout
     assert "300 at " in done.stdout
-    assert "stages, ms a frame" in done.stdout
+    assert "stages, ms per frame" in done.stdout
 
 
 @with_photographs

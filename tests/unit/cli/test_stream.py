@@ -42,7 +42,7 @@ def test_stream_in_a_terminal_is_a_live_table_and_a_summary(folder: Path) -> Non
     assert process.stderr is not None
     assert process.stderr.read() == b""
     process.stderr.close()
-    for words in ("confidence", "12 at ", "12 with a face", "stages, ms a frame"):
+    for words in ("confidence", "12 at ", "12 with a face", "stages, ms per frame"):
         assert words in shown
 
 
