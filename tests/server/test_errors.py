@@ -12,6 +12,7 @@ import pytest
 from ferserve import errors
 from ferserve.config import EngineConfig
 from ferserve.errors import KIND_KEY, FerserveError
+from ferserve.metrics import NO_METRICS
 from ferserve.types import FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
@@ -27,6 +28,7 @@ class _FailingEngine:
     """Stands in for an engine with a defect, which a real one cannot be made to have."""
 
     config = EngineConfig()
+    metrics = NO_METRICS
 
     def __init__(self, error: Exception) -> None:
         self._error = error
