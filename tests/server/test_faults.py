@@ -31,6 +31,8 @@ T = TypeVar("T")
 ASTRONAUT = np.array([[169, 68, 274, 178]], np.float32)
 GROWTH_MB = 25
 """Memory that the allocator may keep after a burst; a leak of the frames would be several times that."""
+LOOP_POOL = min(32, (os.cpu_count() or 1) + 4)
+"""Most threads of the pool of an event loop, which fills as calls come at once (asyncio.to_thread)."""
 STORM_S = float(os.environ.get("FERSERVE_STORM_S", "3"))
 """How long streams are opened and dropped; ``make soak`` asks for a minute."""
 
@@ -160,7 +162,7 @@ async def test_two_hundred_streams_per_second_are_opened_and_dropped(server: Ser
         await progress(seen)
     assert opened > 20 * STORM_S, "a slow machine opens fewer than 200 per second, but not so few"
     after = await Footprint.settled(server.process.pid, files=before.files, threads=before.threads)
-    assert after.threads <= before.threads
+    assert after.threads <= before.threads + LOOP_POOL, "a thread per stream would be twenty or more"
     assert after.rss_mb < before.rss_mb + GROWTH_MB
 
 
