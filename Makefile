@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto
 
-.PHONY: help setup build build-debug proto lint test bench soak fuzz sanitize aarch64 demo docs clean
+.PHONY: help setup build build-debug proto lint test fire bench soak fuzz sanitize aarch64 demo docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ lint: setup ## ruff, mypy, import-linter, cython-lint, stubtest
 
 test: setup ## the whole test suite, in two processes; TEST_PROCESSES=N for another number
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
+
+fire: setup ## attacks beside a healthy camera, measured; nothing else should run meanwhile
+	$(BIN)/python -m pytest tests/fire -m fire -p no:xdist
 
 soak: setup ## open and drop 200 streams a second for a minute
 	FERSERVE_STORM_S=60 $(BIN)/python -m pytest tests/server/test_faults.py -k two_hundred --timeout 600
