@@ -9,6 +9,9 @@ from typing import Any
 
 from ferserve.errors import InvalidOptionsError
 
+MAX_TRACK_ID = 100_000_000_000
+"""Largest :attr:`StreamOptions.last_track_id`; a new face per millisecond gets there in three years."""
+
 
 def require_range(name: str, value: object, low: float, high: float, unit: str = "", *, whole: bool = False) -> None:
     """Raises :class:`InvalidOptionsError` unless ``value`` is None or a number from ``low`` to ``high``.
@@ -110,6 +113,11 @@ class StreamOptions:
     """Frames without a result this long after their arrival are dropped, at most 600000 ms; 0 for no deadline."""
     stream_id: str = ""
     """Name under which the stream can be reopened after a broken connection, at most 128 characters."""
+    last_track_id: int = 0
+    """Largest track id that the caller has seen in this stream, at most 100000000000; new faces get larger ones.
+
+    Clients say it when they reconnect, so that no id is used twice even if the server has lost the tracks.
+    """
 
     def __post_init__(self) -> None:
         _require_type("frame", self.frame, FrameOptions)
@@ -126,5 +134,6 @@ class StreamOptions:
             )
         require_range("neutral_first_ms", self.neutral_first_ms, 0, 60_000, " ms")
         require_range("frame_deadline_ms", self.frame_deadline_ms, 0, 600_000, " ms", whole=True)
+        require_range("last_track_id", self.last_track_id, 0, MAX_TRACK_ID, whole=True)
         if len(self.stream_id) > 128:
             raise InvalidOptionsError(f"stream_id must be at most 128 characters, got {len(self.stream_id)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from ferserve.client.backoff import LONGEST_DELAY_S, ReconnectBackoff
 from ferserve.client.connector import StreamConnector
 from ferserve.client.feed import Feed
 from ferserve.errors import FerserveError, ServerUnavailableError, StreamProtocolError
+from ferserve.options import MAX_TRACK_ID
 from ferserve.types import DropReason, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.results import HeadLabels, result_from_proto
@@ -24,7 +26,8 @@ class ReconnectingStream:
     """Sends the feed's frames, emits one result for each, in order, and reconnects if the connection breaks.
 
     Frames stay in ``_unanswered`` until their result has come; a new connection first sends them again. A frame that
-    a stopping server dropped counts as unanswered, since the next server will have time for it.
+    a stopping server dropped counts as unanswered, since the next server will have time for it. Each connection says
+    which track ids are taken, so that a server without the tracks gives out others.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class ReconnectingStream:
         self._connected_before = False
         self._backoff = ReconnectBackoff(connector.reconnect_s)
         self._started_at: float | None = None
+        self._has_tracks = config.last_track_id > 0
+        self._tracks_lost = False
 
     async def run(self) -> BaseException | None:
         """Until every frame is answered; returns what the feed raised, raises what ended the stream for good.
@@ -129,6 +134,7 @@ class ReconnectingStream:
         self._outbox = deque(r for r in self._unanswered.values() if not isinstance(r, FrameResult))
         self._more.set()
         self._started_at = time.monotonic()
+        self._tracks_lost |= self._has_tracks and not started.resumed
         if not self._connected_before:
             self._connected_before = True
             self._on_model(started.model)
@@ -181,8 +187,18 @@ class ReconnectingStream:
             return
         if self._unanswered.pop(result.frame_id, None) is not None:
             self._backoff.end()
+            self._note_tracks(result)
+            if self._tracks_lost:
+                result = dataclasses.replace(result, tracks_lost=True)
+                self._tracks_lost = False
             self._emit(result)
             self._emit_faults()
+
+    def _note_tracks(self, result: FrameResult) -> None:
+        """Remember, for the next connection, that there are tracks, and their largest id."""
+        self._has_tracks |= result.ok
+        newest = max((face.track_id for face in result.faces), default=0)
+        self._config.last_track_id = min(max(self._config.last_track_id, newest), MAX_TRACK_ID)
 
     def _emit_faults(self) -> None:
         """Emit the faults that no frame is due before."""

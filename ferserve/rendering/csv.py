@@ -22,7 +22,7 @@ FIXED_COLUMNS = (
     "score",
     *(f"landmarks.{point}" for point in _LANDMARKS),
     *("emotion", "confidence", "top", "top_confidence", "certainty", "sure"),
-    *("degraded", "fault.code", "fault.message", "dropped"),
+    *("degraded", "fault.code", "fault.message", "dropped", "tracks_lost"),
     *("width", "height", "model_name", "model_version"),
     *(f"timings.{stage.name}" for stage in fields(Timings)),
     "schema_version",

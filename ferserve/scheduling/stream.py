@@ -133,6 +133,7 @@ class EngineStream:
         else:
             with self.state.lock:  # a resumed stream may still work on a frame of its former connection
                 self.state.reconfigure(self._state_settings)
+                self.state.tracker.skip_ids(self.options.last_track_id)
                 pending.run(pipeline, self._settings, self.state, faults=True)
 
     def close(self) -> None:

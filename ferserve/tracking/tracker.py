@@ -9,8 +9,7 @@ ByteTrack (Zhang et al. 2022, arXiv:2110.06864, section 3).
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +60,7 @@ class Tracker:
 
     def __init__(self, sample: Sampler) -> None:
         self._sample = sample
-        self._ids: Iterator[int] = itertools.count(1)
+        self._last_id = 0
         self._tracks: list[Track] = []
         self._size = (0, 0)
         self._scene: Scene | None = None  # of the last pass that found a face
@@ -71,6 +70,14 @@ class Tracker:
     def known_ids(self) -> set[int]:
         """Ids of all tracks that are reported or may be recovered."""
         return {track.track_id for track in self._tracks}
+
+    def skip_ids(self, last_id: int) -> None:
+        """Give no new face an id up to ``last_id``: another server gave them out in the same stream."""
+        self._last_id = max(self._last_id, last_id)
+
+    def _new_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
 
     def set_frame_size(self, width: int, height: int) -> None:
         """Announce the size of the next frames, px. A new size is taken as the same view, scaled."""
@@ -145,8 +152,8 @@ class Tracker:
         if track is None:
             certain = luma is None or score >= NEW_TRACK_SCORE
             size = DetectedSize(log_side(box), now_ns)
-            return Track(next(self._ids) if certain else 0, box, score, landmarks, None, now_ns, size)
-        track.track_id = track.track_id or next(self._ids)
+            return Track(self._new_id() if certain else 0, box, score, landmarks, None, now_ns, size)
+        track.track_id = track.track_id or self._new_id()
         track.estimate_growth(box, now_ns)
         if luma is not None and track.reported and track.sure:
             box = between(box, track.xyxy, FOLLOWED_WEIGHT)

@@ -129,7 +129,7 @@ class ClassifyOptions(_message.Message):
     def __init__(self, model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_faces: _Optional[int] = ..., detection_side_px: _Optional[int] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
-    __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id", "min_detection_interval", "priority", "neutral_first_ms")
+    __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id", "min_detection_interval", "priority", "neutral_first_ms", "last_track_id")
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     SMOOTHING_MS_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +139,7 @@ class StreamConfig(_message.Message):
     MIN_DETECTION_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     NEUTRAL_FIRST_MS_FIELD_NUMBER: _ClassVar[int]
+    LAST_TRACK_ID_FIELD_NUMBER: _ClassVar[int]
     options: ClassifyOptions
     delivery: Delivery
     smoothing_ms: float
@@ -148,7 +149,8 @@ class StreamConfig(_message.Message):
     min_detection_interval: int
     priority: Priority
     neutral_first_ms: float
-    def __init__(self, options: _Optional[_Union[ClassifyOptions, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., smoothing_ms: _Optional[float] = ..., detection_interval: _Optional[int] = ..., frame_deadline_ms: _Optional[int] = ..., stream_id: _Optional[str] = ..., min_detection_interval: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., neutral_first_ms: _Optional[float] = ...) -> None: ...
+    last_track_id: int
+    def __init__(self, options: _Optional[_Union[ClassifyOptions, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., smoothing_ms: _Optional[float] = ..., detection_interval: _Optional[int] = ..., frame_deadline_ms: _Optional[int] = ..., stream_id: _Optional[str] = ..., min_detection_interval: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., neutral_first_ms: _Optional[float] = ..., last_track_id: _Optional[int] = ...) -> None: ...
 
 class ClassifyRequest(_message.Message):
     __slots__ = ("frame", "options")

@@ -45,6 +45,7 @@ def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
         neutral_first_ms=options.neutral_first_ms,
         frame_deadline_ms=options.frame_deadline_ms,
         stream_id=options.stream_id,
+        last_track_id=options.last_track_id,
     )
 
 
@@ -60,6 +61,7 @@ def stream_options_from_proto(message: pb.StreamConfig) -> StreamOptions:
         neutral_first_ms=message.neutral_first_ms,
         frame_deadline_ms=message.frame_deadline_ms,
         stream_id=message.stream_id,
+        last_track_id=message.last_track_id,
     )
 
 

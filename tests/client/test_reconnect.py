@@ -16,7 +16,7 @@ import pytest
 import ferserve
 from ferserve.errors import ServerUnavailableError
 from ferserve.sources.images import raw_image
-from ferserve.types import Frame
+from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from tests import builders
@@ -71,6 +71,16 @@ def test_every_frame_gets_exactly_one_answer_across_a_restart(outage: _Outage) -
         results = list(client.stream(outage.frames()))
     assert [r.frame_id for r in results] == list(range(1, FRAMES + 1))
     assert all(r.ok for r in results)
+    _require_new_ids(results)
+
+
+def _require_new_ids(results: list[FrameResult]) -> None:
+    """The server that came back knew no tracks: one result says so, and from it on no id is one of before."""
+    (came_back,) = (i for i, result in enumerate(results) if result.tracks_lost)
+    before, after = ({f.track_id for r in part for f in r.faces} for part in (results[:came_back], results[came_back:]))
+    assert before
+    assert after
+    assert max(before) < min(after)
 
 
 async def test_the_asynchronous_client_too(model_dir: Path) -> None:
@@ -81,6 +91,7 @@ async def test_the_asynchronous_client_too(model_dir: Path) -> None:
     finally:
         await asyncio.to_thread(outage.end)
     assert [r.frame_id for r in results] == list(range(1, FRAMES + 1))
+    _require_new_ids(results)
 
 
 async def test_faces_keep_their_ids_if_only_the_connection_breaks(address: str) -> None:
@@ -98,7 +109,7 @@ async def test_faces_keep_their_ids_if_only_the_connection_breaks(address: str) 
         assert relay.cuts == 2
     assert [r.frame_id for r in results] == list(range(1, FRAMES + 1))
     assert {face.track_id for r in results for face in r.faces} == {1}
-    assert all(len(r.faces) == 1 for r in results)
+    assert all(len(r.faces) == 1 and not r.tracks_lost for r in results)
 
 
 async def test_a_stream_that_was_idle_comes_back(address: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 
@@ -44,6 +45,19 @@ def test_a_stream_may_be_reopened_with_other_settings(engine: Engine, changed: S
     (after,) = _one_frame(engine, changed, 2).faces
     assert after.track_id == before.track_id
     assert (after.heads[0].raw_probabilities is None) == (changed.smoothing_ms == 0)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["tracks kept", "tracks lost"])
+def test_no_id_is_used_twice_though_another_server_gave_some_out_meanwhile(engine: Engine, kept: bool) -> None:
+    options = StreamOptions(delivery=Delivery.EVERY, stream_id="passed on" if kept else "")
+    frames = [Frame(i, raw_image(GREY), boxes=BOX + 100 * i) for i in range(3)]
+    with engine.open_stream(options) as stream:
+        first = stream.submit(frames[0]).result(10)
+    with engine.open_stream(dataclasses.replace(options, last_track_id=9)) as stream:
+        assert stream.resumed == kept
+        later = [stream.submit(frame).result(10) for frame in frames]
+    ids = [face.track_id for result in (first, *later) for face in result.faces]
+    assert ids == [1, 1 if kept else 10, *((10, 11) if kept else (11, 12))]
 
 
 @pytest.mark.parametrize("fps", [60, 30, 15, 10, 5, 2])

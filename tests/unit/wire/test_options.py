@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferserve.errors import InvalidOptionsError
-from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
+from ferserve.options import MAX_TRACK_ID, Delivery, FrameOptions, Priority, StreamOptions
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.options import (
     frame_options_from_proto,
@@ -38,6 +38,7 @@ def stream_options(draw: st.DrawFn) -> StreamOptions:
         neutral_first_ms=draw(st.floats(0, 60_000, width=32)),
         frame_deadline_ms=draw(st.integers(0, 600_000)),
         stream_id=draw(st.text(max_size=128)),
+        last_track_id=draw(st.integers(0, MAX_TRACK_ID)),
     )
 
 
