@@ -82,23 +82,47 @@ def evaluate(
     ] = None,
     split: Annotated[str | None, typer.Option(help="test (default), all, or one split by name; not for a run.")] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Average over both mirror images; not for a run.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    end_to_end: Annotated[bool, typer.Option("--end-to-end", help="Within frames: detector, crop, label.")] = False,
+    photographs: Annotated[Path | None, typer.Option(help="Pictures with faces, as surroundings end to end.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many faces end to end.")] = None,
 ) -> None:
     """Measure MODEL on labelled images, as it is served; a RUN on the test parts it held out."""
+    if not end_to_end and (photographs or limit):
+        raise ConfigError("photographs and limit need --end-to-end; add it or leave them out")
     if model.is_dir():
-        from training.classification.manifest import parts_of_run
-        from training.evaluation.evaluate_run import evaluate_run, report
+        if head or labels or split or flip or end_to_end:
+            raise ConfigError(
+                f"head, labels, split, flip and end-to-end must be left out for a run, got {model}, a folder"
+            )
+        _evaluate_run(model, data, json)
+    elif end_to_end:
+        if flip:
+            raise ConfigError("flip must be left out with --end-to-end, which serves each frame once")
+        _evaluate_frames(model, data, (head or "ferplus", labels, split or "test", photographs, limit), json)
+    else:
+        from training.evaluation.evaluate import evaluate as evaluate_file
+        from training.evaluation.evaluate import to_json, to_text
 
-        if head or labels or split or flip:
-            raise ConfigError(f"head, labels, split and flip must be left out for a run, got {model}, a folder")
-        _, parts = parts_of_run(model, data)
-        typer.echo(report(evaluate_run(model, parts.tests), json))
-        return
-    from training.evaluation.evaluate import evaluate as evaluate_file
-    from training.evaluation.evaluate import to_json, to_text
+        found = evaluate_file(model, data, head or "ferplus", flip, split or "test", labels=labels)
+        typer.echo(to_json(found) if json else to_text(found))
 
-    found = evaluate_file(model, data, head or "ferplus", flip, split or "test", labels=labels)
-    typer.echo(to_json(found) if json else to_text(found))
+
+def _evaluate_run(run: Path, data: Path, json: bool) -> None:
+    from training.classification.manifest import parts_of_run
+    from training.evaluation.evaluate_run import evaluate_run, report
+
+    _, parts = parts_of_run(run, data)
+    typer.echo(report(evaluate_run(run, parts.tests), json))
+
+
+def _evaluate_frames(
+    model: Path, data: Path, choices: tuple[str, str | None, str, Path | None, int | None], json: bool
+) -> None:
+    from training.evaluation.end_to_end import evaluate_end_to_end, to_json, to_markdown
+
+    found = evaluate_end_to_end(model, data, *choices)
+    typer.echo(to_json(found) if json else "\n".join(to_markdown(found)))
 
 
 @app.command()

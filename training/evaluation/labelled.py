@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,20 @@ class Labelled:
     """(N,) True if the label holds more than half of the votes once single votes are dropped: the rows that FER+'s
     authors keep for majority voting (Barsoum et al. 2016, section 3.1). All False without votes."""
     split: str
+    rows: NDArray[np.intp]
+    """(N,) row numbers in the file, rising."""
+    groups: NDArray[np.str_] | None = None
+    """(N,) names of groups of people, of the array ``groups``; None if the file has none."""
+
+    def take(self, most: int | None) -> Labelled:
+        """At most ``most`` rows, evenly spread."""
+        step = max(1, -(-len(self.truth) // most)) if most else 1
+        every = slice(None, None, step)
+        groups = None if self.groups is None else self.groups[every]
+        return replace(
+            self, images=self.images[every], truth=self.truth[every], agreed=self.agreed[every], rows=self.rows[every],
+            groups=groups,
+        )  # fmt: skip
 
 
 def load_labelled(path: Path, label_set: str, split: str = "test") -> Labelled:
@@ -56,12 +70,25 @@ def load_labelled(path: Path, label_set: str, split: str = "test") -> Labelled:
         agreed = np.zeros(len(images), np.bool_)
     if not keep.any():
         raise DataError(f"{path}: split {split!r} must hold at least one row labelled for {label_set}, got none")
-    return Labelled(images[keep], truth[keep], agreed[keep], split)
+    groups = _groups(arrays, len(images), path)
+    return Labelled(
+        images[keep], truth[keep], agreed[keep], split, np.flatnonzero(keep), None if groups is None else groups[keep]
+    )
 
 
 def _agreed(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
     kept = np.where(votes > 1, votes, 0)
     return np.asarray(2 * kept.max(axis=1) > kept.sum(axis=1), np.bool_)
+
+
+def _groups(arrays: Mapping[str, NDArray[Any]], count: int, path: Path) -> NDArray[np.str_] | None:
+    if "groups" not in arrays:
+        return None
+    groups = arrays["groups"]
+    if groups.shape != (count,) or groups.dtype.kind != "U":
+        got = f"{groups.dtype} {groups.shape}"
+        raise DataError(f"{path}: groups must be texts, one for each of {count} images, got {got}")
+    return groups
 
 
 def _usage(arrays: Mapping[str, NDArray[Any]], count: int, path: Path) -> NDArray[np.int64] | None:

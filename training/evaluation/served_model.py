@@ -69,18 +69,20 @@ class ServedModel:
 
     def probabilities(self, rows: NDArray[Any], head: HeadSpec) -> Floats:
         """(N, K) probabilities of one head for input rows, without its reserved labels, each row summing to 1."""
-        answers = self.answers(rows)[self.spec.heads.index(head)]
-        kept = answers[:, [k for k, label in enumerate(head.labels) if label not in head.reserved]]
-        return np.asarray(kept / kept.sum(axis=1, keepdims=True), np.float32)
+        return _without_reserved(self.answers(rows)[self.spec.heads.index(head)], head)
 
     def in_order(self, rows: NDArray[Any], name: str, label_set: str | None = None) -> Floats:
         """(N, K) probabilities of the head ``name``, in the order of :func:`judged_labels`."""
         head = self.head(name)
+        return self.ordered(self.answers(rows)[self.spec.heads.index(head)], head, label_set or label_set_of(head))
+
+    def ordered(self, answers: Floats, head: HeadSpec, label_set: str) -> Floats:
+        """``answers`` (N, K) of ``head``, reserved labels included, in the order of :func:`judged_labels`."""
         labels = _told(head)
-        wanted = judged_labels(head, label_set or label_set_of(head))
         theirs = {FER2013_NAME.get(label, label): label for label in labels} if label_set == "fer2013" else {}
+        wanted = judged_labels(head, label_set)
         order = [labels.index(label if label in labels else theirs[label]) for label in wanted]
-        return self.probabilities(rows, head)[:, order]
+        return _without_reserved(answers, head)[:, order]
 
     def images_per_second(self, row: NDArray[Any], seconds: float = 2.0) -> float:
         """Speed at batch 1 on one thread: the fastest of many short bursts, which other work disturbs least."""
@@ -99,6 +101,11 @@ class ServedModel:
 
 def _told(head: HeadSpec) -> list[str]:
     return [label for label in head.labels if label not in head.reserved]
+
+
+def _without_reserved(answers: Floats, head: HeadSpec) -> Floats:
+    kept = answers[:, [k for k, label in enumerate(head.labels) if label not in head.reserved]]
+    return np.asarray(kept / kept.sum(axis=1, keepdims=True), np.float32)
 
 
 def label_set_of(head: HeadSpec) -> str:
