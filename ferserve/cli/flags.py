@@ -49,7 +49,7 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON ob
 
 def load(path: Path | None, **flags: Any) -> Config:
     """The configuration; ``flags`` are named ``<section>_<key>``, and None stands for a flag that was not given."""
-    from ferserve.config import load_config
+    from ferserve.config_sources import load_config
 
     sections: dict[str, dict[str, Any]] = {}
     for name, value in flags.items():

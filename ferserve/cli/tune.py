@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ferserve.cli import flags
-from ferserve.config import load_config
+from ferserve.config_sources import load_config
 from ferserve.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ferserve.config import Config, EngineConfig, ServerConfig, load_config
+from ferserve.config import Config, EngineConfig, ServerConfig
+from ferserve.config_sources import load_config
 from ferserve.errors import ConfigError
 from ferserve.options import FrameOptions, StreamOptions
 

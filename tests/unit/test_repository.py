@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ferserve.config import load_config
+from ferserve.config_sources import load_config
 
 ROOT = Path(__file__).parents[2]
 

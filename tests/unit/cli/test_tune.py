@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from ferserve.cli.app import app
 from ferserve.cli.tune import with_setting, write_setting
-from ferserve.config import load_config
+from ferserve.config_sources import load_config
 from ferserve.errors import ConfigError
 from tests.tiny_models import write_brightness_model
 
