@@ -11,6 +11,7 @@ from ferserve._version import __version__
 
 if TYPE_CHECKING:
     from ferserve.client import AsyncClient, Client
+    from ferserve.client.boxes import BoxesLike
     from ferserve.client.stream_run import StreamSource
     from ferserve.config import EngineConfig, Tls
     from ferserve.engine import Engine
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         FrameTimeWarning,
         InvalidFrameError,
         InvalidOptionsError,
+        MissingPackageError,
         ModelNotFoundError,
         ModelNotReadyError,
         ModelPullError,
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ferserve.client": ("AsyncClient", "Client"),
+    "ferserve.client.boxes": ("BoxesLike",),
     "ferserve.client.stream_run": ("StreamSource",),
     "ferserve.config": ("EngineConfig", "Tls"),
     "ferserve.engine": ("Engine",),
@@ -64,6 +67,7 @@ _HOMES = {
         "FrameTimeWarning",
         "InvalidFrameError",
         "InvalidOptionsError",
+        "MissingPackageError",
         "ModelNotFoundError",
         "ModelNotReadyError",
         "ModelPullError",
@@ -99,6 +103,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AsyncClient",
+    "BoxesLike",
     "Client",
     "ConfigError",
     "Crops",
@@ -120,6 +125,7 @@ __all__ = [
     "InvalidFrameError",
     "InvalidOptionsError",
     "LocalClient",
+    "MissingPackageError",
     "ModelDescription",
     "ModelNotFoundError",
     "ModelNotReadyError",
@@ -151,12 +157,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    try:
-        value = getattr(import_module(home), name)
-    except ImportError as error:
-        from ferserve.errors import explain_import
+    from ferserve.errors import explained_imports
 
-        raise explain_import(error) from error
+    with explained_imports():
+        value = getattr(import_module(home), name)
     globals()[name] = value
     return value
 

@@ -7,6 +7,8 @@ codes. Messages follow one grammar: ``<field> must be <expected>, got <actual>``
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import ClassVar, Final
 
 KIND_KEY: Final = "ferserve-error-kind"
@@ -111,12 +113,34 @@ class RemoteError(FerserveError):
         self.code = code
 
 
+class MissingPackageError(ImportError):
+    """A package that this call needs is not installed, or cannot be loaded; the message says what to install."""
+
+
+_REMEDIES: Final = {
+    "cv2": "install one of OpenCV's wheels: `pip install opencv-python-headless`",
+    "av": "videos need PyAV and NumPy: `pip install av numpy`",
+    "numpy": "arrays need NumPy: `pip install numpy`",
+    "simplejpeg": "arrays travel as JPEG by simplejpeg: `pip install simplejpeg`, or choose the encoding raw",
+    "ferserve": "ferserve-client is a client alone: `pip install ferserve`",
+}
+"""What to do if a package cannot be imported."""
+
+
 def explain_import(error: ImportError) -> ImportError:
-    """The same error with the way out, if it is OpenCV that cannot be imported."""
-    if error.name != "cv2":
+    """The error with the way out, a :class:`MissingPackageError`, if one is known for the package."""
+    package = (error.name or "").partition(".")[0]
+    ours = package == "ferserve" and not isinstance(error, ModuleNotFoundError)  # a fault of ours, no missing package
+    if package not in _REMEDIES or ours or isinstance(error, MissingPackageError):
         return error
-    return ImportError(
-        f"cannot import cv2: {error}; install one of OpenCV's wheels: `pip install opencv-python-headless`",
-        name=error.name,
-        path=error.path,
-    )
+    message = f"cannot import {error.name}: {error}; {_REMEDIES[package]}"
+    return MissingPackageError(message, name=error.name, path=error.path)
+
+
+@contextlib.contextmanager
+def explained_imports() -> Iterator[None]:
+    """Imports inside that fail raise :class:`MissingPackageError`, if the way out is known."""
+    try:
+        yield
+    except ImportError as error:
+        raise explain_import(error) from error

@@ -12,9 +12,7 @@ from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
 
-from numpy.typing import ArrayLike
-
-from ferserve.client.connection import boxes_array
+from ferserve.client.boxes import BoxesLike, boxes_array
 from ferserve.client.feed import async_frames, start_opening
 from ferserve.client.stream_run import StreamSource, settled_options
 from ferserve.client.tasks import closed_before, closed_meanwhile
@@ -90,7 +88,7 @@ class LocalClient:
     def classify(
         self,
         image: ImageLike,
-        boxes: ArrayLike | None = None,
+        boxes: BoxesLike | None = None,
         *,
         options: FrameOptions | None = None,
         timeout_s: float | None = None,

@@ -27,8 +27,8 @@ boxes are half-open (x0, y0, x1, y1), arrays are (row, column), probabilities an
 SECTIONS = {
     "Clients": ("Client", "AsyncClient", "LocalClient", "Tls"),
     "What clients take": (
-        "ImageLike", "VideoSource", "StreamSource", "StreamItem", "payload_of", "Frame", "EncodedImage", "RawImage",
-        "PixelFormat", "Crops",
+        "ImageLike", "BoxesLike", "VideoSource", "StreamSource", "StreamItem", "payload_of", "Frame", "EncodedImage",
+        "RawImage", "PixelFormat", "Crops",
     ),
     "Options": ("FrameOptions", "StreamOptions", "Delivery", "Priority"),
     "Results": ("FrameResult", "Face", "HeadResult", "FrameFault", "DropReason", "Timings", "ModelDescription"),

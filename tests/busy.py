@@ -10,7 +10,7 @@ import numpy as np
 
 from ferserve.engine import Engine
 from ferserve.scheduling.pending import Outcome
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.types import Frame
 
 

@@ -71,7 +71,8 @@ def main() -> None:
             sys.exit(exit_codes.LOST)
         sys.exit(exit_codes.USAGE if isinstance(error, _USAGE_ERRORS) else exit_codes.FAILED)
     except ImportError as error:
-        if error.name != "cv2":
+        explained = errors.explain_import(error)
+        if not isinstance(explained, errors.MissingPackageError):
             raise
-        print(f"ferserve: {errors.explain_import(error)}", file=sys.stderr)
+        print(f"ferserve: {explained}", file=sys.stderr)
         sys.exit(exit_codes.USAGE)

@@ -47,7 +47,7 @@ def _speed(engine: Engine) -> str:
 
     import numpy as np
 
-    from ferserve.sources.images import raw_image
+    from ferserve.sources.arrays import raw_image
     from ferserve.types import Frame
 
     luma = np.random.default_rng(0).integers(0, 256, (240, 320), np.uint8)

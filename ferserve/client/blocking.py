@@ -7,8 +7,7 @@ import weakref
 from collections.abc import Generator
 from types import TracebackType
 
-from numpy.typing import ArrayLike
-
+from ferserve.client.boxes import BoxesLike
 from ferserve.client.connection import DEFAULT_TARGET, Connection, ConnectionSettings
 from ferserve.client.encoding import Encoding
 from ferserve.client.loop_thread import LoopThread
@@ -51,7 +50,8 @@ class Client:
             timeout_s: Longest time of a single call, s; ``math.inf`` for no limit.
             reconnect_s: Longest time that a stream tries to reconnect after its connection broke, s; 0 for not at all.
             encoding: How arrays travel: ``"raw"``, ``"jpeg"``, or ``"auto"``, which is raw to a server on this machine
-                and JPEG to any other. Images given as bytes, paths or payloads travel as they are.
+                and JPEG to any other if simplejpeg is installed. Images given as bytes, paths or payloads travel as
+                they are.
             jpeg_quality: Quality of that JPEG, 1 to 100.
             max_in_flight: Most frames of a stream that are sent ahead of the result that was taken last.
             tls: How to reach a server with a certificate, such as ``Tls(ca="ca.pem")``; the certificate must name the
@@ -88,7 +88,7 @@ class Client:
     def classify(
         self,
         image: ImageLike,
-        boxes: ArrayLike | None = None,
+        boxes: BoxesLike | None = None,
         *,
         options: FrameOptions | None = None,
         timeout_s: float | None = None,
@@ -119,6 +119,7 @@ class Client:
             FrameDeadlineError: No answer came within ``timeout_s``.
             ServerUnavailableError: The server cannot be reached.
             OSError: The file at a path cannot be read.
+            MissingPackageError: ``image`` is an array, and a package for arrays is not installed.
             FerserveError: The client is closed, or the server failed.
         """
         return self._loop.run(self._connection.classify(image, boxes, options, timeout_s, color))
@@ -154,6 +155,7 @@ class Client:
             ConfigError: ``frames`` cannot be opened.
             SourceLostError: A live source stopped and did not come back, or a recording cannot be read on.
             InvalidFrameError: A frame is too large for a message.
+            MissingPackageError: A package that ``frames`` needs, such as PyAV for videos, is not installed.
             InvalidOptionsError: An option is beyond the server's limits.
             ModelNotFoundError: The server has no model of that name.
             StreamProtocolError: The ids of the frames do not rise.

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
+from ferserve.client.boxes import BoxesLike, boxes_array
 from ferserve.client.channel import open_channel
 from ferserve.client.connector import StreamConnector
 from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
@@ -18,7 +17,6 @@ from ferserve.client.fork import ProcessGuard
 from ferserve.client.stream_run import StreamRun, StreamSource
 from ferserve.client.tasks import TaskTracker
 from ferserve.config import NO_TLS, Tls
-from ferserve.errors import InvalidFrameError
 from ferserve.options import FrameOptions, StreamOptions, require_range
 from ferserve.sources.images import Color, ImageLike, payload_of
 from ferserve.sources.iterables import FrameMaker
@@ -79,7 +77,7 @@ class Connection:
     async def classify(
         self,
         image: ImageLike,
-        boxes: ArrayLike | None,
+        boxes: BoxesLike | None,
         options: FrameOptions | None,
         timeout_s: float | None,
         color: Color,
@@ -133,16 +131,3 @@ class Connection:
         if known is None or known.version != version:
             known = self._models[name] = await self.model(name, timeout_s)
         return known
-
-
-def boxes_array(boxes: ArrayLike | None) -> NDArray[np.float32] | None:
-    """``boxes`` as float32 (N, 4); raises :class:`InvalidFrameError`."""
-    if boxes is None:
-        return None
-    try:
-        array = np.asarray(boxes, np.float32)
-    except (TypeError, ValueError):
-        raise InvalidFrameError(f"boxes must be numbers (N, 4) as (x0, y0, x1, y1) px, got {boxes!r}") from None
-    if array.size and (array.ndim != 2 or array.shape[1] != 4):
-        raise InvalidFrameError(f"boxes must be (N, 4) as (x0, y0, x1, y1) px, got shape {array.shape}")
-    return array.reshape(-1, 4)

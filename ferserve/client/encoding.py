@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ferserve.errors import InvalidOptionsError
-from ferserve.sources.images import raw_image
+from ferserve.errors import InvalidOptionsError, explained_imports
 from ferserve.types import EncodedImage, Payload, PixelFormat, RawImage
+from ferserve.types.arrays import is_array
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Encoding = Literal["auto", "raw", "jpeg"]
 
@@ -27,17 +29,21 @@ class ArrayPacker:
     quality: int = 90
 
     def __call__(self, payload: Payload) -> Payload:
-        if not (isinstance(payload, RawImage) and isinstance(payload.data, np.ndarray) and payload.data.ndim >= 2):
+        if not (isinstance(payload, RawImage) and is_array(payload.data) and payload.data.ndim >= 2):
             return payload
         array = payload.data
         if self.luma and payload.pixel_format is PixelFormat.BGR24:
             array = _without_colour(array)
         if self.jpeg and payload.pixel_format in (PixelFormat.BGR24, PixelFormat.GRAY8):
             return self._compress(array)
-        return payload if array is payload.data else raw_image(array)
+        if array is payload.data:
+            return payload
+        return RawImage(PixelFormat.GRAY8, payload.width, payload.height, array)
 
     def _compress(self, array: NDArray[np.uint8]) -> EncodedImage:
-        import simplejpeg
+        with explained_imports():
+            import numpy as np
+            import simplejpeg
 
         grey = array.ndim == 2
         pixels = np.ascontiguousarray(array[:, :, None] if grey else array)
@@ -53,14 +59,17 @@ def _without_colour(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
         import cv2
     except ImportError:
         return bgr
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+    grey: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
+    return grey
 
 
 def wants_jpeg(encoding: Encoding, target: str) -> bool:
-    """``auto`` compresses unless the server is on this machine: docs/protocol.md has the figures."""
+    """``auto`` compresses unless the server is on this machine (docs/protocol.md has the figures) or simplejpeg is
+    missing.
+    """
     if encoding not in ("auto", "raw", "jpeg"):
         raise InvalidOptionsError(f"encoding must be auto, raw or jpeg, got {encoding!r}")
-    return encoding == "jpeg" or (encoding == "auto" and not is_local(target))
+    return encoding == "jpeg" or (encoding == "auto" and not is_local(target) and find_spec("simplejpeg") is not None)
 
 
 def is_local(target: str) -> bool:

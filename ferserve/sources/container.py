@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ferserve.errors import ConfigError, SourceLostError
+from ferserve.sources.arrays import raw_image
 from ferserve.sources.clock import RecordingClock
 from ferserve.sources.deinterlace import Deinterlacer
-from ferserve.sources.images import raw_image
 from ferserve.types import Frame, FrameFault, FrameResult
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ferserve.errors import ConfigError, SourceLostError
+from ferserve.sources.arrays import raw_image
 from ferserve.sources.clock import RecordingClock
-from ferserve.sources.images import raw_image
 from ferserve.types import Frame, FrameFault, FrameResult
 
 log = logging.getLogger("ferserve.sources")

@@ -9,18 +9,19 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
-from ferserve.errors import ConfigError
-from ferserve.sources import opencv
-from ferserve.sources.container import VideoContainer
+from ferserve.errors import ConfigError, explained_imports
 from ferserve.sources.images import ImageLike, is_one_picture, payload_of
 from ferserve.sources.iterables import FrameMaker, StreamItem
 from ferserve.sources.live import reconnecting
 from ferserve.sources.locators import checked_url, is_url, path_of
-from ferserve.sources.web_image import fetch_image
 from ferserve.types import Frame, FrameResult
+
+if TYPE_CHECKING:
+    from ferserve.sources.container import VideoContainer
 
 VideoSource: TypeAlias = int | str | os.PathLike[str]
 """A camera's index, the path of a video or an image, or a URL."""
@@ -81,6 +82,10 @@ def _frames_of(items: Iterable[StreamItem], maker: FrameMaker) -> Iterator[Frame
 def _open_camera(index: int) -> FrameSource:
     if not 0 <= index <= _LARGEST_CAMERA:  # OpenCV takes -1 for any camera, and crashes if there is none
         raise ConfigError(f"source must be a camera index from 0 to {_LARGEST_CAMERA}, got {index}")
+    with explained_imports():
+        import cv2  # noqa: F401, before NumPy, which its wheel brings along
+
+        from ferserve.sources import opencv
     name, numbers = f"camera {index}", itertools.count(1)
 
     def frames() -> Iterator[Frame | FrameResult]:
@@ -90,13 +95,15 @@ def _open_camera(index: int) -> FrameSource:
 
 
 def _open_url(url: str, fps: float | None) -> FrameSource:
+    from ferserve.sources.web_image import fetch_image
+
     numbers = itertools.count(1)
     if not _has_pyav():
         if (image := fetch_image(url)) is not None:
             return _one_image(image)
         return _open_with_opencv(url, url, recorded=False)
     try:
-        first = VideoContainer(url, url)
+        first = _open_container(url, url)
     except ConfigError:
         if (image := fetch_image(url)) is not None:
             return _one_image(image)
@@ -107,7 +114,7 @@ def _open_url(url: str, fps: float | None) -> FrameSource:
     if first.is_recording:
         return FrameSource(first.recorded(numbers, fps), live=False)
     return FrameSource(
-        reconnecting(first.live(numbers), lambda: VideoContainer(url, url).live(numbers), url), live=True
+        reconnecting(first.live(numbers), lambda: _open_container(url, url).live(numbers), url), live=True
     )
 
 
@@ -117,19 +124,19 @@ def _open_file(path: str, fps: float | None) -> FrameSource:
         recorded = not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))
         if stat.S_ISCHR(mode) and path.startswith("/dev/video") and path[10:].isdecimal():
             return _open_camera(int(path[10:]))
-        file = open(path, "rb", buffering=io.DEFAULT_BUFFER_SIZE if recorded else 0)  # noqa: SIM115
+        file = _NamedFile(path, seekable=recorded)
     except OSError as error:
         raise ConfigError(
             f"source must be a readable file, a camera index or a URL, got {path!r}: {error.strerror}"
         ) from None
-    if recorded and _is_image(cast(io.BufferedReader, file).peek(16)[:16]) and not path.lower().endswith(_MOTION_JPEG):
+    if _is_image(file.head) and not path.lower().endswith(_MOTION_JPEG):
         file.close()
         return _one_image(Path(path))
     if not _has_pyav():
         file.close()
         return _open_with_opencv(path, repr(path), recorded=recorded)
     try:
-        container = VideoContainer(cast(BinaryIO, _NamedFile(file, path, seekable=recorded)), repr(path))
+        container = _open_container(cast(BinaryIO, file), repr(path))
     except BaseException:
         file.close()
         raise
@@ -144,7 +151,10 @@ def _one_image(image: ImageLike) -> FrameSource:
 class _NamedFile:
     """A file for FFmpeg under a name that tells the format and nothing else: paths may hold any bytes and patterns."""
 
-    def __init__(self, file: Any, path: str, *, seekable: bool) -> None:
+    def __init__(self, path: str, *, seekable: bool) -> None:
+        """Open the file at ``path``; raises OSError. A seekable one tells its first bytes as ``head``."""
+        file: Any = open(path, "rb", buffering=io.DEFAULT_BUFFER_SIZE if seekable else 0)  # noqa: SIM115
+        self.head: bytes = file.peek(16)[:16] if seekable else b""
         suffix = os.path.splitext(path)[1].lower()
         self.name = f"video{suffix}" if suffix in _RAW_VIDEO else "video"
         self.read = file.read
@@ -157,12 +167,22 @@ class _NamedFile:
 
 
 def _open_with_opencv(source: str, name: str, *, recorded: bool) -> FrameSource:
-    import cv2
+    with explained_imports():
+        if find_spec("cv2") is None:
+            import av  # noqa: F401, which is missing: of the two it is the one to install
+        import cv2
 
+        from ferserve.sources import opencv
     capture = opencv.open_capture(source, name)
     recorded = recorded or capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
     frames = opencv.recorded_frames if recorded else opencv.live_frames
     return FrameSource(frames(capture, name, itertools.count(1)), live=not recorded)
+
+
+def _open_container(file: BinaryIO | str, name: str) -> VideoContainer:
+    with explained_imports():
+        from ferserve.sources.container import VideoContainer
+    return VideoContainer(file, name)
 
 
 def _has_pyav() -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ferserve.types.value import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +31,15 @@ class Detections(Value):
     @classmethod
     def empty(cls) -> Detections:
         """Detections without a face."""
+        import numpy as np
+
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
     @classmethod
     def from_boxes(cls, xyxy: NDArray[np.float32]) -> Detections:
         """Boxes (N, 4) that a client sent, each with a score of 1."""
+        import numpy as np
+
         return cls(xyxy, np.ones(len(xyxy), np.float32))
 
     def select(self, index: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Detections:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from ferserve.types.value import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class PixelFormat(Enum):
@@ -51,7 +52,7 @@ class RawImage(Value):
     @property
     def data_bytes(self) -> int:
         """Size of ``data``."""
-        return self.data.nbytes if isinstance(self.data, np.ndarray) else len(self.data)
+        return len(self.data) if isinstance(self.data, bytes | bytearray) else self.data.nbytes
 
     def __repr__(self) -> str:
         return f"RawImage({self.pixel_format.name}, {self.width}x{self.height} px, {self.data_bytes} bytes)"

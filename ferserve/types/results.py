@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from ferserve.labels import CLARITY, CLEAR, MIN_CERTAINTY, MIN_FACE_SCORE
+from ferserve.types.arrays import is_array
 from ferserve.types.value import Value, to_plain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def _leader(probabilities: NDArray[np.float32], reserved: frozenset[int]) -> int:
-    if not reserved:
+    if not reserved and is_array(probabilities):
         return int(probabilities.argmax())
     return max((i for i in range(len(probabilities)) if i not in reserved), key=lambda i: probabilities[i])
 
@@ -24,7 +26,7 @@ class HeadResult(Value):
     """The result of one head of the model for one face; ``probabilities`` float32 (K,) in the order of ``labels``.
 
     In streams :attr:`label` is steady: it changes only if another label leads clearly. :attr:`top` is the most probable
-    label now.
+    label now. Without NumPy, as in a client-only install, arrays are tuples.
     """
 
     name: str
@@ -84,8 +86,8 @@ class HeadResult(Value):
             "confidence": self.confidence,
             "top": self.top,
             "top_confidence": self.top_confidence,
-            "probabilities": dict(zip(self.labels, self.probabilities.tolist(), strict=True)),
-            "raw_probabilities": None if raw is None else dict(zip(self.labels, raw.tolist(), strict=True)),
+            "probabilities": dict(zip(self.labels, map(float, self.probabilities), strict=True)),
+            "raw_probabilities": None if raw is None else dict(zip(self.labels, map(float, raw), strict=True)),
         }
 
     def __repr__(self) -> str:
@@ -97,7 +99,7 @@ class Face(Value):
     """One face: ``box`` (x0, y0, x1, y1) in pixels of the upright frame, ``score`` of the detector in [0, 1].
 
     ``heads`` come in the model's order, the emotion first. ``landmarks`` float32 (5, 2) in pixels of the upright frame,
-    or None if the detector has none. ``track_id`` is stable within a stream, 0 without tracking.
+    or None if the detector has none; tuples without NumPy. ``track_id`` is stable within a stream, 0 without tracking.
     """
 
     box: tuple[float, float, float, float]

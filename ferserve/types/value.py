@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from enum import Enum
 from typing import Any
 
-import numpy as np
+from ferserve.types.arrays import is_array
 
 
 class Value:
@@ -32,7 +32,7 @@ def _key(value: Any) -> Hashable:
     if isinstance(value, Value):
         fields = dataclasses.fields(value)  # type: ignore[arg-type]  # every subclass is a dataclass
         return value.__class__, *(_key(getattr(value, f.name)) for f in fields)
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return value.shape, value.tobytes() if value.dtype.kind in "bui" else tuple(value.ravel().tolist())
     if isinstance(value, Mapping):
         return frozenset((key, _key(item)) for key, item in value.items())
@@ -45,7 +45,7 @@ def to_plain(value: Any) -> Any:
     """``value`` in the types of JSON: arrays and tuples as lists, enums as their values."""
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return value.tolist()
     if isinstance(value, Mapping):
         return {key: to_plain(item) for key, item in value.items()}
@@ -53,4 +53,4 @@ def to_plain(value: Any) -> Any:
         return [to_plain(item) for item in value]
     if dataclasses.is_dataclass(value):
         return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    return value.item() if isinstance(value, np.generic) else value
+    return value.item() if hasattr(value, "dtype") else value  # a number of NumPy

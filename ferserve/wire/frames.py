@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ferserve.errors import InvalidFrameError
 from ferserve.types import Crops, EncodedImage, Frame, Payload, PixelFormat, RawImage
+from ferserve.types.arrays import float32_array, to_list
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.enums import EnumTable
 
@@ -40,7 +38,7 @@ def frame_to_proto(frame: Frame) -> pb.Frame:
         _fill_crops(message.crops, payload)
     if frame.boxes is not None:
         message.boxes.SetInParent()  # present even if empty: detection is skipped
-        message.boxes.boxes.extend([pb.Box(x0=x0, y0=y0, x1=x1, y1=y1) for x0, y0, x1, y1 in frame.boxes.tolist()])
+        message.boxes.boxes.extend([pb.Box(x0=x0, y0=y0, x1=x1, y1=y1) for x0, y0, x1, y1 in to_list(frame.boxes)])
     return message
 
 
@@ -67,11 +65,11 @@ def frame_from_proto(message: pb.Frame, max_faces: int) -> Frame:
     Raises :class:`InvalidFrameError`, also for more than ``max_faces`` boxes or crops, before any of them is read:
     this runs on the event loop, and millions would hold up every other call.
     """
-    boxes: NDArray[np.float32] | None = None
+    boxes = None
     if message.HasField("boxes"):
         _require_at_most("frame.boxes", len(message.boxes.boxes), max_faces)
         flat = [(b.x0, b.y0, b.x1, b.y1) for b in message.boxes.boxes]
-        boxes = np.array(flat, np.float32).reshape(-1, 4)
+        boxes = float32_array(flat).reshape(-1, 4)
         if message.HasField("crops"):
             raise InvalidFrameError(
                 "frame.boxes must be absent if frame.crops is set, got both; send boxes with the whole frame, "

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ferserve.types import DropReason, Face, FrameFault, FrameResult, HeadResult, Timings
+from ferserve.types.arrays import float32_array
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.enums import EnumTable
 
@@ -82,14 +80,12 @@ def _face_to_proto(face: Face) -> pb.Face:
 
 def _face_from_proto(message: pb.Face, labels: HeadLabels) -> Face:
     box = message.box
-    landmarks: NDArray[np.float32] | None = None
-    if message.landmarks:
-        landmarks = np.array([(p.x, p.y) for p in message.landmarks], np.float32)
+    points = [(p.x, p.y) for p in message.landmarks]
     return Face(
         box=(box.x0, box.y0, box.x1, box.y1),
         score=message.score,
         heads=tuple([_head_from_proto(head, labels) for head in message.heads]),
-        landmarks=landmarks,
+        landmarks=float32_array(points) if points else None,
         track_id=message.track_id,
     )
 
@@ -109,13 +105,13 @@ def _head_to_mapping(head: HeadResult) -> dict[str, Any]:
 
 
 def _head_from_proto(message: pb.HeadOutput, labels: HeadLabels) -> HeadResult:
-    raw = np.array(message.raw_probabilities, np.float32) if message.raw_probabilities else None
+    raw = float32_array(message.raw_probabilities) if message.raw_probabilities else None
     ordered = labels[message.name]
     probabilities = list(message.probabilities)
     return HeadResult(
         name=message.name,
         labels=ordered,
-        probabilities=np.array(probabilities, np.float32),
+        probabilities=float32_array(probabilities),
         label_index=ordered.index(message.label),
         reserved=_ahead_of(ordered.index(message.top), probabilities) if message.top else frozenset(),
         raw_probabilities=raw,

@@ -15,7 +15,7 @@ import pytest
 
 import ferserve
 from ferserve.errors import ServerUnavailableError
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc

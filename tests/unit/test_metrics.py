@@ -15,7 +15,7 @@ from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import InvalidFrameError, ModelNotFoundError, OverloadedError, StreamProtocolError
 from ferserve.options import Delivery, FrameOptions, StreamOptions
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.types import DropReason, EncodedImage, Frame, FrameResult
 from tests.busy import held_workers
 from tests.counting import Counting

@@ -100,7 +100,8 @@ def test_a_name_that_needs_opencv_says_how_to_install_one() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.match(
-        r"ImportError: cannot import cv2: .+; install .+opencv-python-headless", done.stderr.splitlines()[-1]
+        r"ferserve.errors.MissingPackageError: cannot import cv2: .+; install .+opencv-python-headless",
+        done.stderr.splitlines()[-1],
     )
 
 

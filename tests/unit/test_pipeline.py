@@ -17,7 +17,7 @@ from ferserve.errors import InvalidFrameError
 from ferserve.options import FrameOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime.registry import ModelRegistry
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import Crops, EncodedImage, Frame, FrameResult
 from tests.builders import ASTRONAUT_FACE, astronaut, jpeg, scene

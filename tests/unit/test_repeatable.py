@@ -11,7 +11,7 @@ import pytest
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.options import Delivery, StreamOptions
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.types import Frame, FrameResult, Timings
 from tests import builders
 

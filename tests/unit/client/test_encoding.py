@@ -8,7 +8,7 @@ import pytest
 
 from ferserve.client.encoding import ArrayPacker, is_local, wants_jpeg
 from ferserve.errors import InvalidOptionsError
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.types import EncodedImage, PixelFormat, RawImage
 from tests import builders
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ferserve.rendering.drawing import annotated, frame_pixels
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.types import Crops, EncodedImage, Face, Frame, FrameResult, HeadResult
 from tests import builders
 

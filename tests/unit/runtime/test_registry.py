@@ -17,7 +17,7 @@ from ferserve.errors import InvalidFrameError, ModelNotFoundError, ModelNotReady
 from ferserve.options import Delivery, FrameOptions, StreamOptions
 from ferserve.runtime.backends import BACKENDS
 from ferserve.runtime.registry import ModelRegistry
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.types import Frame
 from tests.busy import held_workers
 from tests.tiny_models import brightness_spec, write_brightness_model

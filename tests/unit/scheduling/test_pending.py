@@ -14,7 +14,7 @@ from ferserve.errors import InvalidFrameError, OverloadedError
 from ferserve.options import Delivery, StreamOptions
 from ferserve.pipeline import Pipeline, Settings
 from ferserve.scheduling.pending import Outcome, PendingFrame, with_future
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.tracking.state import StreamState
 from ferserve.types import DropReason, Frame, FrameResult
 from tests.counting import Counting

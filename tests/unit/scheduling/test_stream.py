@@ -13,7 +13,7 @@ from ferserve.engine import Engine
 from ferserve.errors import ModelNotReadyError, StreamProtocolError
 from ferserve.options import Delivery, StreamOptions
 from ferserve.scheduling.pending import Outcome
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.types import DropReason, Frame, FrameResult
 from tests.busy import held_workers
 from tests.tiny_models import write_brightness_model

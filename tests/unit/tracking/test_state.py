@@ -14,7 +14,7 @@ from skimage import data
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.options import Delivery, FrameOptions, StreamOptions
-from ferserve.sources.images import raw_image
+from ferserve.sources.arrays import raw_image
 from ferserve.types import Frame, FrameResult
 from tests.tiny_models import write_brightness_model
 
