@@ -56,7 +56,7 @@ def test_a_wheel_holds_the_proto_beside_its_code(built: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["ferserve", "docs", "tests", "examples", "training", "proto", "ext", "scripts", "deploy"]
+    "folder", ["ferserve", "docs", "tests", "examples", "training", "proto", "ext", "scripts", "deploy", "packaging"]
 )
 def test_a_source_distribution_holds_every_folder(built: Path, folder: str) -> None:
     shipped = set((built / "ferserve.egg-info/SOURCES.txt").read_text("utf-8").splitlines())
