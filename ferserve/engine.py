@@ -23,6 +23,7 @@ from ferserve.runtime.base import Tensor
 from ferserve.runtime.batching import Measurement
 from ferserve.runtime.registry import LoadedModel, ModelRegistry
 from ferserve.scheduling.backlog import Backlog
+from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
 from ferserve.scheduling.effective import effective_frame, effective_stream, settings_of_state
 from ferserve.scheduling.pool import WorkerPool
 from ferserve.scheduling.resumable import ResumableStream, ResumableStreams
@@ -100,20 +101,26 @@ class Engine:
         """Free the memory of a model once its streams end; the next call that asks for it loads it again."""
         self._registry.drop(name)
 
-    def submit(self, frame: Frame, options: FrameOptions | None = None) -> Future[FrameResult]:
+    def submit(
+        self, frame: Frame, options: FrameOptions | None = None, caller: Caller = WITHIN_PROCESS
+    ) -> Future[FrameResult]:
         """Classify a single frame; the future raises :class:`InvalidFrameError` if the frame is at fault.
+
+        All single calls of one ``caller`` together get as many turns as one of its streams.
 
         Raises :class:`InvalidOptionsError`, :class:`OverloadedError`, and as :meth:`load` does.
         """
         self._require_open()
         settings = self._settings(options or FrameOptions())
-        return submit_frame(frame, settings, self._pool, self._backlog, self.metrics)
+        return submit_frame(frame, settings, self._pool, caller, self._backlog, self.metrics)
 
     def classify(self, frame: Frame, options: FrameOptions | None = None) -> FrameResult:
         """:meth:`submit`, and wait for the answer."""
         return self.submit(frame, options).result()
 
-    def submit_rows(self, model: str, rows: Tensor) -> Future[list[NDArray[np.float32]]]:
+    def submit_rows(
+        self, model: str, rows: Tensor, caller: Caller = WITHIN_PROCESS
+    ) -> Future[list[NDArray[np.float32]]]:
         """Run a model, the default one for an empty name, on rows that the caller preprocessed.
 
         ``rows`` (N, *row_shape) of the model's dtype, as its spec says; the future gives probabilities (N, K) of every
@@ -125,14 +132,16 @@ class Engine:
         """
         loaded = self.load(model)
         _require_rows(rows, loaded)
-        return submit_rows(loaded.classifier.infer, rows, self._pool, self._backlog)
+        return submit_rows(loaded.classifier.infer, rows, self._pool, caller, self._backlog)
 
     def infer(self, model: str, rows: Tensor) -> list[NDArray[np.float32]]:
         """:meth:`submit_rows`, and wait for the answer."""
         return self.submit_rows(model, rows).result()
 
-    def open_stream(self, options: StreamOptions | None = None) -> EngineStream:
+    def open_stream(self, options: StreamOptions | None = None, caller: Caller = WITHIN_PROCESS) -> EngineStream:
         """Open a stream, or reopen the one of the same ``stream_id`` with its tracks.
+
+        Callers share the machine evenly if all want it, and each caller's streams its part, by their priorities.
 
         Raises :class:`InvalidOptionsError`, and as :meth:`load` does.
         """
@@ -148,6 +157,7 @@ class Engine:
                 effective,
                 settings,
                 self._pool,
+                caller,
                 self._backlog,
                 self.metrics,
                 state=former.state if former else StreamState(state_settings, square_crops),
@@ -161,6 +171,10 @@ class Engine:
     def tune(self, seconds: float = 1.0) -> tuple[list[Measurement], Measurement]:
         """Measure the default model at several batch sizes, ``seconds`` each: the table, and the choice from it."""
         return self._registry.tune(seconds)
+
+    def stalled_s(self) -> float:
+        """How long every worker thread has been in the same piece of work; 0 as long as one is idle. In seconds."""
+        return self._pool.stalled_s()
 
     def close(self) -> None:
         """Answer waiting frames of streams as dropped, finish the rest, end the threads."""

@@ -52,7 +52,7 @@ class Delivery(Enum):
 
 
 class Priority(Enum):
-    """Share of the machine: when workers are short, a stream gets turns in proportion to its weight."""
+    """Share of the machine: when workers are short, clients get equal time, and their streams divide it by weight."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -60,7 +60,7 @@ class Priority(Enum):
 
     @property
     def weight(self) -> float:
-        """Turns relative to a normal stream."""
+        """Time relative to a normal stream of the same client."""
         return {Priority.LOW: 0.25, Priority.NORMAL: 1.0, Priority.HIGH: 4.0}[self]
 
 
@@ -106,7 +106,7 @@ class StreamOptions:
     min_detection_interval: int = 0
     """At most one detection pass per this many frames."""
     priority: Priority = Priority.NORMAL
-    """The stream's share of the machine when there is not enough for all."""
+    """The stream's share of its client's part of the machine when there is not enough for all."""
     neutral_first_ms: float = 0.0
     """Calibrate on each face's first milliseconds, at most 60000, taken as its neutral face; 0 turns this off."""
     frame_deadline_ms: int = 0

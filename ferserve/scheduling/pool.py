@@ -1,24 +1,22 @@
 """A bounded pool of threads that takes turns among queues.
 
 Each queue is worked on by one thread at a time, so its state needs no lock, and after each piece of work it waits for
-its next turn. Turns follow stride scheduling (Waldspurger & Weihl 1995, MIT LCS/TM-528): a queue's pass grows by one
-over its weight with every turn, and the lowest pass is next, so a busy stream cannot starve a quiet one and shares
-follow the weights.
+its next turn (:mod:`ferserve.scheduling.turns`).
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
 import os
 import queue
 import threading
 import time
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ferserve.errors import ModelNotReadyError
+from ferserve.scheduling.caller import Caller
+from ferserve.scheduling.turns import Flow, Turns
 
 Context = TypeVar("Context")
 Context_contra = TypeVar("Context_contra", contravariant=True)
@@ -37,10 +35,9 @@ _REST_NS = 10_000_000
 class SerialQueue(Protocol[Context_contra]):
     """A sequence of pieces of work that must not overlap."""
 
-    weight: float
-    """Turns relative to a queue of weight 1."""
-    turn: float
-    """The pass of stride scheduling; starts at 0 and belongs to the pool."""
+    @property
+    def flow(self) -> Flow[Any]:
+        """Whose turns it takes: :meth:`WorkerPool.stream_flow`, or :meth:`WorkerPool.call_flow`."""
 
     def run_one(self, context: Context_contra) -> bool:
         """Do the next piece of work with this thread's ``context``; True if more waits. Must not raise."""
@@ -52,13 +49,11 @@ class WorkerPool(Generic[Context]):
     def __init__(self, threads: int) -> None:
         self._threads: list[threading.Thread] = []
         self._size = threads
-        self._line: list[tuple[float, int, SerialQueue[Context]]] = []
-        self._arrivals = itertools.count()
-        self._now = 0.0
+        self._turns: Turns[SerialQueue[Context]] = Turns()
         self._lock = threading.Lock()
         self._permits: queue.SimpleQueue[bool] = queue.SimpleQueue()  # a semaphore that waits in C
         self._closed = False
-        self._busy = 0
+        self._busy, self._progress_ns = 0, 0
         self._load = 0.0
         self._worked_ns, self._measured_ns = 0, time.monotonic_ns()
 
@@ -81,13 +76,18 @@ class WorkerPool(Generic[Context]):
         with self._lock:
             if self._closed:
                 raise ModelNotReadyError("cannot take work: the engine shuts down; try another server")
-            self._push(work)
+            self._turns.put(work.flow, work)
         self._permits.put(True)
 
-    def _push(self, work: SerialQueue[Context]) -> None:
-        # A queue that was idle gets no credit for the turns that it did not want.
-        work.turn = max(work.turn, self._now)
-        heapq.heappush(self._line, (work.turn, next(self._arrivals), work))
+    def stream_flow(self, caller: Caller, weight: float) -> Flow[SerialQueue[Context]]:
+        """The turns of a new stream; see :meth:`Turns.stream`."""
+        with self._lock:
+            return self._turns.stream(caller, weight)
+
+    def call_flow(self, caller: Caller) -> Flow[SerialQueue[Context]]:
+        """The turns of a client's single calls; see :meth:`Turns.single_calls`."""
+        with self._lock:
+            return self._turns.single_calls(caller)
 
     def load(self) -> float:
         """The part of the threads' recent time that went into work, from 0 to 1."""
@@ -102,7 +102,13 @@ class WorkerPool(Generic[Context]):
 
     def is_contended(self) -> bool:
         """True if right now more than one thread works, or work waits."""
-        return self._busy + len(self._line) > 1
+        return self._busy + len(self._turns) > 1
+
+    def stalled_s(self) -> float:
+        """Seconds since any thread began or ended a piece of work; 0 if one of them rests."""
+        with self._lock:
+            stalled_ns = time.monotonic_ns() - self._progress_ns if self._busy == self._size else 0
+        return max(stalled_ns, 0) / 1e9
 
     def close(self) -> None:
         """Let the threads finish what is in line, then end them."""
@@ -116,21 +122,26 @@ class WorkerPool(Generic[Context]):
     def _work(self, context: Context) -> None:
         stretch = _Stretch()
         while self._permits.get():
-            stretch.resume(last=len(self._line) <= 1)
-            with self._lock:
-                turn, _, work = heapq.heappop(self._line)
-                self._now = turn
-                work.turn = turn + 1 / work.weight
-                self._busy += 1
-            began_ns = time.monotonic_ns()
-            more = work.run_one(context)
-            with self._lock:
-                self._busy -= 1
-                self._worked_ns += stretch.pause() - began_ns
-                if more:
-                    self._push(work)
-            if more:
+            if self._take_turn(context, stretch):
                 self._permits.put(True)
+
+    def _take_turn(self, context: Context, stretch: _Stretch) -> bool:
+        """Do the next piece of work; True if its queue has more."""
+        stretch.resume(last=len(self._turns) <= 1)
+        with self._lock:
+            turn = self._turns.take()
+            self._busy += 1
+        began_ns = self._progress_ns = time.monotonic_ns()
+        more = turn.work.run_one(context)
+        with self._lock:
+            self._busy -= 1
+            self._progress_ns = stretch.pause()
+            worked_ns = self._progress_ns - began_ns
+            self._worked_ns += worked_ns
+            self._turns.end(turn, worked_ns / 1e9)
+            if more:
+                self._turns.put(turn.flow, turn.work)
+        return more
 
 
 class _Stretch:

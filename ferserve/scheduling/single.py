@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,18 @@ from ferserve.metrics import Metrics
 from ferserve.pipeline import Pipeline, Settings
 from ferserve.runtime.base import Infer, Tensor
 from ferserve.scheduling.backlog import Backlog
+from ferserve.scheduling.caller import Caller
 from ferserve.scheduling.pending import PendingFrame, with_future
 from ferserve.scheduling.pool import WorkerPool
+from ferserve.scheduling.turns import Flow
 from ferserve.types import DropReason, Frame, FrameResult
 
 
 class SingleFrame:
     """The queue of a unary call: one frame, no memory."""
 
-    def __init__(self, pending: PendingFrame, settings: Settings, backlog: Backlog) -> None:
-        self.weight, self.turn = 1.0, 0.0
+    def __init__(self, flow: Flow[Any], pending: PendingFrame, settings: Settings, backlog: Backlog) -> None:
+        self.flow = flow
         self._pending, self._settings, self._backlog = pending, settings, backlog
 
     def run_one(self, context: Pipeline) -> bool:
@@ -34,8 +37,8 @@ class SingleFrame:
 class SingleBatch:
     """The queue of a call that brings tensors: one batch of rows."""
 
-    def __init__(self, infer: Infer, rows: Tensor, backlog: Backlog) -> None:
-        self.weight, self.turn = 1.0, 0.0
+    def __init__(self, flow: Flow[Any], infer: Infer, rows: Tensor, backlog: Backlog) -> None:
+        self.flow = flow
         self.future: Future[list[NDArray[np.float32]]] = Future()
         self._infer, self._rows, self._backlog = infer, rows, backlog
 
@@ -53,24 +56,24 @@ class SingleBatch:
 
 
 def submit_frame(
-    frame: Frame, settings: Settings, pool: WorkerPool[Pipeline], backlog: Backlog, metrics: Metrics
+    frame: Frame, settings: Settings, pool: WorkerPool[Pipeline], caller: Caller, backlog: Backlog, metrics: Metrics
 ) -> Future[FrameResult]:
     """Queue the frame of a unary call; raises :class:`OverloadedError` if too many wait."""
     pending, future = with_future(frame, metrics)
     if not backlog.enter(frame.payload_bytes):
         pending.drop(DropReason.OVERLOADED)
         raise _refused(backlog)
-    pool.schedule(SingleFrame(pending, settings, backlog))
+    pool.schedule(SingleFrame(pool.call_flow(caller), pending, settings, backlog))
     return future
 
 
 def submit_rows(
-    infer: Infer, rows: Tensor, pool: WorkerPool[Pipeline], backlog: Backlog
+    infer: Infer, rows: Tensor, pool: WorkerPool[Pipeline], caller: Caller, backlog: Backlog
 ) -> Future[list[NDArray[np.float32]]]:
     """Queue the rows of a call that brings tensors; raises :class:`OverloadedError` if too many wait."""
     if not backlog.enter(rows.nbytes):
         raise _refused(backlog)
-    batch = SingleBatch(infer, rows, backlog)
+    batch = SingleBatch(pool.call_flow(caller), infer, rows, backlog)
     pool.schedule(batch)
     return batch.future
 

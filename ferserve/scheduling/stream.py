@@ -14,6 +14,7 @@ from ferserve.metrics import Metrics
 from ferserve.options import Delivery, StreamOptions
 from ferserve.pipeline import Pipeline, Settings
 from ferserve.scheduling.backlog import Backlog
+from ferserve.scheduling.caller import Caller
 from ferserve.scheduling.pending import OnOutcome, PendingFrame, with_future
 from ferserve.scheduling.pool import WorkerPool
 from ferserve.tracking.state import StateSettings, StreamState
@@ -31,6 +32,7 @@ class EngineStream:
         options: StreamOptions,
         settings: Settings,
         pool: WorkerPool[Pipeline],
+        caller: Caller,
         backlog: Backlog,
         metrics: Metrics,
         *,
@@ -40,7 +42,7 @@ class EngineStream:
         on_close: Callable[[EngineStream], None],
     ) -> None:
         """``options`` have every default filled in; ``last_frame_id`` is None unless the stream is resumed."""
-        self.weight, self.turn = options.priority.weight, 0.0
+        self.flow = pool.stream_flow(caller, options.priority.weight)
         self.options = options
         self.state = state
         self.resumed = last_frame_id is not None

@@ -36,7 +36,7 @@ class _FailingEngine:
     def is_loaded(self, name: str) -> bool:
         return True
 
-    def submit(self, frame: Any, options: Any) -> Future[FrameResult]:
+    def submit(self, frame: Any, options: Any, caller: Any) -> Future[FrameResult]:
         future: Future[FrameResult] = Future()
         future.set_exception(self._error)
         return future

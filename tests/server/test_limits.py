@@ -7,7 +7,8 @@ import pytest
 
 from ferserve.config import ServerConfig
 from ferserve.errors import KIND_KEY, OverloadedError
-from ferserve.server.emotion.limits import StreamLimit, client_address
+from ferserve.server.callers import caller_of, client_address
+from ferserve.server.emotion.limits import StreamLimit
 from ferserve.server.grpc_options import with_message_limit
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
@@ -53,6 +54,29 @@ def test_clients_are_counted_by_address_without_port() -> None:
 )
 def test_addresses_of_peers(peer: str, address: str) -> None:
     assert client_address(peer) == address
+
+
+class _Context:
+    """A call of ``peer``, who showed a certificate with ``identities``, or none."""
+
+    def __init__(self, peer: str, identities: tuple[bytes, ...] | None = None) -> None:
+        self.peer = lambda: peer
+        self.peer_identities = lambda: identities
+
+
+def test_shares_are_counted_by_identity_or_else_by_address() -> None:
+    here, there = _Context("ipv4:10.0.0.1:80"), _Context("ipv4:10.0.0.2:81")
+    assert caller_of(here) == caller_of(_Context("ipv4:10.0.0.1:81")) != caller_of(there)
+    robots = [_Context(f"ipv4:10.0.0.{i}:80", (b"robot",)) for i in range(2)]
+    assert caller_of(robots[0]) == caller_of(robots[1]) != caller_of(here)
+    assert caller_of(_Context("ipv4:10.0.0.1:80", (b"\xff", b"other"))) not in (caller_of(here), caller_of(robots[0]))
+
+
+def test_a_customer_with_many_ipv6_addresses_is_one_client() -> None:
+    peers = ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1")
+    first, second, third = (caller_of(_Context(f"ipv6:%5B{peer}%5D:80")) for peer in peers)
+    assert first == second != third
+    assert caller_of(_Context("ipv6:%5Bfe80::1%25eth0%5D:80")) == caller_of(_Context("ipv6:%5Bfe80::2%25eth0%5D:1"))
 
 
 async def test_a_message_over_the_limit_is_refused_and_the_next_one_answered(start_server: StartServer) -> None:

@@ -22,7 +22,7 @@ class SilentEngine:
     def is_loaded(self, name: str) -> bool:
         return True
 
-    def submit(self, frame: Any, options: Any) -> Future[FrameResult]:
+    def submit(self, frame: Any, options: Any, caller: Any) -> Future[FrameResult]:
         return Future()
 
 

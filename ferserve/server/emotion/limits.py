@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ferserve.errors import OverloadedError
+from ferserve.server.callers import client_address
 
 
 class StreamLimit:
@@ -32,9 +33,3 @@ class StreamLimit:
             self._open[client] -= 1
             if not self._open[client]:
                 del self._open[client]
-
-
-def client_address(peer: str) -> str:
-    """gRPC's name of a peer, such as ``ipv4:10.0.0.7:40112`` or ``ipv6:%5B::1%5D:40112``, without scheme and port."""
-    scheme, _, address = peer.partition(":")
-    return address.rpartition(":")[0] if scheme in ("ipv4", "ipv6") else peer

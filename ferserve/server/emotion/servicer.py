@@ -13,6 +13,7 @@ from ferserve.config import ServerConfig
 from ferserve.errors import FerserveError
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.bridge import LoopBridge
+from ferserve.server.callers import caller_of
 from ferserve.server.calls import ActiveCalls
 from ferserve.server.emotion.limits import StreamLimit
 from ferserve.server.emotion.stream import StreamSession
@@ -73,14 +74,16 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         self._calls.track()
         options = frame_options_from_proto(request.options)
         frame = frame_from_proto(request.frame, self._engine.config.max_faces)
-        result = await self._bridge.wrap(self._engine.submit(frame, options))
+        result = await self._bridge.wrap(self._engine.submit(frame, options, caller_of(context)))
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("image from %s: %s", peer_name(context.peer()), outcome_of(result))
         return pb.ClassifyResponse(result=result_to_proto(result))
 
     async def ClassifyStream(self, request_iterator: Any, context: Any) -> None:
         """Answer live video frame by frame."""
-        session = StreamSession(self._engine, self._bridge, context, self._config.max_pending_results, self._metrics)
+        session = StreamSession(
+            self._engine, self._bridge, context, self._config.max_pending_results, self._metrics, caller_of(context)
+        )
         self._calls.track(session.drain)
         with await self._admit(context):
             await session.run()

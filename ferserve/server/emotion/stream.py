@@ -11,6 +11,7 @@ import grpc
 from ferserve.errors import InvalidFrameError, ModelNotReadyError, StreamProtocolError
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.options import Delivery
+from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
 from ferserve.server.emotion.ordered_answers import OrderedAnswers
 from ferserve.server.emotion.stream_log import StreamLog
 from ferserve.types import FrameFault, FrameResult
@@ -45,12 +46,14 @@ class StreamSession:
         context: Any,
         max_pending_results: int,
         metrics: Metrics = NO_METRICS,
+        caller: Caller = WITHIN_PROCESS,
     ) -> None:
-        """``metrics`` counts frames that are answered without the engine."""
+        """``metrics`` counts frames that are answered without the engine; ``caller`` is whose share it uses."""
         self._engine = engine
         self._context = context
         self._max_pending = max_pending_results
         self._metrics = metrics
+        self._caller = caller
         self._answers = OrderedAnswers(bridge)
         self._reader: asyncio.Future[Any] | None = None
         self._draining = False
@@ -65,7 +68,7 @@ class StreamSession:
         """Serve until the client half-closes and every frame is answered; raises the error that ends the stream."""
         options = stream_options_from_proto(await self._read_config())
         await asyncio.to_thread(self._engine.model, options.frame.model)  # reads the whole file, once
-        with self._engine.open_stream(options) as stream:
+        with self._engine.open_stream(options, self._caller) as stream:
             await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
             log = StreamLog(self._context.peer(), stream)
             permits = asyncio.Semaphore(self._max_unanswered(stream.options.delivery))

@@ -8,6 +8,8 @@ from collections import deque
 import pytest
 
 from ferserve.errors import ModelNotReadyError
+from ferserve.scheduling import pool as pool_module
+from ferserve.scheduling.caller import WITHIN_PROCESS
 from ferserve.scheduling.pool import WorkerPool
 
 
@@ -20,8 +22,8 @@ def _started(*contexts: str) -> WorkerPool[str]:
 class _Counter:
     """A queue of ``total`` pieces that notes the order in which they run."""
 
-    def __init__(self, name: str, total: int, log: list[str], done: threading.Event, weight: float = 1.0) -> None:
-        self.weight, self.turn = weight, 0.0
+    def __init__(self, pool: WorkerPool[str], name: str, total: int, log: list[str], done: threading.Event) -> None:
+        self.flow = pool.stream_flow(WITHIN_PROCESS, 1.0)
         self._name, self._log, self._done = name, log, done
         self._left = deque(range(total))
         self._inside = threading.Lock()
@@ -39,47 +41,69 @@ class _Counter:
 class _Gate:
     """Holds its thread until the event is set."""
 
-    weight, turn = 1.0, 0.0
-
-    def __init__(self, opened: threading.Event) -> None:
-        self._opened = opened
+    def __init__(self, pool: WorkerPool[str], opened: threading.Event) -> None:
+        self.flow, self._opened, self.entered = pool.call_flow(WITHIN_PROCESS), opened, threading.Event()
 
     def run_one(self, context: str) -> bool:
+        self.entered.set()
         self._opened.wait(10)
         return False
 
 
-def test_a_busy_queue_does_not_starve_a_quiet_one() -> None:
-    log: list[str] = []
-    gate, busy_done, quiet_done = threading.Event(), threading.Event(), threading.Event()
+class _Clock:
+    """Stands still but for the work of a test."""
 
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns
+
+
+class _Priced(_Counter):
+    """Each piece takes ``cost_ms`` on a test's clock."""
+
+    def __init__(self, pool: WorkerPool[str], clock: _Clock, name: str, total: int, log: list[str], cost_ms: int):
+        self.done = threading.Event()
+        super().__init__(pool, name, total, log, self.done)
+        self._clock, self._cost_ms = clock, cost_ms
+
+    def run_one(self, context: str) -> bool:
+        self._clock.now_ns += self._cost_ms * 1_000_000
+        return super().run_one(context)
+
+
+def _order(monkeypatch: pytest.MonkeyPatch, *queues: tuple[str, int, int, float]) -> list[str]:
+    """The order in which one thread does the pieces of queues: name, number of pieces, ms of each, and weight."""
+    clock, gate, log = _Clock(), threading.Event(), list[str]()
+    monkeypatch.setattr(pool_module, "time", clock)
     pool = _started("context")
-    pool.schedule(_Gate(gate))  # holds the only thread until both queues stand in line
-    pool.schedule(_Counter("busy", 100, log, busy_done))
-    pool.schedule(_Counter("quiet", 3, log, quiet_done))
+    pool.schedule(_Gate(pool, gate))  # holds the only thread until all stand in line
+    priced = [_Priced(pool, clock, name, total, log, cost_ms) for name, total, cost_ms, _ in queues]
+    for queue, (*_, weight) in zip(priced, queues, strict=True):
+        queue.flow = pool.stream_flow(WITHIN_PROCESS, weight)
+        pool.schedule(queue)
     assert pool.is_contended()
     gate.set()
-    assert busy_done.wait(10)
-    assert quiet_done.wait(10)
+    assert all(queue.done.wait(10) for queue in priced)
     pool.close()
-    assert log[:6] == ["busy", "quiet"] * 3
-    assert len(log) == 103
+    return log
 
 
-def test_turns_follow_the_weights() -> None:
-    log: list[str] = []
-    events = [threading.Event() for _ in range(3)]
-    gate = threading.Event()
+def test_a_busy_queue_does_not_starve_a_quiet_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = _order(monkeypatch, ("busy", 100, 1, 1.0), ("quiet", 3, 1, 1.0))
+    assert log == ["busy", "quiet"] * 3 + ["busy"] * 97
 
-    pool = _started("context")
-    pool.schedule(_Gate(gate))
-    for name, weight, event in zip("lnh", (0.25, 1.0, 4.0), events, strict=True):
-        pool.schedule(_Counter(name, 400, log, event, weight))
-    gate.set()
-    assert all(event.wait(10) for event in events)
-    pool.close()
+
+def test_turns_follow_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = _order(monkeypatch, ("l", 400, 1, 0.25), ("n", 400, 1, 1.0), ("h", 400, 1, 4.0))
     first = log[:420]  # all three still want turns: 1 to 4 to 16
     assert [first.count(name) for name in "lnh"] == [20, 80, 320]
+
+
+def test_what_a_piece_costs_counts_and_not_that_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = _order(monkeypatch, ("2048 px", 100, 8, 1.0), ("320 px", 100, 1, 1.0))
+    assert log[:90].count("2048 px") == 10
 
 
 def test_many_threads_never_share_a_queue() -> None:
@@ -87,17 +111,19 @@ def test_many_threads_never_share_a_queue() -> None:
     events = [threading.Event() for _ in range(8)]
     pool = _started(*"abcd")
     for i, event in enumerate(events):
-        pool.schedule(_Counter(str(i), 200, log, event))
+        pool.schedule(_Counter(pool, str(i), 200, log, event))
     assert all(event.wait(10) for event in events)
     pool.close()
     assert sorted(log) == sorted(str(i) for i in range(8) for _ in range(200))
 
 
 def test_the_load_is_the_part_of_time_that_went_into_work() -> None:
+    pool = _started("one", "two")
+
     class _Half:
         """Works for 10 ms, then leaves the thread alone for as long."""
 
-        weight, turn = 1.0, 0.0
+        flow = pool.call_flow(WITHIN_PROCESS)
 
         def run_one(self, context: str) -> bool:
             until = time.monotonic() + 0.01
@@ -105,7 +131,6 @@ def test_the_load_is_the_part_of_time_that_went_into_work() -> None:
                 pass
             return False
 
-    pool = _started("one", "two")
     assert pool.load() < 0.1
     for _ in range(100):
         pool.schedule(_Half())
@@ -117,29 +142,24 @@ def test_the_load_is_the_part_of_time_that_went_into_work() -> None:
 
 def test_a_thread_that_works_on_and_on_lets_others_run_before_its_last_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     yields: list[int] = []
-    log: list[str] = []
+    clock, log = _Clock(), list[str]()
     monkeypatch.setattr(os, "sched_yield", lambda: yields.append(len(log)))
-
-    class _Millisecond(_Counter):
-        def run_one(self, context: str) -> bool:
-            until = time.monotonic() + 0.001
-            while time.monotonic() < until:
-                pass
-            return super().run_one(context)
+    monkeypatch.setattr(pool_module, "time", clock)
 
     pool = _started("context")
-    done = threading.Event()
-    pool.schedule(_Millisecond("alone", 30, log, done))
-    assert done.wait(10)
+    alone = _Priced(pool, clock, "alone", 30, log, 1)
+    pool.schedule(alone)
+    assert alone.done.wait(10)
     assert yields  # each piece was the only one there was
 
     yields.clear()
-    gate, ends = threading.Event(), [threading.Event(), threading.Event()]
-    pool.schedule(_Gate(gate))
-    for name, end in zip("ab", ends, strict=True):
-        pool.schedule(_Millisecond(name, 15, log, end))
+    gate = threading.Event()
+    pool.schedule(_Gate(pool, gate))
+    pair = [_Priced(pool, clock, name, 15, log, 1) for name in "ab"]
+    for queue in pair:
+        pool.schedule(queue)
     gate.set()
-    assert all(end.wait(10) for end in ends)
+    assert all(queue.done.wait(10) for queue in pair)
     pool.close()
     assert all(at <= 30 or at >= 58 for at in yields)  # not while both stood in line
 
@@ -150,18 +170,41 @@ def test_a_thread_that_has_rested_takes_up_its_work_at_once(monkeypatch: pytest.
     pool = _started("context")
     for _ in range(5):
         done = threading.Event()
-        pool.schedule(_Counter("camera", 1, [], done))
+        pool.schedule(_Counter(pool, "camera", 1, [], done))
         assert done.wait(10)
         time.sleep(0.1)
     pool.close()
     assert not yields
 
 
+def test_a_pool_is_stalled_while_all_threads_are_stuck_in_their_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, gates = _Clock(), [threading.Event(), threading.Event()]
+    monkeypatch.setattr(pool_module, "time", clock)
+    pool = _started("one", "two")
+
+    def stick(gate: threading.Event) -> None:
+        gate_queue = _Gate(pool, gate)
+        pool.schedule(gate_queue)
+        assert gate_queue.entered.wait(10)
+
+    stick(gates[0])
+    clock.now_ns = 5_000_000_000
+    assert pool.stalled_s() == 0  # the other thread rests
+    stick(gates[1])
+    clock.now_ns += 7_000_000_000
+    assert pool.stalled_s() == 7
+    gates[0].set()
+    while pool.stalled_s():
+        threading.Event().wait(0.001)
+    gates[1].set()
+    pool.close()
+
+
 def test_a_closed_pool_takes_no_work() -> None:
     pool = _started("context")
     pool.close()
     with pytest.raises(ModelNotReadyError, match="cannot take work: the engine shuts down"):
-        pool.schedule(_Counter("late", 1, [], threading.Event()))
+        pool.schedule(_Counter(pool, "late", 1, [], threading.Event()))
 
 
 def test_each_thread_needs_a_context() -> None:

@@ -1,0 +1,114 @@
+"""Whose turn it is: clients share the machine, then the streams of each client share its part."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ferserve.scheduling.caller import Caller
+from ferserve.scheduling.fair_line import FairLine, Member
+
+Work = TypeVar("Work")
+
+
+class Flow(Member, Generic[Work]):
+    """Work of one client that takes turns with the client's other flows: a stream, or all of its single calls."""
+
+    __slots__ = ("__weakref__", "client", "estimate", "price", "waiting")
+
+    def __init__(self, client: Client[Work], weight: float, price: float) -> None:
+        """``price``: what a second of its work costs the client."""
+        super().__init__(weight)
+        self.client, self.price = client, price
+        self.waiting: deque[Work] = deque()
+        self.estimate = 0.0
+        """Seconds that its last turn took."""
+
+
+class Client(Member, Generic[Work]):
+    """The flows of one client. It is forgotten with the last of them: the clock of a line leaves nothing to gain."""
+
+    __slots__ = ("__weakref__", "line", "single_calls")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line: FairLine[Flow[Work]] = FairLine()
+        self.single_calls: weakref.ref[Flow[Work]] | None = None
+
+
+@dataclass(slots=True)
+class Turn(Generic[Work]):
+    """One piece of work that a thread has taken up."""
+
+    work: Work
+    flow: Flow[Work]
+    estimate: float
+    """Seconds that were charged in advance."""
+
+
+class Turns(Generic[Work]):
+    """Work in line. Not thread-safe: the caller holds a lock."""
+
+    def __init__(self) -> None:
+        self._clients: weakref.WeakValueDictionary[Caller, Client[Work]] = weakref.WeakValueDictionary()
+        self._line: FairLine[Client[Work]] = FairLine()
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        """How many pieces of work wait."""
+        return self._waiting
+
+    def stream(self, caller: Caller, weight: float) -> Flow[Work]:
+        """The flow of a new stream, with ``weight`` among those of its client.
+
+        A low weight counts among clients too, because who asks for less may have less; a high one only if the caller
+        is trusted.
+        """
+        return Flow(self._client(caller), weight, 1 / (weight if caller.trusted else min(weight, 1.0)))
+
+    def single_calls(self, caller: Caller) -> Flow[Work]:
+        """The flow of all single calls of a client; together they count as one stream of normal priority."""
+        client = self._client(caller)
+        flow = client.single_calls() if client.single_calls is not None else None
+        if flow is None:
+            flow = Flow(client, 1.0, 1.0)
+            client.single_calls = weakref.ref(flow)
+        return flow
+
+    def _client(self, caller: Caller) -> Client[Work]:
+        client = self._clients.get(caller)
+        if client is None:
+            client = self._clients[caller] = Client()
+        return client
+
+    def put(self, flow: Flow[Work], work: Work) -> None:
+        """Let ``work`` wait for a turn of ``flow``."""
+        self._waiting += 1
+        flow.waiting.append(work)
+        if not flow.waits:
+            flow.client.line.enter(flow)
+        if not flow.client.waits:
+            self._line.enter(flow.client)
+
+    def take(self) -> Turn[Work]:
+        """The next piece of work; some must wait. Call :meth:`end` when it is done."""
+        client = self._line.take()
+        flow = client.line.take()
+        self._waiting -= 1
+        turn = Turn(flow.waiting.popleft(), flow, flow.estimate)
+        client.line.charge(flow, turn.estimate)
+        self._line.charge(client, turn.estimate * flow.price)
+        if flow.waiting:
+            client.line.enter(flow)
+        if client.line:
+            self._line.enter(client)
+        return turn
+
+    def end(self, turn: Turn[Work], seconds: float) -> None:
+        """Charge the time that a turn took."""
+        flow = turn.flow
+        flow.estimate = seconds
+        flow.client.line.end(flow, seconds, turn.estimate)
+        self._line.end(flow.client, seconds * flow.price, turn.estimate * flow.price)
