@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.detection.base import FaceDetector
+from ferserve.detection.second_look import confirm
 from ferserve.errors import InvalidFrameError
 from ferserve.models.spec import HeadSpec, InputSpec
 from ferserve.options import FrameOptions
@@ -146,7 +147,7 @@ class Pipeline:
             ids = state.tracker.update(detections, now_ns).track_ids if state else _untracked(detections)
             return detections, ids
         if state is None:
-            detections = self._detect(picture, settings)
+            detections = self._detect(picture, settings, alone=True)
             return detections, _untracked(detections)
         tracked = self._track(picture, settings, state, now_ns)
         return tracked.detections, tracked.track_ids
@@ -162,7 +163,8 @@ class Pipeline:
         schedule.record_pass(now_ns, unsure=updated.unsure)
         return updated
 
-    def _detect(self, picture: Picture, settings: Settings) -> Detections:
+    def _detect(self, picture: Picture, settings: Settings, *, alone: bool = False) -> Detections:
+        """The faces of a picture; if it stands ``alone``, doubtful ones get a second look at once."""
         if self._detector is None:
             raise InvalidFrameError(
                 "boxes must be given if engine.detector is 'none', got no boxes; send boxes or crops, or set "
@@ -170,10 +172,10 @@ class Pipeline:
             )
         image = picture.bgr if self._detector.wants_color else picture.luma
         assert image is not None
-        detections = self._detector.detect(
-            image, side_px=settings.options.detection_side_px, min_score=settings.options.min_score or 0.0
-        )
-        return detections.select(largest_rows(detections.xyxy, max(_MAX_TRACKED, settings.options.max_faces)))
+        min_score = settings.options.min_score or 0.0
+        found = self._detector.detect(image, side_px=settings.options.detection_side_px, min_score=min_score)
+        found = found.select(largest_rows(found.xyxy, max(_MAX_TRACKED, settings.options.max_faces)))
+        return confirm(self._detector, image, found, min_score) if alone else found
 
 
 def square_crops(luma: NDArray[np.uint8], xyxy: NDArray[np.float32], side: int) -> NDArray[np.uint8]:

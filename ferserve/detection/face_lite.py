@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 import cv2
@@ -93,14 +94,17 @@ class FaceLiteDetector:
             self._cells = cell_grid(*size, self._spec.strides)
 
 
+@lru_cache(maxsize=8)
 def cell_grid(height: int, width: int, strides: tuple[int, ...]) -> Floats:
-    """Centre x, centre y and stride of every cell, float32 (3, cells) px, in the order of the output."""
+    """Centre x, centre y and stride of every cell, float32 (3, cells) px, in the order of the output; read-only."""
     levels = []
     for stride in strides:
         y, x = np.mgrid[: height // stride, : width // stride]
         centres = (np.stack([x.ravel(), y.ravel()]) + 0.5) * stride
         levels.append(np.vstack([centres, np.full((1, x.size), stride)]))
-    return np.concatenate(levels, axis=1).astype(np.float32)
+    grid = np.concatenate(levels, axis=1).astype(np.float32)
+    grid.flags.writeable = False
+    return grid
 
 
 def decode_cells(output: Floats, cells: Floats, min_score: float) -> Detections:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.labels import MIN_FACE_SCORE
 from ferserve.tracking.appearance import likeness
 from ferserve.tracking.assignment import Likeness, by_appearance, by_overlap
 from ferserve.tracking.boxes import Box, between, grown, log_side, overlap, overlaps_frame, shifted
@@ -23,7 +24,7 @@ from ferserve.tracking.template import Pixels, Sampler, cut_templates, match_tem
 from ferserve.tracking.track import MAX_MISSES, DetectedSize, Sighting, Track
 from ferserve.types import Detections
 
-NEW_TRACK_SCORE = 0.65
+NEW_TRACK_SCORE = MIN_FACE_SCORE
 """A new face with a lower score needs a second detection."""
 MIN_CORRELATION = 0.6
 """Least correlation at which a template match counts as the face."""

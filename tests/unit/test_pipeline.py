@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ferserve.config import EngineConfig
 from ferserve.detection.factory import open_detector
 from ferserve.errors import InvalidFrameError
+from ferserve.labels import MIN_FACE_SCORE
 from ferserve.options import FrameOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime.registry import ModelRegistry
@@ -91,6 +92,23 @@ def test_a_stream_gives_ids_and_a_single_picture_none(pipeline: Pipeline, tmp_pa
             (face,) = _run(pipeline, frame, settings, state).faces
         assert face.track_id == 1
     assert _run(pipeline, frame, settings).faces[0].track_id == 0
+
+
+def test_a_badge_is_no_face_of_a_single_picture_unless_doubt_is_asked_for(pipeline: Pipeline, tmp_path: Path) -> None:
+    small = cv2.resize(LUMA, None, fx=0.18, fy=0.18, interpolation=cv2.INTER_AREA)
+    detector = open_detector("face-lite")()
+    assert detector is not None
+    _, badge = detector.detect(small, side_px=0, min_score=0.5).score
+    assert badge < MIN_FACE_SCORE
+    usual, all_of_them = (
+        _run(pipeline, Frame(0, raw_image(small)), _settings(tmp_path, dataclasses.replace(FOUND, min_score=least)))
+        for least in (0.5, 0.25)
+    )
+    (face,) = usual.faces
+    same, doubtful = all_of_them.faces
+    assert (same.box, same.score) == (face.box, face.score)
+    assert 0.25 <= doubtful.score < 0.4
+    assert not doubtful.sure
 
 
 def test_crops_need_no_detector_and_frames_without_boxes_do(tmp_path: Path) -> None:

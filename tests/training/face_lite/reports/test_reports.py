@@ -1,6 +1,8 @@
 """The tools behind the model card, with detectors whose answers are known."""
 
+import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from ferserve.detection.factory import open_face_lite
+from ferserve.detection.second_look import second_scores
 from ferserve.models.store import BUNDLED_DIR
 from ferserve.types import Detections
 from tests.builders import ASTRONAUT_FACE
@@ -20,6 +23,7 @@ from training.face_lite.reports.clips import jitter, longest_loss
 from training.face_lite.reports.gallery import FOUND, ROWS, TILE, gallery
 from training.face_lite.reports.references import marked, picture_sets, placed, placed_pictures
 from training.face_lite.reports.report import table
+from training.face_lite.reports.second_look import doubts, table_row, whole_look
 from training.face_lite.teacher import Teacher
 
 Image = NDArray[np.uint8]
@@ -71,6 +75,23 @@ def test_the_table_has_a_line_for_each_detector() -> None:
     assert table([("none", Report([match_faces(Detections.empty(), Faces.empty())]))]).endswith(
         "| none |  |  |  |  |  |  |"
     )
+
+
+def test_a_second_look_is_counted_by_what_somebody_drew(tmp_path: Path) -> None:
+    luma = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
+    cv2.imwrite(str(tmp_path / "face.png"), cv2.GaussianBlur(luma, (0, 0), 7))
+    cv2.imwrite(str(tmp_path / "badge.png"), cv2.resize(luma, None, fx=0.18, fy=0.18, interpolation=cv2.INTER_AREA))
+    drawn = [
+        {"image": "face.png", "boxes": [[*ASTRONAUT_FACE, "face"]]},
+        {"image": "badge.png", "boxes": []},
+    ]
+    (tmp_path / "boxes.json").write_text(json.dumps(drawn))
+    detector = open_face_lite(BUNDLED_DIR / "face-lite.onnx")()
+    found = list(doubts(detector, tmp_path))
+    assert [doubt.is_face.tolist() for doubt in found] == [[True], [False]]
+    alone = partial(second_scores, detector, least=0.02)
+    assert table_row("alone", alone, found).startswith("| alone | 1 of 1 | 0 of 1 | ")
+    assert table_row("whole", partial(whole_look, detector, 1.0), found).startswith("| whole | 1 of 1 | 1 of 1 | ")
 
 
 def test_every_row_of_the_gallery_goes_from_a_face_that_is_found_to_one_that_is_not() -> None:
