@@ -37,8 +37,8 @@ class EngineConfig:
     """Face detector: ``face-lite`` (bundled), ``yunet`` (after ``ferserve models pull yunet``), or ``none`` if
     clients send boxes or crops."""
     device: Device = "auto"
-    """Device of the models: ``auto`` selects CUDA if ONNX Runtime offers it, otherwise the CPU. ``cuda`` and
-    ``tensorrt`` fail at the start if they are unavailable; they never fall back to the CPU in silence."""
+    """Device of the models: ``auto`` selects CUDA if it loads, otherwise the CPU; a warning says why an
+    ONNX Runtime built for CUDA runs on the CPU. ``cuda`` and ``tensorrt`` fail at the start if they are unavailable."""
     cache_dir: str = ""
     """Folder of the engines that TensorRT builds; empty for ``~/.cache/ferserve``."""
     threads: int = 0

@@ -22,11 +22,11 @@ def _open_onnx(path: Path, device: Device, cache_dir: Path | None) -> Session:
     return OnnxSession(path, device, cache_dir)
 
 
-def _no_cuda() -> bool:
+def _auto_uses_cpu(graph: Path) -> bool:
     _silence_telemetry()
-    from ferserve.runtime.onnx import offers_cuda
+    from ferserve.runtime.onnx import OnnxSession, offers_cuda
 
-    return not offers_cuda()
+    return not offers_cuda() or OnnxSession(graph, "auto").uses_cpu
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class Backend:
     """How graphs are run on one device."""
 
     open: Opener
-    uses_cpu: Callable[[], bool]
-    """True if the processor runs them, so that the INT8 form of a model may pay."""
+    uses_cpu: Callable[[Path], bool]
+    """True if the processor runs the graph at a path, so that its INT8 form may pay."""
 
 
 BACKENDS: Mapping[Device, Backend] = {
-    "auto": Backend(_open_onnx, _no_cuda),
-    "cpu": Backend(_open_onnx, lambda: True),
-    "cuda": Backend(_open_onnx, lambda: False),
-    "tensorrt": Backend(_open_onnx, lambda: False),
+    "auto": Backend(_open_onnx, _auto_uses_cpu),
+    "cpu": Backend(_open_onnx, lambda graph: True),
+    "cuda": Backend(_open_onnx, lambda graph: False),
+    "tensorrt": Backend(_open_onnx, lambda graph: False),
 }
 """By device. Openers import their backend when called, not before."""
 
@@ -56,9 +56,13 @@ def open_session(path: Path, device: Device = "cpu", cache_dir: Path | None = No
     return BACKENDS[device].open(path, device, cache_dir)
 
 
-def uses_cpu(device: Device) -> bool:
-    """True if the CPU runs the graphs of a session on ``device``."""
-    return BACKENDS[device].uses_cpu()
+def uses_cpu(device: Device, graph: Path) -> bool:
+    """True if the CPU runs the graph at a path on ``device``.
+
+    For ``auto`` a session tells: a build of ONNX Runtime that offers a GPU may find none. Raises as
+    :func:`open_session` does.
+    """
+    return BACKENDS[device].uses_cpu(graph)
 
 
 def _silence_telemetry() -> None:

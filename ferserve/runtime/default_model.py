@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ferserve.config import Device, EngineConfig
-from ferserve.models.store import ModelFile, ModelStore
+from ferserve.models.store import BUNDLED_DIR, ModelFile, ModelStore
 from ferserve.runtime import uses_cpu
 
 AUTO = "auto"
@@ -39,7 +39,7 @@ def bundled_model(device: Device, cpu_info: Path = CPU_INFO) -> str:
 
     Both are equally accurate; docs/decisions/0031 has the figures.
     """
-    return _INT8 if uses_cpu(device) and has_vnni(cpu_info) else _WHOLE
+    return _INT8 if has_vnni(cpu_info) and uses_cpu(device, BUNDLED_DIR / f"{_WHOLE}.onnx") else _WHOLE
 
 
 def has_vnni(cpu_info: Path = CPU_INFO) -> bool:

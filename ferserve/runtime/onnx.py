@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
+import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnxruntime as ort
@@ -13,10 +16,16 @@ import onnxruntime as ort
 from ferserve.config import Device
 from ferserve.errors import ConfigError, ModelSpecError
 from ferserve.runtime.base import Tensor, TensorInfo
+from ferserve.runtime.native_stderr import captured_stderr
 
 log = logging.getLogger(__name__)
 
+_CPU = "CPUExecutionProvider"
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
+_Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
+
+_unavailable: set[str] = set()
+"""Providers that this build offers and that did not load here: ``auto`` tries, and says so, once."""
 _MAX_ROWS_ON_CPU = 4
 """A layer's output for more rows fills the cache that all cores share (docs/performance.md, Single crops)."""
 _DTYPES = {
@@ -38,25 +47,15 @@ class OnnxSession:
         """Raises :class:`ModelSpecError` for a file that cannot be loaded, and :class:`ConfigError` if ``device`` was
         chosen by name and does not run the graph.
         """
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = _providers(device, cache_dir)
-        try:
-            self._session = ort.InferenceSession(str(path), options, providers=providers)
-        except Exception as error:  # ONNX Runtime's own classes share no base but Exception
-            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelSpecError(f"{path} must be a model that ONNX Runtime can load, got: {first_line}") from None
-        _require_device(device, self._session.get_providers())
+        self._session = _open(path, device, cache_dir)
         self.inputs = tuple(_tensor_info(item) for item in self._session.get_inputs())
         self.outputs = tuple(_tensor_info(item) for item in self._session.get_outputs())
         self._output_names = [output.name for output in self.outputs]
         version = ".".join(ort.__version__.split(".")[:2])
         provider = self._session.get_providers()[0]
         self.runs_on = f"ONNX Runtime {version} {provider}"
-        self.max_rows_per_run = _MAX_ROWS_ON_CPU if provider == "CPUExecutionProvider" else 0
+        self.uses_cpu = provider == _CPU
+        self.max_rows_per_run = _MAX_ROWS_ON_CPU if self.uses_cpu else 0
 
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """See :class:`ferserve.runtime.base.Session`."""
@@ -64,16 +63,85 @@ class OnnxSession:
 
 
 def offers_cuda() -> bool:
-    """True if this build of ONNX Runtime can use a GPU, which ``auto`` then takes."""
+    """True if this build of ONNX Runtime has code for CUDA; whether it loads here, only a session tells."""
     return _PROVIDERS["cuda"] in ort.get_available_providers()
 
 
-def _providers(device: Device, cache_dir: Path | None) -> list[str | tuple[str, dict[str, str]]]:
-    """Execution providers, the wanted one first; the CPU runs the nodes that the others cannot."""
+def _open(path: Path, device: Device, cache_dir: Path | None) -> ort.InferenceSession:
+    """A session on ``device``; ``auto`` falls back to the CPU if the GPU's provider does not load, and says so once."""
     offered = ort.get_available_providers()
-    if device in _PROVIDERS and _PROVIDERS[device] not in offered:
-        _require_device(device, offered)
-    wanted: list[str | tuple[str, dict[str, str]]] = []
+    _require_device(device, offered)
+    wanted = _PROVIDERS.get("cuda" if device == "auto" else device, _CPU)
+    if wanted not in offered or (device == "auto" and wanted in _unavailable):
+        wanted = _CPU
+    if wanted == _CPU:
+        return _load_on_cpu(path)
+    session, reason = _try(path, device, cache_dir)
+    if session is not None and wanted in session.get_providers():
+        return session
+    session = session or _load_on_cpu(path)
+    _require_device(device, session.get_providers(), reason)
+    _unavailable.add(wanted)
+    log.warning("cannot use %s: %s; the CPU runs the models. Set engine.device to cpu if that is meant", wanted, reason)
+    return session
+
+
+def _try(path: Path, device: Device, cache_dir: Path | None) -> tuple[ort.InferenceSession | None, str]:
+    """A session, possibly without the provider of the GPU, and why. ONNX Runtime's lines about it are for ``-v``."""
+    providers = _providers(device, cache_dir)
+    # TensorRT may build an engine for minutes, in which other threads have something to say.
+    held: AbstractContextManager[list[str]] = nullcontext([]) if device == "tensorrt" else captured_stderr()
+    session, failure = None, ""
+    with held as lines:
+        try:
+            session = _load(path, providers)
+        except Exception as error:  # ONNX Runtime's own classes share no base but Exception
+            failure = _first_line(error)
+    reason = _reason(_of_onnxruntime(lines))
+    return session, failure or reason
+
+
+def _load_on_cpu(path: Path) -> ort.InferenceSession:
+    try:
+        return _load(path, [_CPU])
+    except Exception as error:  # ONNX Runtime's own classes share no base but Exception
+        raise ModelSpecError(f"{path} must be a model that ONNX Runtime can load, got: {_first_line(error)}") from None
+
+
+def _load(path: Path, providers: _Providers) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)  # it would print
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _of_onnxruntime(lines: list[str]) -> list[str]:
+    """The lines that ONNX Runtime wrote, for those who want the details; those of other threads go to stderr."""
+    noise = []
+    for line in filter(None, (re.sub(r"\x1b\[[\d;]*m", "", line) for line in lines)):
+        if "onnxruntime" in line:
+            noise.append(line)
+            log.info("%s", line)
+        else:
+            print(line, file=sys.stderr)
+    return noise
+
+
+def _reason(noise: list[str]) -> str:
+    """Why a provider did not load, of ONNX Runtime's log: the missing library if it names one."""
+    found = next((re.search(r"with error: (.+)", line) for line in noise if "with error: " in line), None)
+    return found[1] if found else "ONNX Runtime did not load it"
+
+
+def _providers(device: Device, cache_dir: Path | None) -> _Providers:
+    """Execution providers, the wanted one first; the CPU runs the nodes that the others cannot."""
+    wanted: _Providers = []
     if device == "tensorrt":
         folder = cache_dir or Path.home() / ".cache" / "ferserve"
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,13 +150,14 @@ def _providers(device: Device, cache_dir: Path | None) -> list[str | tuple[str, 
         wanted.append((_PROVIDERS["tensorrt"], cache))
     if device != "cpu" and offers_cuda():
         wanted.append(_PROVIDERS["cuda"])
-    return [*wanted, "CPUExecutionProvider"]
+    return [*wanted, _CPU]
 
 
-def _require_device(device: Device, got: list[str]) -> None:
+def _require_device(device: Device, got: list[str], reason: str = "") -> None:
     if device in _PROVIDERS and _PROVIDERS[device] not in got:
         raise ConfigError(
-            f"engine.device must be one that ONNX Runtime can use here, got {device!r} where it has {', '.join(got)}; "
+            f"engine.device must be one that ONNX Runtime can use here, got {device!r} where it has {', '.join(got)}"
+            f"{f' ({reason})' if reason else ''}; "
             "install the onnxruntime build for this GPU and its libraries, or choose auto or cpu"
         )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import get_args
 
-import onnxruntime
 import pytest
 
 from ferserve.config import Device
-from ferserve.runtime.backends import BACKENDS, uses_cpu
+from ferserve.models.store import BUNDLED_DIR
+from ferserve.runtime.backends import BACKENDS, open_session, uses_cpu
+
+MODEL = BUNDLED_DIR / "face-lite.onnx"
 
 
 def test_every_device_has_a_backend() -> None:
@@ -17,8 +19,8 @@ def test_every_device_has_a_backend() -> None:
 
 @pytest.mark.parametrize(("device", "on_cpu"), [("cpu", True), ("cuda", False), ("tensorrt", False)])
 def test_a_named_device_says_whether_the_processor_runs_it(device: Device, on_cpu: bool) -> None:
-    assert uses_cpu(device) is on_cpu
+    assert uses_cpu(device, MODEL) is on_cpu
 
 
-def test_auto_uses_the_processor_without_cuda() -> None:
-    assert uses_cpu("auto") is ("CUDAExecutionProvider" not in onnxruntime.get_available_providers())
+def test_auto_uses_what_a_session_really_got() -> None:
+    assert uses_cpu("auto", MODEL) is ("CPUExecutionProvider" in open_session(MODEL, "auto").runs_on)
