@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from ferserve.cli import exit_codes, flags
 
 if TYPE_CHECKING:
+    from ferserve.cli.inputs import Input
+    from ferserve.cli.sinks import Sink
     from ferserve.client import Client
     from ferserve.local import LocalClient
     from ferserve.options import FrameOptions
     from ferserve.types import FrameResult
 
 
+Sources: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="Pictures: files, folders, patterns such as 'shots/*.jpg', http(s) and file URLs; - for the standard "
+        "input. JPEG, PNG, WebP, BMP, GIF (first frame), TIFF (first page); HEIC and AVIF with the extra heic.",
+    ),
+]
+
+
 def command(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="JPEG, PNG, WebP or BMP files.")],
+    sources: Sources,
+    recursive: flags.Recursive = False,
     json: flags.Json = False,
     target: flags.Target = None,
     tls_ca: flags.TlsCa = None,
@@ -29,49 +43,62 @@ def command(
 ) -> None:
     """Find the faces in pictures and say what they express."""
     from ferserve.cli.connect import connect, model_name
+    from ferserve.cli.inputs import expand
+    from ferserve.cli.sinks import JsonSink, PictureSink
     from ferserve.options import FrameOptions
-    from ferserve.rendering.json import json_line, print_error
+    from ferserve.rendering.json import print_error
 
     options = FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side)
     failed = False
-    with connect(target, model, detector, device, config, tls_ca) as client:
-        for file in files:
-            result = _classify(client, file, options)
+    with (
+        connect(target, model, detector, device, config, tls_ca) as client,
+        JsonSink() if json else PictureSink() as sink,
+    ):
+        for source in expand(sources, "picture", recursive):
+            sink.start(source.name)
+            result = _classify(client, source, options, sink)
             if result.fault is not None:
                 failed = True
-                print_error(file, result.fault.message)
-            if json:
-                print(json_line(result, file), flush=True)
-            elif result.fault is None:
-                _print_table(file, result)
+                print_error(source.name, result.fault.message)
+            sink.result(source.name, result)
+            sink.end(source.name)
     if failed:
         raise typer.Exit(exit_codes.FAILED)
 
 
-def _classify(client: Client | LocalClient, file: str, options: FrameOptions) -> FrameResult:
-    """Classify one file; one that cannot be read or classified is a result with a fault, and the others go on."""
+def _classify(client: Client | LocalClient, source: Input, options: FrameOptions, sink: Sink) -> FrameResult:
+    """Classify one picture; one that cannot be read or classified is a result with a fault, and the others go on."""
     from ferserve.errors import FerserveError, FrameDeadlineError, InvalidFrameError, OverloadedError
-    from ferserve.types import FrameFault, FrameResult
+    from ferserve.types import EncodedImage, Frame, FrameFault, FrameResult
 
+    if source.fault:
+        return FrameResult(0, fault=FrameFault("unreadable", source.fault))
     try:
-        return client.classify(file, options=options)
+        image = EncodedImage(_read(source))
+        sink.frame(source.name, Frame(0, image))
+        return client.classify(image, options=options)
     except (InvalidFrameError, OverloadedError, FrameDeadlineError) as error:
         return FrameResult(0, fault=FrameFault(error.kind, str(error)))
-    except FerserveError:  # of the client, not of the file; some are OSErrors too
+    except FerserveError:  # of the client, not of the picture; some are OSErrors too
         raise
     except OSError as error:
         return FrameResult(0, fault=FrameFault("unreadable", error.strerror or str(error)))
 
 
-def _print_table(file: str, result: FrameResult) -> None:
-    from rich.text import Text
+def _read(source: Input) -> bytes:
+    """The bytes of one picture; raises :class:`InvalidFrameError` for a video, and OSError."""
+    from ferserve.errors import InvalidFrameError
+    from ferserve.sources.images import read_image
+    from ferserve.sources.kinds import HEAD_BYTES, kind_of
+    from ferserve.sources.locators import is_url
+    from ferserve.sources.web_image import download_image
 
-    from ferserve.cli.table import bar_cells, faces_table, plain_console
-
-    console = plain_console()
-    size_and_time = f" {result.width}x{result.height}, {result.timings.total_ms:.1f} ms"
-    console.print(Text.assemble((file, "bold"), size_and_time), soft_wrap=True)
-    if result.faces:
-        console.print(faces_table(result.faces, tracked=False, bar_cells=bar_cells(console)))
-    else:
-        console.print("no face")
+    if source.locator is None:
+        return read_image(sys.stdin.buffer)
+    path = str(source.locator)
+    if is_url(path):
+        return download_image(path)
+    with open(path, "rb") as file:
+        if kind_of(file.peek(HEAD_BYTES)[:HEAD_BYTES], path) == "video":
+            raise InvalidFrameError("source must be a picture, got a video; `ferserve stream` takes videos")
+        return read_image(file)

@@ -11,7 +11,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 class Command(TyperCommand):
-    """A command; Typer's own would show ``<bool>`` behind each flag."""
+    """A command; Typer's own would show ``<bool>`` or ``<int>`` behind flags without a value."""
 
     def get_params(self, ctx: Any) -> Any:
         """See :class:`TyperCommand`."""
@@ -28,6 +28,7 @@ class Group(TyperGroup):
 
 def _without_types(params: Any) -> Any:
     for param in params:
-        if getattr(param, "is_flag", False) and param.metavar is None:
+        takes_value = not (getattr(param, "is_flag", False) or getattr(param, "count", False))
+        if not takes_value and param.metavar is None:
             param.metavar = ""
     return params

@@ -34,6 +34,7 @@ class LiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+        self._console.print(Text(self._title, style="bold"))
         self._console.print(self.summary.table())
 
     def show(self, result: FrameResult) -> None:

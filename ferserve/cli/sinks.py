@@ -1,4 +1,7 @@
-"""Sinks: where the results of a stream go."""
+"""Sinks: where the results of a command's sources go.
+
+For each source a command calls ``start``, then ``frame`` and ``result`` for each of its frames, then ``end``.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
 
+from rich.text import Text
+
 from ferserve.rendering.json import json_line, text_line
 from ferserve.types import Frame, FrameResult
 
 
 class Sink(ABC):
-    """Takes the results of one stream. A context manager."""
+    """Takes the results of one source after the other. A context manager."""
 
     closed = False
-    """True after the user closed it: the stream can end."""
+    """True after the user closed it: the command can end."""
 
     def __enter__(self) -> Sink:
         return self
@@ -26,96 +31,137 @@ class Sink(ABC):
     ) -> None:
         self.close()
 
+    def start(self, source: str) -> None:  # noqa: B027, most sinks need not know
+        """The frames and results of ``source`` come next."""
+
+    def frame(self, source: str, frame: Frame) -> None:  # noqa: B027
+        """``frame`` goes to the engine; called in another thread than the rest, some frames before its result."""
+
     @abstractmethod
-    def close(self) -> None:
+    def result(self, source: str, result: FrameResult) -> None:
+        """Take one result; those of a source come in the order of its frames."""
+
+    def end(self, source: str) -> None:  # noqa: B027
+        """``source`` has ended, well or not."""
+
+    def close(self) -> None:  # noqa: B027
         """Finish the output."""
 
-    def watch(self, frames: Iterator[Frame | FrameResult]) -> Iterator[Frame | FrameResult]:
-        """Pass ``frames`` on to the engine; a sink that draws keeps them until their results come."""
-        return frames
 
-    @abstractmethod
-    def show(self, result: FrameResult) -> None:
-        """Take one result; results come in the order of their frames."""
+def watched(frames: Iterator[Frame | FrameResult], sink: Sink, source: str) -> Iterator[Frame | FrameResult]:
+    """``frames``, each of which ``sink`` sees on its way."""
+    try:
+        for frame in frames:
+            if isinstance(frame, Frame):
+                sink.frame(source, frame)
+            yield frame
+    finally:
+        close = getattr(frames, "close", None)
+        if close is not None:
+            close()
+
+
+class JsonSink(Sink):
+    """Prints a JSON object per result."""
+
+    def result(self, source: str, result: FrameResult) -> None:
+        """See :class:`Sink`."""
+        print(json_line(result, source), flush=True)
 
 
 class LineSink(Sink):
-    """Prints one line per result, as JSON or as text."""
+    """Prints a line of text per result, with a heading per source if there are several."""
 
-    def __init__(self, json: bool) -> None:
-        self._json = json
+    def __init__(self, headings: bool) -> None:
+        self._headings = headings
 
-    def show(self, result: FrameResult) -> None:
+    def start(self, source: str) -> None:
         """See :class:`Sink`."""
-        if self._json:
-            print(json_line(result), flush=True)
-        else:
+        if self._headings:
+            print(f"{source}:", flush=True)
+
+    def result(self, source: str, result: FrameResult) -> None:
+        """See :class:`Sink`; the fault of a whole source is on stderr."""
+        if result.frame_id:
             print(text_line(f"frame {result.frame_id}", result), flush=True)
 
-    def close(self) -> None:
-        """See :class:`Sink`; every line is out already."""
+
+class PictureSink(Sink):
+    """Prints a table of the faces in each picture."""
+
+    def result(self, source: str, result: FrameResult) -> None:
+        """See :class:`Sink`; faults are on stderr."""
+        from ferserve.cli.table import bar_cells, faces_table, plain_console
+
+        if result.fault is not None:
+            return
+        console = plain_console()
+        size_and_time = f" {result.width}x{result.height}, {result.timings.total_ms:.1f} ms"
+        note = f" ({result.degraded})" if result.degraded else ""
+        console.print(Text.assemble((source, "bold"), size_and_time, note), soft_wrap=True)
+        if result.faces:
+            console.print(faces_table(result.faces, tracked=False, bar_cells=bar_cells(console)))
+        else:
+            console.print("no face")
 
 
 class TableSink(Sink):
-    """Shows the newest result in a live table, and a summary at the end."""
+    """Shows the newest result in a live table, and a summary at the end of each source."""
 
-    def __init__(self, title: str) -> None:
+    def start(self, source: str) -> None:
+        """See :class:`Sink`."""
         from ferserve.cli.live import LiveView
 
-        self._view = LiveView(title)
-
-    def __enter__(self) -> TableSink:
+        self._view = LiveView(source)
         self._view.__enter__()
-        return self
 
-    def close(self) -> None:
-        """See :class:`Sink`."""
-        self._view.__exit__(None, None, None)
-
-    def show(self, result: FrameResult) -> None:
+    def result(self, source: str, result: FrameResult) -> None:
         """See :class:`Sink`."""
         self._view.show(result)
+
+    def end(self, source: str) -> None:
+        """See :class:`Sink`."""
+        self._view.__exit__(None, None, None)
 
 
 class WindowSink(Sink):
     """Shows the frames in a window, with their results drawn into them."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self) -> None:
         from ferserve.cli.window import FrameWindow
 
-        self._window = FrameWindow(title)
-        self._frames: deque[Frame | FrameResult] = deque()
+        self._window = FrameWindow()
+        self._frames: deque[Frame] = deque()
 
-    def close(self) -> None:
+    def start(self, source: str) -> None:
         """See :class:`Sink`."""
-        self._window.close()
+        self._frames = deque()
+        self._window.name(source)
 
-    def watch(self, frames: Iterator[Frame | FrameResult]) -> Iterator[Frame | FrameResult]:
+    def frame(self, source: str, frame: Frame) -> None:
         """See :class:`Sink`."""
-        for frame in frames:
-            self._frames.append(frame)
-            yield frame
+        self._frames.append(frame)
 
-    def show(self, result: FrameResult) -> None:
+    def result(self, source: str, result: FrameResult) -> None:
         """See :class:`Sink`; dropped frames are not drawn."""
         from ferserve.rendering.drawing import frame_pixels
 
         while self._frames and self._frames[0].frame_id < result.frame_id:
             self._frames.popleft()
-        if (
-            result.ok
-            and self._frames
-            and isinstance(self._frames[0], Frame)
-            and (bgr := frame_pixels(self._frames[0])) is not None
-        ):
+        known = self._frames and self._frames[0].frame_id == result.frame_id
+        if result.ok and known and (bgr := frame_pixels(self._frames[0])) is not None:
             self._window.show(bgr, result)
         self.closed = self._window.closed
 
+    def close(self) -> None:
+        """See :class:`Sink`."""
+        self._window.close()
 
-def open_sink(title: str, *, json: bool, show: bool) -> Sink:
-    """The sink that the flags ask for; without flags, a live table in a terminal and lines elsewhere."""
+
+def open_sink(*, json: bool, show: bool, several: bool) -> Sink:
+    """The sink that the flags of ``stream`` ask for; without flags, a live table in a terminal and lines elsewhere."""
     if show:
-        return WindowSink(title)
-    if not json and sys.stdout.isatty():
-        return TableSink(title)
-    return LineSink(json)
+        return WindowSink()
+    if json:
+        return JsonSink()
+    return TableSink() if sys.stdout.isatty() else LineSink(several)

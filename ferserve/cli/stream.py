@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import sys
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -12,12 +12,20 @@ from ferserve.cli import exit_codes, flags
 from ferserve.options import Delivery, FrameOptions, StreamOptions
 
 if TYPE_CHECKING:
+    from ferserve.cli.inputs import Input
     from ferserve.cli.sinks import Sink
-    from ferserve.types import FrameResult
+    from ferserve.client import Client
+    from ferserve.local import LocalClient
+    from ferserve.sources.source import FrameSource
 
 
-Source: TypeAlias = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="Index of a camera; path or URL of a video or an image.")
+Sources: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="Videos, one after the other: index of a camera, files, folders, patterns such as 'clips/*.mp4', URLs; "
+        "- for the standard input.",
+    ),
 ]
 Show: TypeAlias = Annotated[bool, typer.Option("--show", help="Show the annotated frames in a window.")]
 DeliveryFlag: TypeAlias = Annotated[
@@ -30,7 +38,8 @@ SmoothingMs: TypeAlias = Annotated[
 
 
 def command(
-    source: Source,
+    sources: Sources,
+    recursive: flags.Recursive = False,
     json: flags.Json = False,
     show: Show = False,
     target: flags.Target = None,
@@ -44,44 +53,115 @@ def command(
     smoothing_ms: SmoothingMs = None,
     config: flags.ConfigFile = None,
 ) -> None:
-    """Find the faces in a video and say what they express, frame by frame, until it ends or Ctrl-C."""
+    """Find the faces in videos and say what they express, frame by frame, until they end or Ctrl-C."""
     if json and show:
         raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
     from ferserve.cli.connect import connect, model_name
+    from ferserve.cli.inputs import expand
     from ferserve.cli.sinks import open_sink
-    from ferserve.sources.source import open_source
 
-    opened = open_source(int(source) if source.isdecimal() else source)
     options = StreamOptions(
         frame=FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side),
-        delivery=delivery or (Delivery.LATEST if opened.live else Delivery.EVERY),
+        delivery=delivery,
         smoothing_ms=smoothing_ms,
     )
+    inputs = expand(sources, "video", recursive)
     with (
-        open_sink(source, json=json, show=show) as sink,
+        open_sink(json=json, show=show, several=len(inputs) > 1) as sink,
         connect(target, model, detector, device, config, tls_ca) as client,
-        contextlib.closing(client.stream(sink.watch(opened.frames), options)) as results,
     ):
-        failed, interrupted = _show_all(results, sink)
-    if interrupted and not opened.live:
-        raise typer.Exit(exit_codes.INTERRUPTED)
-    if failed:
-        raise typer.Exit(exit_codes.FAILED)
+        code = _stream_all(client, inputs, options, sink)
+    if code:
+        raise typer.Exit(code)
 
 
-def _show_all(results: Iterable[FrameResult], sink: Sink) -> tuple[bool, bool]:
-    """Show results until they end; returns whether a frame was at fault, and whether Ctrl-C ended it."""
-    from ferserve.rendering.json import print_error
+def _stream_all(client: Client | LocalClient, inputs: list[Input], options: StreamOptions, sink: Sink) -> int:
+    """Stream one after the other, and go on after a bad one; returns the worst exit code."""
+    worst = 0
+    for left, source in zip(reversed(range(len(inputs))), inputs, strict=True):
+        run = _SourceRun(client, source, options, sink)
+        sink.start(source.name)
+        try:
+            run.run()
+        except KeyboardInterrupt:  # the way to end the last source if it is live
+            if left or not run.live:
+                return exit_codes.INTERRUPTED
+        finally:
+            sink.end(source.name)
+        worst = max(worst, run.code)
+        if sink.closed:
+            break
+    return worst
 
-    failed = False
-    try:
-        for result in results:
-            if result.fault is not None:
-                failed = True
-                print_error(f"frame {result.frame_id}", result.fault.message)
-            sink.show(result)
-            if sink.closed:
-                break
-    except KeyboardInterrupt:
-        return failed, True
-    return failed, False
+
+class _SourceRun:
+    """One source's way through the engine."""
+
+    def __init__(self, client: Client | LocalClient, source: Input, options: StreamOptions, sink: Sink) -> None:
+        self._client = client
+        self._source = source
+        self._options = options
+        self._sink = sink
+        self.live = False
+        self.code = 0
+
+    def run(self) -> None:
+        """Stream to the end of the source, or until the sink is closed; what fails is told and kept in ``code``."""
+        from ferserve.errors import (
+            ConfigError,
+            InvalidFrameError,
+            OverloadedError,
+            SourceLostError,
+            StreamProtocolError,
+        )
+
+        try:
+            opened = self._open()
+        except (ConfigError, InvalidFrameError) as error:
+            return self._fail("unreadable", str(error))
+        except OSError as error:
+            return self._fail("unreadable", error.strerror or str(error))
+        self.live = opened.live
+        try:
+            self._show_results(opened)
+        except SourceLostError as error:
+            self._fail(error.kind, str(error), exit_codes.LOST)
+        except (InvalidFrameError, OverloadedError, StreamProtocolError) as error:
+            self._fail(error.kind, str(error))
+
+    def _open(self) -> FrameSource:
+        """Open in another thread, so that Ctrl-C works while a camera or a server does not answer."""
+        from ferserve.client.feed import start_opening
+        from ferserve.errors import ConfigError
+        from ferserve.sources.iterables import FrameMaker
+
+        if self._source.fault:
+            raise ConfigError(self._source.fault)
+        locator = self._source.locator
+        return start_opening(sys.stdin.buffer if locator is None else locator, FrameMaker()).result()
+
+    def _show_results(self, opened: FrameSource) -> None:
+        from ferserve.cli.sinks import watched
+        from ferserve.client.stream_run import settled_options
+        from ferserve.rendering.json import print_error
+
+        name = self._source.name
+        frames = watched(opened.frames, self._sink, name)
+        options = settled_options(self._options, opened.live)
+        with contextlib.closing(self._client.stream(frames, options)) as results:
+            for result in results:
+                if result.fault is not None:
+                    self.code = exit_codes.FAILED
+                    print_error(f"{name}: frame {result.frame_id}", result.fault.message)
+                self._sink.result(name, result)
+                if self._sink.closed:
+                    break
+
+    def _fail(self, kind: str, message: str, code: int = exit_codes.FAILED) -> None:
+        """Tell what ended the source."""
+        from ferserve.rendering.json import print_error
+        from ferserve.types import FrameFault, FrameResult
+
+        self.code = max(self.code, code)
+        print_error(self._source.name, message)
+        self._sink.result(self._source.name, FrameResult(0, fault=FrameFault(kind, message)))

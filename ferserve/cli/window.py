@@ -13,7 +13,7 @@ from ferserve.types import FrameResult
 class FrameWindow:
     """Shows one annotated frame at a time."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self) -> None:
         """Raises :class:`ConfigError` if there is no screen or no Tk."""
         try:
             import tkinter
@@ -24,11 +24,15 @@ class FrameWindow:
             self._root = tkinter.Tk()
         except tkinter.TclError as error:
             raise ConfigError(f"--show must have a screen, got none ({error}); leave it out here") from None
-        self._root.title(title)
         self._root.protocol("WM_DELETE_WINDOW", self._on_close)
         self._label = tkinter.Label(self._root)
         self._label.pack()
         self.closed = False
+
+    def name(self, title: str) -> None:
+        """Put ``title`` over the window."""
+        if not self.closed:
+            self._root.title(title)
 
     def show(self, bgr: NDArray[np.uint8], result: FrameResult) -> None:
         """Show ``result`` drawn on a copy of ``bgr``, uint8 (H, W, 3)."""

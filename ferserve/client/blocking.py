@@ -139,8 +139,9 @@ class Client:
         and frames without an answer are sent again.
 
         Args:
-            frames: Index of a camera; path or URL of a video or an image; or an iterable, asynchronous or not, of
-                images as :meth:`classify` takes them, of pairs ``(time_s, image)``, or of :class:`Frame`.
+            frames: Index of a camera; path or URL of a video or an image; an open binary file; or an iterable,
+                asynchronous or not, of images as :meth:`classify` takes them, of pairs ``(time_s, image)``, or of
+                :class:`Frame`.
             options: Model, delivery, smoothing and more. Unless ``options.delivery`` is set, a live source is
                 answered with ``Delivery.LATEST`` and any other with ``Delivery.EVERY``.
             fps: Frame rate of images without a time, and of videos that tell none. Smoothing goes by the times of

@@ -12,12 +12,13 @@ from ferserve.rendering.json import SCHEMA_VERSION, rounded
 from ferserve.types import FrameResult, Timings
 
 _LINE_END = "\r\n"  # before Python 3.13 csv quotes only those of the two that it ends lines with
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CORNERS = ("x0", "y0", "x1", "y1")
 _POINTS = ("eye_left", "eye_right", "nose", "mouth_left", "mouth_right")
 _LANDMARKS = tuple(f"{point}.{axis}" for point in _POINTS for axis in ("x", "y"))
 
 FIXED_COLUMNS = (
-    *("file", "frame_id", "capture_time_ns", "track_id"),
+    *("source", "frame_id", "capture_time_ns", "track_id"),
     *(f"box.{corner}" for corner in _CORNERS),
     "score",
     *(f"landmarks.{point}" for point in _LANDMARKS),
@@ -45,7 +46,7 @@ class CsvRenderer:
         """The first line, without a line end."""
         return _line(self.columns)
 
-    def lines(self, result: FrameResult, file: str | None = None) -> list[str]:
+    def lines(self, result: FrameResult, source: str | None = None) -> list[str]:
         """The rows of ``result``, without line ends; numbers have four decimals, as in JSON.
 
         Raises:
@@ -53,7 +54,7 @@ class CsvRenderer:
         """
         plain = rounded(result.to_dict())
         faces = plain.pop("faces")
-        frame = {"schema_version": SCHEMA_VERSION, "file": file, **dict(_frame_cells(plain))}
+        frame = {"schema_version": SCHEMA_VERSION, "source": source, **dict(_frame_cells(plain))}
         return [self._row(frame | dict(_face_cells(face))) for face in faces] or [self._row(frame)]
 
     def _row(self, cells: dict[str, Any]) -> str:
@@ -106,8 +107,13 @@ def _head_cells(head: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _text(value: Any) -> Any:
-    """``value`` as in JSON: nothing for null, booleans in lower case."""
-    return str(value).lower() if isinstance(value, bool) else value
+    """``value`` as in JSON: nothing for null, booleans in lower case; texts so that no spreadsheet takes them for more.
+
+    A text that begins as a formula gets an apostrophe before it (OWASP, CSV injection). Numbers stay numbers.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else value
 
 
 def _line(cells: Iterable[Any]) -> str:

@@ -11,17 +11,17 @@ from ferserve.types import Face, FrameResult
 NOT_SURE = "not sure"
 
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the JSON lines; it rises if a field changes its meaning or goes. result.schema.json describes them."""
 
 _DECIMALS = 4
 
 
-def json_line(result: FrameResult, file: str | None = None) -> str:
-    """``result`` as one JSON object: :meth:`FrameResult.to_dict` with rounded numbers, the version and the file."""
+def json_line(result: FrameResult, source: str | None = None) -> str:
+    """``result`` as one JSON object: :meth:`FrameResult.to_dict` with rounded numbers, the version and the source."""
     line: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
-    if file is not None:
-        line["file"] = file
+    if source is not None:
+        line["source"] = source
     return json.dumps(line | rounded(result.to_dict()))  # in ASCII, which every encoding of stdout can carry
 
 
@@ -41,7 +41,8 @@ def text_line(name: str | int, result: FrameResult) -> str:
     if result.dropped is not None:
         return f"{name}: dropped, {result.dropped.value}"
     faces = ", ".join(f"#{face.track_id} {label_text(face)} {face.confidence:.2f}" for face in result.faces)
-    return f"{name}: {faces or 'no face'}"
+    note = f" ({result.degraded})" if result.degraded else ""
+    return f"{name}: {faces or 'no face'}{note}"
 
 
 def label_text(face: Face) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from ferserve.errors import InvalidFrameError, explained_imports
@@ -11,6 +10,12 @@ from ferserve.types import Crops, EncodedImage, Payload, RawImage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class Readable(Protocol):
+    """A binary file, as far as it is read here."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class SupportsArray(Protocol):
@@ -29,6 +34,11 @@ uint8, bool, or floating point in [0, 1].
 Color: TypeAlias = Literal["bgr", "rgb"]
 """Order of the colours in arrays; Pillow's images are RGB in any case."""
 
+MAX_FILE_BYTES = 256 * 1024 * 1024
+"""Largest image file that is read; the largest picture that can be decoded takes less, even as a plain BMP."""
+
+_READ_BYTES = 1 << 22
+
 
 def payload_of(image: ImageLike, color: Color = "bgr") -> Payload:
     """The payload of one picture; ``color`` is the order of the colours in arrays.
@@ -43,7 +53,8 @@ def payload_of(image: ImageLike, color: Color = "bgr") -> Payload:
     if isinstance(image, str | os.PathLike):
         if "\0" in os.fsdecode(image):
             raise InvalidFrameError(f"image must be a path without NUL characters, got {os.fsdecode(image)!r}")
-        return EncodedImage(Path(image).read_bytes())
+        with open(image, "rb") as file:
+            return EncodedImage(read_image(file))
     if _is_pillow(image) or hasattr(image, "__array__"):
         with explained_imports():
             from ferserve.sources.arrays import array_image, pillow_image
@@ -53,6 +64,17 @@ def payload_of(image: ImageLike, color: Color = "bgr") -> Payload:
         "image must be an array, the bytes or the path of an image file, or a payload, "
         f"got {type(image).__name__}{hint}"
     )
+
+
+def read_image(file: Readable) -> bytes:
+    """The rest of ``file``, which may be a pipe; raises :class:`InvalidFrameError` for one without a sensible end."""
+    parts, size = [], 0
+    while part := file.read(_READ_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_FILE_BYTES:
+            raise InvalidFrameError(f"image must be a file of at most {MAX_FILE_BYTES} bytes, got more; scale it down")
+    return b"".join(parts)
 
 
 def is_one_picture(source: object) -> bool:

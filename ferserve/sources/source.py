@@ -10,32 +10,25 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from ferserve.errors import ConfigError, explained_imports
-from ferserve.sources.images import ImageLike, is_one_picture, payload_of
+from ferserve.sources.gif import is_animated
+from ferserve.sources.images import ImageLike, is_one_picture, payload_of, read_image
 from ferserve.sources.iterables import FrameMaker, StreamItem
+from ferserve.sources.kinds import HEAD_BYTES, RAW_VIDEO, is_picture, kind_of
 from ferserve.sources.live import reconnecting
 from ferserve.sources.locators import checked_url, is_url, path_of
-from ferserve.types import Frame, FrameResult
+from ferserve.types import EncodedImage, Frame, FrameResult
 
 if TYPE_CHECKING:
     from ferserve.sources.container import VideoContainer
 
-VideoSource: TypeAlias = int | str | os.PathLike[str]
-"""A camera's index, the path of a video or an image, or a URL."""
+VideoSource: TypeAlias = int | str | os.PathLike[str] | BinaryIO
+"""A camera's index, the path of a video or an image, a URL, or a binary file that is open for reading."""
 
 _LARGEST_CAMERA = 2**31 - 1
 """OpenCV holds a camera's index in a C int, with the number of a driver in its hundreds."""
-
-_IMAGE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
-
-_MOTION_JPEG = (".mjpeg", ".mjpg")
-"""Names of videos that are JPEG after JPEG. A second JPEG in a file proves nothing, since photos carry previews."""
-
-_RAW_VIDEO = (*_MOTION_JPEG, ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".m4v", ".dv", ".ts", ".m2v")
-"""Names that help FFmpeg, because these formats have no header."""
 
 
 @dataclass
@@ -47,7 +40,7 @@ class FrameSource:
 
 
 def open_source(source: VideoSource | Iterable[StreamItem], maker: FrameMaker | None = None) -> FrameSource:
-    """Open a camera, a file or a URL, or wrap an iterable, whose items ``maker`` makes frames of.
+    """Open a camera, a path, a file or a URL, or wrap an iterable, whose items ``maker`` makes frames of.
 
     Frames get ids from 1 on unless they bring their own.
 
@@ -59,7 +52,9 @@ def open_source(source: VideoSource | Iterable[StreamItem], maker: FrameMaker | 
     if isinstance(source, str | os.PathLike):
         text = os.fsdecode(source)
         fps = maker.fps if maker else None
-        return _open_url(checked_url(text), fps) if is_url(text) else _open_file(path_of(text), fps)
+        return _open_url(checked_url(text), fps) if is_url(text) else _open_path(path_of(text), fps)
+    if hasattr(source, "read") and hasattr(source, "seekable"):
+        return _open_file(cast(BinaryIO, source), maker.fps if maker else None)
     if is_one_picture(source):
         raise ConfigError(
             f"source must be an iterable of images, got one image ({type(source).__name__}); put it in a list, or call "
@@ -118,30 +113,63 @@ def _open_url(url: str, fps: float | None) -> FrameSource:
     )
 
 
-def _open_file(path: str, fps: float | None) -> FrameSource:
+def _open_path(path: str, fps: float | None) -> FrameSource:
     try:
         mode = os.stat(path).st_mode
-        recorded = not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))
         if stat.S_ISCHR(mode) and path.startswith("/dev/video") and path[10:].isdecimal():
             return _open_camera(int(path[10:]))
-        file = _NamedFile(path, seekable=recorded)
+        recorded = not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))
+        file = open(path, "rb", buffering=io.DEFAULT_BUFFER_SIZE if recorded else 0)  # noqa: SIM115
     except OSError as error:
         raise ConfigError(
             f"source must be a readable file, a camera index or a URL, got {path!r}: {error.strerror}"
         ) from None
-    if _is_image(file.head) and not path.lower().endswith(_MOTION_JPEG):
-        file.close()
-        return _one_image(Path(path))
-    if not _has_pyav():
-        file.close()
-        return _open_with_opencv(path, repr(path), recorded=recorded)
     try:
-        container = _open_container(cast(BinaryIO, file), repr(path))
+        if recorded and (image := _image_in(file, path)) is not None:
+            file.close()
+            return _one_image(image)
+        if not _has_pyav():
+            file.close()
+            return _open_with_opencv(path, repr(path), recorded=recorded)
+        return _open_video(_NamedFile(file, path, seekable=recorded), repr(path), fps)
     except BaseException:
         file.close()
         raise
+
+
+def _open_file(file: BinaryIO, fps: float | None) -> FrameSource:
+    """``file`` stays open, since it is the caller's."""
+    if isinstance(file, io.TextIOBase):
+        raise ConfigError("source must be a binary file, got one of text; open it with mode 'rb'")
+    seekable = file.seekable()
+    if seekable and (image := _image_in(file, "")) is not None:
+        return _one_image(image)
+    if not _has_pyav():
+        raise ConfigError("source must have a path without PyAV, got an open file; pip install av")
+    raw = file if seekable else getattr(file, "raw", file)  # a buffer waits until it is full
+    return _open_video(_NamedFile(raw, "", seekable=seekable, owned=False), "the open file", fps)
+
+
+def _image_in(file: BinaryIO, path: str) -> EncodedImage | None:
+    """The picture in a file that can be rewound; None for a video, also for one that is a GIF of several frames."""
+    start = file.tell()
+    head = file.read(HEAD_BYTES)
+    file.seek(start)
+    if kind_of(head, path) != "picture" or not is_picture(head):
+        return None
+    image = EncodedImage(read_image(file))
+    if not is_animated(image.data) or not _has_pyav():
+        return image
+    file.seek(start)
+    return None
+
+
+def _open_video(file: _NamedFile, name: str, fps: float | None) -> FrameSource:
+    container = _open_container(cast(BinaryIO, file), name)
     numbers = itertools.count(1)
-    return FrameSource(container.recorded(numbers, fps) if recorded else container.live(numbers), live=not recorded)
+    if file.recorded:
+        return FrameSource(container.recorded(numbers, fps), live=False)
+    return FrameSource(container.live(numbers), live=True)
 
 
 def _one_image(image: ImageLike) -> FrameSource:
@@ -151,16 +179,19 @@ def _one_image(image: ImageLike) -> FrameSource:
 class _NamedFile:
     """A file for FFmpeg under a name that tells the format and nothing else: paths may hold any bytes and patterns."""
 
-    def __init__(self, path: str, *, seekable: bool) -> None:
-        """Open the file at ``path``; raises OSError. A seekable one tells its first bytes as ``head``."""
-        file: Any = open(path, "rb", buffering=io.DEFAULT_BUFFER_SIZE if seekable else 0)  # noqa: SIM115
-        self.head: bytes = file.peek(16)[:16] if seekable else b""
+    def __init__(self, file: Any, path: str, *, seekable: bool, owned: bool = True) -> None:
         suffix = os.path.splitext(path)[1].lower()
-        self.name = f"video{suffix}" if suffix in _RAW_VIDEO else "video"
+        self.name = f"video{suffix}" if suffix in RAW_VIDEO else "video"
+        self.recorded = seekable
         self.read = file.read
-        self.close = file.close
+        self._file = file if owned else None
         if seekable:
             self.seek, self.tell = file.seek, file.tell
+
+    def close(self) -> None:
+        """Close the file unless it is the caller's."""
+        if self._file is not None:
+            self._file.close()
 
     def __del__(self) -> None:
         self.close()  # of a source that was never read
@@ -191,7 +222,3 @@ def _has_pyav() -> bool:
     except ImportError:
         return False
     return True
-
-
-def _is_image(head: bytes) -> bool:
-    return head.startswith(_IMAGE_MAGIC) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
-import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from tests import builders
@@ -19,6 +17,7 @@ def test_stream_as_json(folder: Path, where: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["frame_id"] for line in lines] == list(range(1, 13))
+    assert {line["source"] for line in lines} == {str(folder / "clip.avi")}
     assert all(line["dropped"] is None for line in lines), "a recording is answered frame by frame"
     assert {face["track_id"] for line in lines for face in line["faces"]} == {1}
 
@@ -61,7 +60,7 @@ def test_a_frame_that_cannot_be_read_is_said_and_counted(folder: Path, where: li
     done = run_command("stream", folder / "damaged.jpg", "--json", *where)
     assert done.returncode == 1
     assert json.loads(done.stdout)["fault"]["code"] == "invalid_frame"
-    assert done.stderr.startswith("ferserve: frame 1: encoded must be a whole JPEG")
+    assert done.stderr.startswith(f"ferserve: {folder / 'damaged.jpg'}: frame 1: encoded must be a whole JPEG")
 
 
 def test_show_without_a_screen_is_a_configuration_error(folder: Path) -> None:
@@ -83,18 +82,40 @@ def test_a_closed_pipe_is_not_a_stack_trace(folder: Path) -> None:
         assert process.wait(20) in (0, 1)
 
 
-def test_ctrl_c_ends_a_recording_before_its_end(tmp_path: Path, folder: Path) -> None:
-    long = builders.video_file(tmp_path / "long.avi", frames=600)
-    # A shell that runs the tests in the background has SIGINT ignored, and that is inherited.
-    heed = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-    arguments = ["stream", str(long), "--json", "--model", str(folder / "brightness.onnx")]
-    with subprocess.Popen(
-        [sys.executable, "-c", heed, *FERSERVE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        rest = process.stdout.read()
-        assert (process.wait(20), process.stderr.read()) == (130, "")
-    assert len(rest.splitlines()) < 599
+def test_several_videos_come_one_after_the_other(folder: Path, tmp_path: Path, where: list[str]) -> None:
+    builders.video_file(tmp_path / "b.avi", frames=3)
+    builders.video_file(tmp_path / "a.avi", frames=2)
+    (tmp_path / "broken.avi").write_bytes(b"RIFF\0\0\0\0AVI and no more")
+    (tmp_path / "notes.txt").write_text("words")
+    sources = [folder / "clip.avi", tmp_path, "/nowhere.avi", tmp_path / "[b]*.avi"]
+    done = run_command("stream", *sources, "--json", *where)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    a, b, broken = (str(tmp_path / f"{name}.avi") for name in ("a", "b", "broken"))
+    seen = [(line["source"], line["frame_id"]) for line in lines]
+    clip = [(str(folder / "clip.avi"), number) for number in range(1, 13)]
+    in_folder = [(a, 1), (a, 2), (b, 1), (b, 2), (b, 3), (broken, 0)]
+    assert seen == [*clip, *in_folder, ("/nowhere.avi", 0), (b, 1), (b, 2), (b, 3), (broken, 0)]
+    assert {line["frame_id"] for line in lines if line["fault"]} == {0}
+    skipped, *faults = done.stderr.splitlines()
+    assert skipped == f"ferserve: {tmp_path}: 1 file that is no video skipped"
+    assert [line.split(": ")[1] for line in faults] == [broken, "/nowhere.avi", broken]
+
+
+def test_lines_of_several_videos_have_headings(folder: Path, tmp_path: Path) -> None:
+    clip = builders.video_file(tmp_path / "a.avi", frames=2)
+    done = run_command("stream", clip, clip, "--model", folder / "brightness.onnx")
+    assert [line.split(" ")[0] for line in done.stdout.splitlines()] == [f"{clip}:", "frame", "frame"] * 2
+
+
+def test_the_standard_input_is_a_recording_if_it_is_a_file(folder: Path) -> None:
+    with (folder / "clip.avi").open("rb") as stdin:
+        done = run_command("stream", "-", "--json", "--model", folder / "brightness.onnx", stdin=stdin)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [json.loads(line)["frame_id"] for line in done.stdout.splitlines()] == list(range(1, 13))
+
+
+def test_every_frame_of_an_animation_is_answered(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "walk.gif").write_bytes(builders.animated("GIF"))
+    done = run_command("stream", tmp_path / "walk.gif", "--json", "--model", folder / "brightness.onnx")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)

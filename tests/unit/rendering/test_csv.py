@@ -79,7 +79,7 @@ def test_the_columns_of_the_heads_follow_those_of_every_table() -> None:
     assert CsvRenderer({}).columns == FIXED_COLUMNS
     columns = CsvRenderer(HEADS).columns
     assert columns[: len(FIXED_COLUMNS)] == FIXED_COLUMNS
-    assert columns[:4] == ("file", "frame_id", "capture_time_ns", "track_id")
+    assert columns[:4] == ("source", "frame_id", "capture_time_ns", "track_id")
     assert CsvRenderer(HEADS).header() == ",".join(columns)
 
 
@@ -91,7 +91,16 @@ def test_a_face_is_one_row_with_the_values_of_its_json() -> None:
     (row,) = _rows(result, "a.jpg")
     line = json.loads(json_line(result, "a.jpg"))
     (face,) = line["faces"]
-    for field in ("file", "frame_id", "capture_time_ns", "model_name", "width", "height", "degraded", "schema_version"):
+    for field in (
+        "source",
+        "frame_id",
+        "capture_time_ns",
+        "model_name",
+        "width",
+        "height",
+        "degraded",
+        "schema_version",
+    ):
         assert row[field] == str(line[field])
     for field in ("track_id", "score", "emotion", "confidence", "top", "top_confidence", "certainty"):
         assert row[field] == str(face[field])
@@ -126,18 +135,28 @@ def test_faces_of_one_frame_are_rows_of_one_frame_id() -> None:
 )
 def test_a_frame_without_faces_is_one_row(outcome: dict[str, Any], said: dict[str, str]) -> None:
     (row,) = _rows(FrameResult(7, **outcome))
-    assert (row["frame_id"], row["file"], row["track_id"], row["emotion"], row["box.x0"]) == ("7", "", "", "", "")
+    assert (row["frame_id"], row["source"], row["track_id"], row["emotion"], row["box.x0"]) == ("7", "", "", "", "")
     outcomes = ("dropped", "fault.code", "fault.message")
     assert {name: row[name] for name in outcomes} == dict.fromkeys(outcomes, "") | said
 
 
 @pytest.mark.parametrize("file", ["a, b.jpg", 'the "x".jpg', "new\nline.jpg", "new\rline.jpg", "é.jpg", "#1.jpg"])
 def test_names_of_files_come_back(file: str) -> None:
-    assert _rows(FrameResult(1), file)[0]["file"] == file
+    assert _rows(FrameResult(1), file)[0]["source"] == file
 
 
 def test_a_name_that_is_no_utf8_is_escaped_as_in_json() -> None:
-    assert _rows(FrameResult(1), "caf\udce9.jpg")[0]["file"] == "caf\\udce9.jpg"
+    assert _rows(FrameResult(1), "caf\udce9.jpg")[0]["source"] == "caf\\udce9.jpg"
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_text_is_a_formula_and_numbers_stay_numbers(sign: str) -> None:
+    fault = FrameFault("unreadable", f"{sign}1+1")
+    (row,) = _rows(FrameResult(1, fault=fault, model_name=f"{sign}m"), f"{sign}cmd|' /C calc'!A0.jpg")
+    assert row["source"] == f"'{sign}cmd|' /C calc'!A0.jpg"
+    assert (row["fault.message"], row["model_name"]) == (f"'{sign}1+1", f"'{sign}m")
+    (row,) = _rows(FrameResult(1, faces=(_face(box=(-1.5, -2.0, 3.0, 4.0)),)), "a=b.jpg")
+    assert (row["box.x0"], row["source"]) == ("-1.5", "a=b.jpg")
 
 
 def test_a_face_of_another_model_is_refused() -> None:

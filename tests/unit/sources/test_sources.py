@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ def test_motion_jpeg_is_a_video(tmp_path: Path, name: str) -> None:
     assert [frame.frame_id for frame in opened.frames] == [1, 2, 3, 4, 5, 6, 7]
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF"])
 def test_an_image_file_is_a_stream_of_one_frame(tmp_path: Path, image_format: str) -> None:
     path = tmp_path / "picture"
     path.write_bytes(builders.encoded(builders.rgb_picture(), image_format))
@@ -91,3 +93,36 @@ def test_a_file_that_is_no_video(tmp_path: Path) -> None:
 def test_what_is_no_image_is_refused(image: object) -> None:
     with pytest.raises(InvalidFrameError, match="image must be"):
         payload_of(image)  # type: ignore[arg-type]
+
+
+def test_a_binary_file_is_a_source_and_stays_open(tmp_path: Path) -> None:
+    path = builders.video_file(tmp_path / "clip.avi", frames=3)
+    memory = io.BytesIO(path.read_bytes())
+    with path.open("rb") as file:
+        for source in (file, memory):
+            opened = open_source(source)
+            assert not opened.live
+            assert len(list(opened.frames)) == 3
+            assert not source.closed
+    picture = builders.jpeg(builders.astronaut())
+    assert [frame.payload for frame in open_source(io.BytesIO(picture)).frames] == [EncodedImage(picture)]
+    with pytest.raises(ConfigError, match="open it with mode 'rb'"):
+        open_source(io.StringIO("text"))
+
+
+def test_a_pipe_counts_as_live() -> None:
+    reading, writing = os.pipe()
+    with open(writing, "wb") as sender, open(reading, "rb") as pipe:
+        sender.write(b"".join(builders.jpeg_clip(2, width=160, height=120)))
+        sender.close()
+        opened = open_source(pipe)
+        assert opened.live
+        assert len(list(opened.frames)) == 2
+
+
+def test_a_gif_of_several_frames_is_a_video(tmp_path: Path) -> None:
+    moving, still = tmp_path / "moving.jpg", tmp_path / "still"
+    moving.write_bytes(builders.animated("GIF"))
+    still.write_bytes(builders.encoded(builders.rgb_picture(), "GIF"))
+    assert [type(frame.payload) for frame in open_source(moving).frames] == [RawImage, RawImage]
+    assert [frame.payload for frame in open_source(still).frames] == [EncodedImage(still.read_bytes())]

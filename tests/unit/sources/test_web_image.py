@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import urllib.parse
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from ferserve.errors import InvalidFrameError
 from ferserve.sources.source import open_source
-from ferserve.sources.web_image import fetch_image
+from ferserve.sources.web_image import download_image, fetch_image
 from ferserve.types import EncodedImage, Frame
 
 JPEG = b"\xff\xd8\xff\xe0 any bytes"
@@ -19,6 +21,8 @@ CONTENTS = {
     "/snapshot?id=3": ("image/png", b"\x89PNG"),
     "/stream": ("multipart/x-mixed-replace; boundary=x", b"--x\r\n"),
     "/clip.mp4": ("video/mp4", b"ftyp"),
+    "/f%C3%B6.jpg": ("image/jpeg", JPEG),
+    "/broken.jpg": ("image/jpeg", b"\xff\xd8\xff\xe0\0"),
 }
 
 
@@ -27,6 +31,8 @@ class _Handler(BaseHTTPRequestHandler):
         kind, body = CONTENTS.get(self.path, ("", b""))
         self.send_response(200 if kind else 404)
         self.send_header("Content-Type", kind)
+        if "broken" in self.path:
+            self.send_header("Content-Length", "100")
         self.end_headers()
         self.wfile.write(body)
 
@@ -70,3 +76,26 @@ def test_anything_else_is_left_to_who_opens_videos(site: str, path: str) -> None
 @pytest.mark.parametrize("url", ["rtsp://127.0.0.1:1/x", "http://127.0.0.1:1/x.jpg", "http://[bad/x.jpg", "http://"])
 def test_urls_that_lead_nowhere_give_nothing(url: str) -> None:
     assert fetch_image(url) is None
+
+
+@pytest.mark.parametrize("path", ["/photo.jpg", "/snapshot?id=3", "/clip.mp4", "/fö.jpg"])
+def test_a_download_is_what_the_server_has_whatever_it_calls_it(site: str, path: str) -> None:
+    assert download_image(site + path) == CONTENTS[urllib.parse.quote(path, safe="/?=")][1]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/not-there", "its server answers 404"), ("/broken.jpg", "its connection broke with 95 bytes to come")],
+)
+def test_a_download_that_fails_says_why(site: str, path: str, reason: str) -> None:
+    with pytest.raises(OSError, match=reason):
+        download_image(site + path)
+    with pytest.raises(OSError, match="Connection refused"):
+        download_image("http://127.0.0.1:1/x.jpg")
+
+
+def test_a_stream_is_no_picture(site: str) -> None:
+    with pytest.raises(InvalidFrameError, match="ferserve stream"):
+        download_image(site + "/stream")
+    with pytest.raises(InvalidFrameError, match="http or https"):
+        download_image("rtsp://host/x")
