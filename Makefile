@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto
 
-.PHONY: help setup build build-debug proto lint test fire bench soak fuzz sanitize aarch64 demo docs clean
+.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare soak fuzz sanitize aarch64 demo docs clean
 
 help: ## list the targets
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
 
 $(BIN)/.serve: pyproject.toml setup.py $(wildcard ext/*)
 	$(PYTHON) -m venv $(VENV)
@@ -50,8 +50,24 @@ fire: setup ## attacks beside a healthy camera, measured; nothing else should ru
 soak: setup ## open and drop 200 streams a second for a minute
 	FERSERVE_STORM_S=60 $(BIN)/python -m pytest tests/server/test_faults.py -k two_hundred --timeout 600
 
+BENCH := $(BIN)/python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only \
+	--benchmark-columns=median,iqr,min,rounds
 bench: setup ## the benchmarks, with their ratios
-	$(BIN)/python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only
+	$(BENCH)
+
+bench-quick: setup ## the light benchmarks, a moment each; within two minutes
+	$(BENCH) -m "not heavy" --benchmark-max-time 0.2 --benchmark-min-rounds 3 $(BENCH_ARGS)
+
+bench-instructions: setup ## compare instructions per call with benchmarks/instructions.json; needs valgrind
+	$(BIN)/python -m tests.benchmarks.instructions
+
+bench-instructions-refresh: setup ## keep today's instruction counts in benchmarks/instructions.json
+	$(BIN)/python -m tests.benchmarks.instructions --refresh
+
+BASE ?= origin/main
+MINUTES ?= 3
+bench-compare: setup ## is this tree slower than BASE? in turns for MINUTES=3, with a statistical test
+	$(BIN)/python -m tests.benchmarks.compare "$(BASE)" --minutes $(MINUTES) $(COMPARE_ARGS)
 
 fuzz: setup ## a million random calls of the kernels between guard pages
 	$(BIN)/python -m tests.kernels.fuzz --calls 1000000

@@ -6,6 +6,8 @@ or ``bench streams``: the same generator, the same messages, no engine.
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import sys
 from typing import Any
 
@@ -36,13 +38,22 @@ class Echo(emotion_pb2_grpc.EmotionServiceServicer):
             await context.write(pb.ClassifyStreamResponse(result=result))
 
 
+def echo_process(stack: contextlib.ExitStack) -> str:
+    """The address of an echo in another process, which ends with ``stack``."""
+    command = [sys.executable, "-m", "tests.benchmarks.echo_server", "0"]
+    process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    stack.callback(process.kill)
+    assert process.stdout is not None
+    return f"127.0.0.1:{process.stdout.readline().split()[-1]}"
+
+
 async def serve(port: int) -> None:
     """Until killed."""
     server = grpc.aio.server()
     emotion_pb2_grpc.add_EmotionServiceServicer_to_server(Echo(), server)  # type: ignore[no-untyped-call]
-    server.add_insecure_port(f"127.0.0.1:{port}")
+    chosen = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
-    print("ready", flush=True)
+    print(f"ready on {chosen}", flush=True)
     await server.wait_for_termination()
 
 

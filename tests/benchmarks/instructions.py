@@ -1,115 +1,188 @@
-"""Instructions per frame, counted by valgrind: a figure that no other load on the machine changes.
+"""The instruction gate: does every frame still execute as many instructions as the repository says?
 
-    python -m tests.benchmarks.instructions
-    python -m tests.benchmarks.instructions --tree ../before --python ../before/.venv/bin/python \
-        --from-proto ferserve.server.converters:frame_from_proto --to-proto ferserve.server.converters:result_to_proto
+    python -m tests.benchmarks.instructions              # exit code 1 if a subject grew by more than its tolerance
+    python -m tests.benchmarks.instructions --refresh    # keep today's counts in benchmarks/instructions.json
 
-A frame goes all its way but for gRPC and the face detector: bytes to message, message to frame, through the engine
-with one thread, result to message, message to bytes. The model is a mean over 64 pixels. The count is the difference
-of a run with 2N frames and one with N, divided by N, so that start and imports fall out.
+Counts hold for one set of versions (interpreter, compiler, packages). With any other, and before anything is called
+slower, the revision that last wrote the file is counted here and now beside the files as they are: both run the same
+interpreter and packages, so that only our own code can differ.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ferserve.v1 import emotion_pb2 as pb
-from tests import builders
-from tests.same_answers import pictures
-from tests.tiny_models import write_brightness_model
+from ferserve.processors import usable_processors
+from tests.benchmarks.callgrind import Counts, count_tree, least, why_not
+from tests.benchmarks.environment import counting_versions, differences
+from tests.benchmarks.record import read_record, record, write_record
+from tests.benchmarks.trees import (
+    ROOT,
+    Tree,
+    TreeError,
+    describe,
+    entrance,
+    export_files,
+    export_revision,
+    git,
+    scratch_folder,
+)
 
-ROOT = Path(__file__).parents[2]
-WORKLOAD = Path(__file__).with_name("instructions_workload.py")
-FRAME_NS = 33_333_333
-FROM_PROTO, TO_PROTO = "ferserve.wire.frames:frame_from_proto", "ferserve.wire.results:result_to_proto"
-
-
-@lru_cache
-def frames_of_scenarios() -> dict[str, list[dict[str, object]]]:
-    """What each scenario sends in turn: 640x480 pixels with one face."""
-    scenes = [builders.scene(i / 30) for i in range(30)]
-    jpegs = [builders.jpeg(scene) for scene in scenes]
-    box = pb.Boxes(boxes=[pb.Box(x0=280, y0=180, x1=364, y1=268)])
-    return {
-        "JPEG, box given": [{"encoded": data, "boxes": box} for data in jpegs],
-        "JPEG, face followed": [{"encoded": data} for data in jpegs],
-        "NV12, box given": [{"raw": pictures.raw(scene, "NV12"), "boxes": box} for scene in scenes],
-        "crop": [{"crops": pb.Crops(images=[pb.Image(encoded=data)])} for data in jpegs],
-    }
+KEPT = ROOT / "benchmarks" / "instructions.json"
+TOLERANCE = {"C": 0.01, "Python": 0.03}
+REFRESH = "make bench-instructions-refresh"
 
 
-def write_messages(path: Path, frames: Sequence[dict[str, object]], count: int) -> None:
-    """Write ``count`` ``Frame`` messages that repeat the frames given, each after its length."""
-    with path.open("wb") as file:
-        for i in range(count):
-            frame = pb.Frame(frame_id=i + 1, capture_time_ns=(i + 1) * FRAME_NS, **frames[i % len(frames)])  # type: ignore[arg-type]
-            data = frame.SerializeToString()
-            file.write(len(data).to_bytes(4, "little") + data)
+@dataclass(frozen=True)
+class Judgement:
+    """``rows`` for people; titles of what grew, and of what the other side has no count of."""
+
+    rows: list[str]
+    grown: list[str]
+    unknown: list[str]
 
 
-def instructions(command: list[str], tree: Path, out: Path) -> int:
-    """Instructions that ``command`` executes; callgrind's profile goes to ``out``."""
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(tree)}
-    done = subprocess.run(
-        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *command],
-        cwd=tree,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode or not found:
-        raise SystemExit(f"valgrind must run {command}, got exit code {done.returncode}:\n{done.stderr[-3000:]}")
-    return int(found[1])
+def judge(now: Counts, before: Mapping[str, int]) -> Judgement:
+    """Compare counts by title."""
+    rows, grown = [], []
+    for title in sorted(now.instructions.keys() & before.keys()):
+        count, limit = now.instructions[title], TOLERANCE[now.languages[title]]
+        change = count / before[title] - 1
+        verdict = "MORE" if change > limit else "fewer" if change < -limit else "same"
+        if change > limit:
+            grown.append(title)
+        rows.append(f"{title:58} {before[title]:>12,} {count:>12,} {change:>+8.2%}  {limit:.0%}  {verdict}")
+    return Judgement(rows, grown, sorted(now.instructions.keys() ^ before.keys()))
 
 
-def instructions_per_frame(frames: list[dict[str, object]], options: argparse.Namespace, scratch: Path) -> float:
-    """The difference of two runs, divided by the frames that one has more."""
-    counts = []
-    for count in (options.frames, 2 * options.frames):
-        messages = scratch / "messages"
-        write_messages(messages, frames, count)
-        command = [str(options.python.absolute()), str(WORKLOAD), str(messages), str(scratch / "models")]
-        command += [options.from_proto, options.to_proto]
-        counts.append(instructions(command, options.tree.resolve(), scratch / f"{count}.callgrind"))
-    return (counts[1] - counts[0]) / options.frames
+def base_revision(root: Path) -> str:
+    """The commit that last wrote the counts; raises :class:`TreeError` if the history does not say."""
+    commit = git(root, "log", "-1", "--format=%H", "--", str(KEPT.relative_to(ROOT)))
+    if not commit:
+        raise TreeError(f"no commit has {KEPT.name} yet")
+    if git(root, "rev-parse", "--is-shallow-repository") == "true" and not git(
+        root, "log", "-1", "--format=%P", commit
+    ):
+        raise TreeError("the clone is shallow and does not reach the commit that wrote the counts; fetch more history")
+    return commit
 
 
-def main() -> None:
-    options = _parser().parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        models = Path(folder) / "models"
-        models.mkdir()
-        write_brightness_model(models / "brightness.onnx")
-        for name, frames in frames_of_scenarios().items():
-            if name.startswith(options.only):
-                per_frame = instructions_per_frame(frames, options, Path(folder))
-                print(f"{name}: {per_frame:,.0f} instructions per frame", flush=True)
-        if options.profiles:
-            shutil.copytree(folder, options.profiles, dirs_exist_ok=True)
+def gate(scratch: Path, kept: Mapping[str, Any]) -> int:
+    """Print what was found; the exit code."""
+    other = differences(counting_versions(), kept["versions"])
+    ours = export_files(ROOT, scratch / "ours")
+    if not other:
+        (now,) = count([ours], [0], scratch)
+        verdict = judge(now, {title: row["instructions"] for title, row in kept["subjects"].items()})
+        if not verdict.grown:
+            return report(now, verdict, f"the counts that {KEPT.name} keeps")
+        print("\n".join(verdict.rows))
+        print(
+            f"{len(verdict.grown)} subjects grew; before that is said, the revision that wrote {KEPT.name} is counted"
+        )
+    else:
+        print(f"versions differ from those of {KEPT.name}: {'; '.join(other)}")
+        print("so the revision that wrote it is counted here and now, with the same versions")
+    try:
+        base = export_revision(ROOT, base_revision(ROOT), scratch / "base")
+    except TreeError as error:
+        if other:
+            return cannot_judge(str(error))
+        print(f"cannot count that revision: {error}", file=sys.stderr)
+        return 1
+    return gate_against(base, ours, scratch, certain=not other)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.instructions")
-    parser.add_argument("--frames", type=int, default=30, help="N")
-    parser.add_argument("--only", default="", help="only scenarios whose name begins so")
-    parser.add_argument("--tree", type=Path, default=ROOT, help="checkout to measure, its extension built")
-    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="interpreter that runs it")
-    parser.add_argument("--from-proto", default=FROM_PROTO, help="module:function of that tree")
-    parser.add_argument("--to-proto", default=TO_PROTO, help="module:function of that tree")
-    parser.add_argument("--profiles", type=Path, help="folder for the last scenario's files for callgrind_annotate")
-    return parser
+def gate_against(base: Tree, ours: Tree, scratch: Path, *, certain: bool) -> int:
+    """Count both trees with the same versions; with three layouts of memory each, if a subject grew or ``certain``."""
+    against = f"revision {base.name}, counted here"
+    if not certain:
+        then, now = count([base, ours], [0], scratch)
+        verdict = judge(now, then.instructions)
+        if not verdict.grown:
+            return report(now, verdict, against)
+        print(f"{len(verdict.grown)} subjects grew; before that is said, both are counted in other layouts of memory")
+    then, now = count([base, ours], [1, 2, 3], scratch)
+    return report(now, judge(now, then.instructions), against)
+
+
+def count(trees: Sequence[Tree], seeds: Sequence[int], scratch: Path) -> list[Counts]:
+    """The least counts of each tree over the seeds, on all processors."""
+    cwd = entrance(scratch, trees[-1])
+    with ThreadPoolExecutor(usable_processors()) as pool:
+        runs = [
+            [pool.submit(count_tree, tree, cwd, scratch / f"{tree.folder.name}-{seed}", seed) for seed in seeds]
+            for tree in trees
+        ]
+        return [least([run.result() for run in of_tree]) for of_tree in runs]
+
+
+def report(now: Counts, verdict: Judgement, against: str) -> int:
+    """Print the table and the conclusion; the exit code."""
+    print(f"{'instructions per call':58} {'before':>12} {'now':>12} {'change':>8}")
+    print("\n".join(verdict.rows))
+    for title in verdict.unknown:
+        print(f"not judged: {title} has a count on one side only; {REFRESH} keeps one")
+    for title, reason in now.failed.items():
+        print(f"cannot count {title}: {reason}", file=sys.stderr)
+    if verdict.grown or now.failed:
+        for title in verdict.grown:
+            print(
+                f"instructions of {title!r} must not grow by more than the tolerance, got the row above",
+                file=sys.stderr,
+            )
+        print(f"if the growth is intended: {REFRESH}, and commit {KEPT.name} with the change", file=sys.stderr)
+        return 1
+    print(f"{len(verdict.rows)} subjects execute no more instructions than {against}")
+    return 0
+
+
+def cannot_judge(reason: str) -> int:
+    """Say so where nobody can overlook it. No failure: the code may be as fast as ever."""
+    print(f"\n*** THE INSTRUCTION GATE WAS SKIPPED: {reason} ***\n", file=sys.stderr, flush=True)
+    return 0
+
+
+def refresh(scratch: Path) -> int:
+    """Count and keep."""
+    ours = export_files(ROOT, scratch / "ours")
+    (counts,) = count([ours], [0], scratch)
+    if counts.failed:
+        print(f"every subject must run before counts are kept, got {counts.failed}", file=sys.stderr)
+        return 1
+    rows = {t: {"instructions": n, "tolerance": TOLERANCE[counts.languages[t]]} for t, n in counts.instructions.items()}
+    KEPT.parent.mkdir(exist_ok=True)
+    write_record(KEPT, record("instructions", describe(ROOT), counting_versions(), rows))
+    print(f"{len(rows)} counts kept in {KEPT.relative_to(ROOT)}; commit it with the change")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.instructions", description=__doc__)
+    parser.add_argument("--refresh", action="store_true", help=f"keep today's counts in {KEPT.relative_to(ROOT)}")
+    options = parser.parse_args()
+    if reason := why_not():
+        return cannot_judge(reason)
+    try:
+        with scratch_folder() as scratch:
+            if options.refresh:
+                return refresh(scratch)
+            if not KEPT.is_file():
+                return cannot_judge(f"{KEPT} does not exist; {REFRESH} makes it")
+            return gate(scratch, read_record(KEPT, "instructions"))
+    except (TreeError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

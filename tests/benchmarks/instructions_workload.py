@@ -1,64 +1,74 @@
-"""The process whose instructions are counted: reads frames from a file and classifies them in one stream.
+"""The process whose instructions are counted: ``MARKS.so`` in, one callgrind profile per subject out.
 
-It uses the tree that PYTHONPATH names, and of that the engine and two functions that convert messages, whose places
-are arguments: ``MESSAGES MODEL_DIR MODULE:FRAME_FROM_PROTO MODULE:RESULT_TO_PROTO``.
+It uses the ``ferserve`` that comes first in PYTHONPATH. A subject runs until the interpreter has specialised its
+bytecode; then a fixed number of calls is counted, without the garbage collector.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
-import importlib
+import itertools
+import json
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-from ferserve.config import EngineConfig
-from ferserve.engine import Engine
-from ferserve.options import Delivery, StreamOptions
-from ferserve.v1 import emotion_pb2 as pb
+from tests.benchmarks.subjects import load_subjects
+from tests.benchmarks.subjects.subject import Call, Room, Subject
 
-SELDOM = 1000  # frames between two detections: the detector's own network is not what is counted
-
-
-def function(place: str) -> Callable[..., Any]:
-    """``package.module:name``."""
-    module, name = place.split(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return found
+GROUPS = ("kernels", "decode", "tracking", "messages", "pipeline")
+"""Those with subjects that execute the same instructions on every run."""
+WARMUP = 28
+CALLS = {"C": 4, "Python": 28}
+"""28 are twice the frames of a clip that plays there and back."""
 
 
-def messages(path: Path) -> Iterator[bytes]:
-    """The messages of a file, each after its length."""
-    data, at = path.read_bytes(), 0
-    while at < len(data):
-        end = at + 4 + int.from_bytes(data[at : at + 4], "little")
-        yield data[at + 4 : end]
-        at = end
+def calls_of(subject: Subject, room: Room) -> Iterator[tuple[str, Call]]:
+    """The subject's calls by title; kernels once for every instruction set that valgrind knows."""
+    ours = subject.make(room).ours
+    if subject.group != "kernels":
+        yield subject.title, ours
+        return
+    from ferserve import _kernels
+
+    chosen, *others = _kernels.features()["available"]
+    for path in (*others, chosen):
+        _kernels.use_path(path)
+        yield f"{subject.title}, {path}", ours
 
 
-def main(path: str, model_dir: str, frame_from: str, result_to: str) -> None:
-    """Classify every frame, one after the other."""
-    frame_from_proto, result_to_proto = function(frame_from), function(result_to)
-    config = EngineConfig(
-        model="brightness",
-        model_dir=model_dir,
-        threads=1,
-        max_batch_size=1,
-    )
-    options = StreamOptions(delivery=Delivery.EVERY, detection_interval=SELDOM, min_detection_interval=SELDOM)
-    count = 0
-    with Engine(config) as engine, engine.open_stream(options) as stream:
-        gc.collect()
-        gc.freeze()  # or a walk through all that was imported falls into one run and not into the other
-        for data in messages(Path(path)):
-            frame = frame_from_proto(pb.Frame.FromString(data), config.max_faces)
-            result = stream.submit(frame).result()
-            assert len(result.faces) == 1, result
-            result_to_proto(result).SerializeToString()
-            count += 1
-    print(f"{count} frames")
+def count(title: str, call: Call, language: str, marks: ctypes.CDLL) -> None:
+    """Dump the profile of some calls under ``title/language/calls``."""
+    calls = CALLS[language]
+    for _ in itertools.repeat(None, WARMUP):
+        call()
+    gc.collect()
+    gc.freeze()
+    marks.marks_begin()
+    for _ in itertools.repeat(None, calls):
+        call()
+    marks.marks_end(f"{title}/{language}/{calls}".encode())
+
+
+def count_subject(subject: Subject, room: Room, marks: ctypes.CDLL) -> str:
+    """Why the subject cannot be counted: this tree may be older than it. Empty if all went well."""
+    try:
+        for title, call in calls_of(subject, room):
+            count(title, call, subject.counted, marks)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def main(marks_path: str) -> None:
+    """Count every subject that can be; print those that this tree does not have."""
+    gc.disable()
+    marks = ctypes.CDLL(marks_path)
+    subjects, missing = load_subjects(GROUPS)
+    with Room() as room:
+        tried = {subject.title: count_subject(subject, room, marks) for subject in subjects if subject.counted}
+    print(json.dumps({"failed": missing | {title: why for title, why in tried.items() if why}}))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

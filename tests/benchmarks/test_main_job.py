@@ -24,6 +24,7 @@ from ferserve.types import EncodedImage, Frame, FrameResult
 from tests import builders
 
 FRAMES = 600
+pytestmark = pytest.mark.heavy
 EVERY = StreamOptions(delivery=Delivery.EVERY)
 STAGES = ("queue", "decode", "detect", "preprocess", "infer", "total")
 

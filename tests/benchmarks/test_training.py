@@ -17,6 +17,7 @@ from tests.training import sets
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 keras = pytest.importorskip("keras", reason="needs the training extra")
 
+pytestmark = pytest.mark.heavy
 IMAGES, BATCH = 19200, 64
 EPOCHS = {"fer2013_dense": 15, "fer2013_cnn3": 2}
 """In one call of fit, as a run does; the recipes train 15."""

@@ -1,0 +1,15 @@
+"""Messages of the API, beside protobuf alone."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from tests.benchmarks.measure import parameters, time_subject
+from tests.benchmarks.subjects import messages
+from tests.benchmarks.subjects.subject import Room, Subject
+
+
+@pytest.mark.parametrize("subject", parameters(messages.SUBJECTS))
+def test_messages(benchmark: BenchmarkFixture, subject: Subject, room: Room) -> None:
+    time_subject(benchmark, subject, room)
