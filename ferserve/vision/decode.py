@@ -6,10 +6,11 @@ from ferserve.errors import InvalidFrameError, OverloadedError
 from ferserve.types import EncodedImage, RawImage
 from ferserve.vision.exif import turn_upright
 from ferserve.vision.gif_header import TRAILER as GIF_TRAILER
-from ferserve.vision.image_header import ImageHeader
+from ferserve.vision.heif import decode_heif
+from ferserve.vision.image_header import Codec, ImageHeader
 from ferserve.vision.jpeg import decode_jpeg
 from ferserve.vision.opencv import decode_by_opencv, luma_of
-from ferserve.vision.picture import Picture
+from ferserve.vision.picture import Picture, Pixels
 from ferserve.vision.raw_layouts import decode_raw
 from ferserve.vision.read_header import read_header
 from ferserve.vision.tiff_pixels import require_whole_pixels
@@ -53,8 +54,15 @@ def _decode_other(data: bytes, header: ImageHeader, color: bool) -> Picture:
         require_whole_pixels(data)
     if header.end is not None:
         data = data[: header.end] + GIF_TRAILER  # frames that nobody asked for are not decoded
-    stored = decode_by_opencv(data, header.codec, color=True)
+    stored = _decode_stored(data, header.codec)
     if stored is None:
         raise InvalidFrameError(f"encoded must be a whole {header.codec.upper()}, got {len(data)} bytes cut or damaged")
     bgr = turn_upright(stored, header.orientation)
     return Picture(luma_of(bgr), bgr if color else None, header.note)
+
+
+def _decode_stored(data: bytes, codec: Codec) -> Pixels | None:
+    """BGR (H, W, 3) as stored; None if the file is cut off or damaged."""
+    if codec == "heic" or codec == "avif":
+        return decode_heif(data, codec)
+    return decode_by_opencv(data, codec, color=True)

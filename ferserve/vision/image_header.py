@@ -10,7 +10,7 @@ from typing import Literal
 
 from ferserve.vision.exif import UPRIGHT
 
-Codec = Literal["jpeg", "png", "webp", "bmp", "gif", "tiff"]
+Codec = Literal["jpeg", "png", "webp", "bmp", "gif", "tiff", "heic", "avif"]
 
 WAY_OUT = "; send JPEG, PNG, WebP, BMP, GIF or TIFF with 8 bits a channel"
 

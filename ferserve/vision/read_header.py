@@ -7,6 +7,7 @@ import struct
 from ferserve.errors import InvalidFrameError
 from ferserve.vision.gif_header import SIGNATURES as GIF
 from ferserve.vision.gif_header import read_gif_header
+from ferserve.vision.heif import heif_codec, read_heif_header
 from ferserve.vision.image_header import WAY_OUT, ImageHeader
 from ferserve.vision.jpeg_header import read_jpeg_header
 from ferserve.vision.png_header import SIGNATURE as PNG
@@ -19,8 +20,9 @@ from ferserve.vision.webp_header import read_webp_header
 def read_header(data: bytes) -> ImageHeader:
     """Codec, size and orientation of an encoded image.
 
-    Raises :class:`InvalidFrameError` for anything but an 8-bit JPEG, PNG, WebP, BMP, GIF or TIFF; only a GIF may be
-    animated, and only a TIFF have several pages: the first one counts.
+    Raises :class:`InvalidFrameError` for anything but an 8-bit JPEG, PNG, WebP, BMP, GIF or TIFF, or a HEIC or AVIF if
+    their extra is installed. A GIF or an AVIF may be animated, a TIFF or a HEIC have several pages: the first one
+    counts.
     """
     if not data:
         raise InvalidFrameError("encoded must be an image file, got 0 bytes" + WAY_OUT)
@@ -37,6 +39,8 @@ def read_header(data: bytes) -> ImageHeader:
             header = read_gif_header(data)
         elif data.startswith(TIFF):
             header = read_tiff_header(data)
+        elif (codec := heif_codec(data)) is not None:
+            header = read_heif_header(data, codec)
         else:
             raise InvalidFrameError(f"encoded must be a known image format, got {_name(data)}{WAY_OUT}")
     except (struct.error, IndexError):
@@ -55,5 +59,5 @@ def _name(data: bytes) -> str:
     if data[:4] in (b"II+\0", b"MM\0+"):
         return "a BigTIFF"
     if data[4:8] == b"ftyp":
-        return "a HEIC, an AVIF or a video"
+        return "a video"
     return f"{len(data)} bytes that start with {data[:4].hex(' ')}"
