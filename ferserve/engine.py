@@ -36,7 +36,8 @@ from ferserve.types import Frame, FrameResult, ModelDescription, PixelFormat, Ra
 class Engine:
     """Classifies frames, alone or in streams, on a pool of threads.
 
-    All threads share the graph of each model; each thread has a detector of its own.
+    All threads share the graph of each model; each thread has a detector of its own. A process that is forked later has
+    none of them: there every call raises :class:`FerserveError`, and an engine of its own works.
     """
 
     def __init__(self, config: EngineConfig | None = None, metrics: Metrics = NO_METRICS) -> None:
@@ -177,7 +178,9 @@ class Engine:
         return self._pool.stalled_s()
 
     def close(self) -> None:
-        """Answer waiting frames of streams as dropped, finish the rest, end the threads."""
+        """Answer waiting frames of streams as dropped, finish the rest, end the threads; in a forked child, nothing."""
+        if self._pool.process.was_left:
+            return
         with self._lock:
             if self._closed:
                 return
@@ -196,6 +199,7 @@ class Engine:
         self.close()
 
     def _require_open(self) -> None:
+        self._pool.process.require_own()
         if self._closed:
             raise ModelNotReadyError("engine must be running, got a frame while it shuts down; try another server")
 

@@ -19,6 +19,7 @@ from ferserve.client.tasks import closed_before, closed_meanwhile
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import FrameDeadlineError
+from ferserve.forks import ProcessGuard
 from ferserve.options import FrameOptions, StreamOptions, require_range
 from ferserve.scheduling.stream import EngineStream
 from ferserve.sources.images import Color, ImageLike, payload_of
@@ -64,6 +65,7 @@ class LocalClient:
         self._max_in_flight = max_in_flight
         self._owns_engine = not isinstance(engine, Engine)
         self._engine = engine if isinstance(engine, Engine) else Engine(engine)
+        self._process = ProcessGuard("client")
         self._streams: set[_LocalStream] = set()
         self._closed = False
         self.target: str = f"this process: {self._engine.runs_on}"
@@ -78,7 +80,9 @@ class LocalClient:
         self.close()
 
     def close(self) -> None:
-        """End all calls and streams, then the engine unless it was passed in."""
+        """End all calls and streams, then the engine unless it was passed in. In a forked child it does nothing."""
+        if self._process.was_left:
+            return
         self._closed = True
         for stream in tuple(self._streams):
             stream.end(closed_meanwhile())
@@ -199,6 +203,7 @@ class LocalClient:
         return self._engine.model(name)
 
     def _require_open(self) -> None:
+        self._process.require_own()
         if self._closed:
             raise closed_before()
 
@@ -224,6 +229,7 @@ class _LocalStream:
     """Submits frames to the engine in a thread and hands out their results."""
 
     def __init__(self, stream: EngineStream, frames: Iterator[Frame | FrameResult], max_in_flight: int) -> None:
+        self._process = ProcessGuard("client")
         self._stream = stream
         self._slots = threading.Semaphore(max_in_flight)
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
@@ -235,10 +241,13 @@ class _LocalStream:
             if isinstance(answer, BaseException):
                 raise answer
             yield answer if isinstance(answer, FrameResult) else answer.result()
+            self._process.require_own()
             self._slots.release()
 
     def end(self, error: BaseException | None = None) -> None:
         """Close the engine's stream, whose next submit fails: that ends the thread. ``error`` ends :meth:`results`."""
+        if self._process.was_left:
+            return
         self._stream.close()
         self._answers.put(error)
         self._slots.release()

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from ferserve.errors import ModelNotReadyError
+from ferserve.forks import ProcessGuard
 from ferserve.scheduling.caller import Caller
 from ferserve.scheduling.turns import Flow, Turns
 
@@ -47,6 +48,7 @@ class WorkerPool(Generic[Context]):
     """Threads that work on queues, each with a context of its own."""
 
     def __init__(self, threads: int) -> None:
+        self.process = ProcessGuard("engine")
         self._threads: list[threading.Thread] = []
         self._size = threads
         self._turns: Turns[SerialQueue[Context]] = Turns()
@@ -71,8 +73,9 @@ class WorkerPool(Generic[Context]):
     def schedule(self, work: SerialQueue[Context]) -> None:
         """Put a queue that has work in line; it must not be in line already.
 
-        Raises :class:`ModelNotReadyError` after :meth:`close`.
+        Raises :class:`ModelNotReadyError` after :meth:`close`, and :class:`FerserveError` in a forked child.
         """
+        self.process.require_own()
         with self._lock:
             if self._closed:
                 raise ModelNotReadyError("cannot take work: the engine shuts down; try another server")
@@ -111,7 +114,9 @@ class WorkerPool(Generic[Context]):
         return max(stalled_ns, 0) / 1e9
 
     def close(self) -> None:
-        """Let the threads finish what is in line, then end them."""
+        """Let the threads finish what is in line, then end them. A forked child has none of them."""
+        if self.process.was_left:
+            return
         with self._lock:
             self._closed = True
         for _ in self._threads:

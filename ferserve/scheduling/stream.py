@@ -78,12 +78,14 @@ class EngineStream:
 
     def pass_over(self, frame_id: int) -> None:
         """Note the id of a frame that the caller answers itself; raises as :meth:`submit` does."""
+        self._pool.process.require_own()
         with self._lock:
             self._require_next(frame_id)
 
     def _enqueue(self, pending: PendingFrame) -> None:
         frame = pending.frame
         superseded: list[PendingFrame] = []
+        self._pool.process.require_own()
         with self._lock:
             self._require_next(frame.frame_id)
             if self.options.delivery is Delivery.LATEST:
@@ -140,6 +142,8 @@ class EngineStream:
 
     def close(self) -> None:
         """Answer waiting frames as dropped; the engine keeps the tracks of a named stream for a while."""
+        if self._pool.process.was_left:
+            return
         with self._lock:
             if self._closed:
                 return

@@ -6,6 +6,8 @@ import atexit
 import threading
 from collections.abc import Callable
 
+from ferserve.forks import ProcessGuard
+
 LAST_FRAME_S = 1.0
 """How long the end of the program waits for the frame that is being read."""
 
@@ -26,9 +28,12 @@ def start_feed_thread(pull: Callable[[], None], stop: Callable[[], None] = lambd
 
     thread = threading.Thread(target=work, name="ferserve-feed", daemon=True)
 
+    process = ProcessGuard("thread")
+
     def end() -> None:
-        stop()
-        thread.join(LAST_FRAME_S)
+        if not process.was_left:
+            stop()
+            thread.join(LAST_FRAME_S)
 
     atexit.register(end)
     thread.start()
