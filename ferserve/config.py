@@ -119,7 +119,25 @@ class ServerConfig:
     loop: str = "auto"
     """Event loop: ``asyncio``, ``uvloop``, or ``auto`` for uvloop if it is installed."""
     max_message_bytes: int = 0
-    """Largest message that the server accepts; 0 for one that holds any frame of ``engine.max_pixels``."""
+    """Largest message that the server accepts; 0 for one that holds any frame of ``engine.max_pixels``, but at most
+    64 MiB: 22 megapixels of BGR, or any JPEG. gRPC holds a message until it is whole."""
+    receive_timeout_s: float = 30.0
+    """Longest time in which the message of a single call, or the config of a stream, has to arrive: 20 MB at 6 Mbit/s.
+    """
+    max_receiving_bytes: int = 192 * 1024 * 1024
+    """Most bytes of messages that have begun to arrive, over all clients; at least one of the largest size fits. The
+    calls of the connection that holds the most are refused first."""
+    max_receiving_bytes_per_client: int = 128 * 1024 * 1024
+    """Most bytes of messages that have begun to arrive, per client address."""
+    max_connections: int = 1000
+    """Most connections; fewer if the system allows the process fewer open files."""
+    max_connections_per_client: int = 250
+    """Most connections per client address; further ones are closed."""
+    max_connection_idle_s: float = 300.0
+    """How long a connection without calls stays open; 0 for ever. gRPC's clients come back by themselves."""
+    max_connection_age_s: float = 0.0
+    """How long a connection may live, give or take a tenth; then its streams get ``grace_s`` to end, and must be
+    reopened. 0 for ever: a camera's connection lives as long as the camera."""
     max_streams_per_client: int = 64
     """Most open streams per client address."""
     max_pending_results: int = 64
@@ -147,6 +165,13 @@ class ServerConfig:
             self.max_message_bytes == 0 or 1024 <= self.max_message_bytes <= MAX_MESSAGE_BYTES,
             f"0 or from 1024 to {MAX_MESSAGE_BYTES}",
         )
+        _check("server.receive_timeout_s", self.receive_timeout_s, self.receive_timeout_s > 0, "above 0 s")
+        for name in ("max_receiving_bytes", "max_receiving_bytes_per_client"):
+            _check(f"server.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        for name in ("max_connections", "max_connections_per_client"):
+            _check(f"server.{name}", getattr(self, name), 1 <= getattr(self, name) <= 1_000_000, "from 1 to 1000000")
+        for name in ("max_connection_idle_s", "max_connection_age_s"):
+            _check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 2_000_000, "from 0 to 2000000 s")
         _check(
             "server.max_streams_per_client",
             self.max_streams_per_client,

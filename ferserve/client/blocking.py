@@ -50,8 +50,8 @@ class Client:
             timeout_s: Longest time of a single call, s; ``math.inf`` for no limit.
             reconnect_s: Longest time that a stream tries to reconnect after its connection broke, s; 0 for not at all.
             encoding: How arrays travel: ``"raw"``, ``"jpeg"``, or ``"auto"``, which is raw to a server on this machine
-                and JPEG to any other if simplejpeg is installed. Images given as bytes, paths or payloads travel as
-                they are.
+                unless an array has over 63 MiB, and JPEG to any other if simplejpeg is installed. Images given as
+                bytes, paths or payloads travel as they are.
             jpeg_quality: Quality of that JPEG, 1 to 100.
             max_in_flight: Most frames of a stream that are sent ahead of the result that was taken last.
             tls: How to reach a server with a certificate, such as ``Tls(ca="ca.pem")``; the certificate must name the

@@ -12,7 +12,7 @@ import grpc
 from ferserve.client.boxes import BoxesLike, boxes_array
 from ferserve.client.channel import open_channel
 from ferserve.client.connector import StreamConnector
-from ferserve.client.encoding import ArrayPacker, Encoding, wants_jpeg
+from ferserve.client.encoding import MAX_RAW_BYTES, ArrayPacker, Encoding, wants_jpeg
 from ferserve.client.fork import ProcessGuard
 from ferserve.client.stream_run import StreamRun, StreamSource
 from ferserve.client.tasks import TaskTracker
@@ -58,7 +58,8 @@ class Connection:
         """Raises :class:`ConfigError` and :class:`InvalidOptionsError`."""
         self._settings = settings
         jpeg = wants_jpeg(settings.encoding, settings.target)
-        self._packer = ArrayPacker(jpeg=jpeg, luma=False, quality=settings.jpeg_quality)
+        max_raw_bytes = math.inf if settings.encoding == "raw" else MAX_RAW_BYTES
+        self._packer = ArrayPacker(jpeg, luma=False, quality=settings.jpeg_quality, max_raw_bytes=max_raw_bytes)
         self._models: dict[str, ModelDescription] = {}
         self._process = ProcessGuard()
         self._tasks = TaskTracker(self._process)

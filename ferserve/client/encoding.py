@@ -16,17 +16,22 @@ if TYPE_CHECKING:
 
 Encoding = Literal["auto", "raw", "jpeg"]
 
+MAX_RAW_BYTES = 63 * 1024 * 1024
+"""Of an array that ``auto`` sends as it is; a server takes messages of 64 MiB by default."""
+
 
 @dataclass(frozen=True)
 class ArrayPacker:
     """Packs images that are arrays for the way; any other payload travels as it is.
 
-    ``jpeg`` compresses with ``quality`` of 100; ``luma`` first drops the colour, which no model needs.
+    ``jpeg`` compresses with ``quality`` of 100, and so is what has more than ``max_raw_bytes``; ``luma`` first drops
+    the colour, which no model needs.
     """
 
     jpeg: bool
     luma: bool
     quality: int = 90
+    max_raw_bytes: float = MAX_RAW_BYTES
 
     def __call__(self, payload: Payload) -> Payload:
         if not (isinstance(payload, RawImage) and is_array(payload.data) and payload.data.ndim >= 2):
@@ -34,7 +39,8 @@ class ArrayPacker:
         array = payload.data
         if self.luma and payload.pixel_format is PixelFormat.BGR24:
             array = _without_colour(array)
-        if self.jpeg and payload.pixel_format in (PixelFormat.BGR24, PixelFormat.GRAY8):
+        too_large = array.nbytes > self.max_raw_bytes
+        if (self.jpeg or too_large) and payload.pixel_format in (PixelFormat.BGR24, PixelFormat.GRAY8):
             return self._compress(array)
         if array is payload.data:
             return payload

@@ -16,7 +16,7 @@ def caller_of(context: Any) -> Caller:
     identities = context.peer_identities()
     if identities:
         return Caller("certificate " + b" ".join(identities).decode("utf-8", "replace"))
-    return Caller(_network(client_address(context.peer())))
+    return Caller(network_of(client_address(context.peer())))
 
 
 def client_address(peer: str) -> str:
@@ -25,7 +25,7 @@ def client_address(peer: str) -> str:
     return address.rpartition(":")[0] if scheme in ("ipv4", "ipv6") else peer
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """The network of an IPv6 address; any other as it is."""
     bare = address.removeprefix("%5B").removesuffix("%5D").partition("%25")[0]
     if ":" not in bare:

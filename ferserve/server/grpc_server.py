@@ -12,8 +12,10 @@ from ferserve.config import ServerConfig
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.address import listen
 from ferserve.server.grpc_options import server_options
+from ferserve.server.guard import ConnectionGuard
 from ferserve.server.health import WATCHERS_GRACE_S, Health
 from ferserve.server.interceptors import ErrorInterceptor
+from ferserve.server.receiving import Receiver
 from ferserve.server.services import Service
 from ferserve.wire.tls import server_credentials
 
@@ -48,15 +50,19 @@ class GrpcServer:
         Raises :class:`ConfigError` if the address is taken or not this machine's, or a TLS file cannot be used.
         """
         credentials = server_credentials(self._config)
+        receiver = Receiver(self._config)
         self._server = grpc.aio.server(
-            interceptors=(ErrorInterceptor(self._metrics),),
+            interceptors=(ErrorInterceptor(receiver, self._metrics),),
             options=server_options(self._config, shares_port=self._shares_port),
         )
         for service in self._services:
             service.register(self._server)
         self._health.register(self._server)
         address = listen(self._server, self._config, credentials)
+        ports = set() if self._config.uds else {int(address.rpartition(":")[2])}
+        self._guard = ConnectionGuard(receiver, ports, self._config.max_connections_per_client)
         await self._server.start()
+        self._guard.start()
         await self._health.set_serving()
         names = ", ".join(service.name for service in self._services)
         logger.info("serving %s on %s, %s", names, address, "TLS" if credentials else "plain text")
@@ -75,4 +81,5 @@ class GrpcServer:
         # Only watchers of the health service are left. They never end by themselves; let them get the news.
         await self._server.stop(min(grace, WATCHERS_GRACE_S) or None)
         await refusing
+        await self._guard.stop()
         logger.info("stopped")

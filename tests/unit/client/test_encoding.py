@@ -51,6 +51,13 @@ def test_quality_is_obeyed() -> None:
     assert len(small.data) < len(large.data) / 2
 
 
+def test_an_array_too_large_for_a_message_is_compressed() -> None:
+    image = raw_image(BGR)
+    assert isinstance(ArrayPacker(jpeg=False, luma=False, max_raw_bytes=BGR.nbytes)(image), RawImage)
+    assert isinstance(ArrayPacker(jpeg=False, luma=False, max_raw_bytes=BGR.nbytes - 1)(image), EncodedImage)
+    assert isinstance(ArrayPacker(jpeg=False, luma=True, max_raw_bytes=BGR.nbytes - 1)(image), RawImage)
+
+
 def test_payloads_of_the_user_are_not_touched() -> None:
     pack = ArrayPacker(jpeg=True, luma=True)
     for payload in (EncodedImage(b"x"), RawImage(PixelFormat.BGR24, 640, 480, BGR.tobytes())):

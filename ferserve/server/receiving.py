@@ -1,0 +1,203 @@
+"""Messages on their way in: how long they may take, and how many bytes of unfinished ones may be held.
+
+gRPC collects a message before it shows it to anybody, for every call that waits for one. So what it holds is
+measured from outside: what a connection has received, less the messages that came out of it. As long as the calls
+that wait could not exceed the budget even with the largest messages, nothing is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+import grpc
+
+from ferserve.config import ServerConfig
+from ferserve.errors import FerserveError, FrameDeadlineError, OverloadedError
+from ferserve.server.callers import caller_of
+from ferserve.server.sockets import Connection, Endpoint, endpoint_of
+
+_FRAME_BYTES = 16_384
+_FRAME_HEADER_BYTES = 9
+_OVERHEAD_BYTES = 5 + 13
+"""Of a message besides its frames: gRPC's own header, and the flow control of its answer."""
+
+
+class Read:
+    """One call that waits for its next message."""
+
+    __slots__ = ("connection", "deadline", "from_byte", "refusal", "task")
+
+    def __init__(self, connection: Meter, deadline: float) -> None:
+        self.connection = connection
+        self.deadline = deadline
+        self.from_byte = connection.received
+        """What its connection had received when it began to wait: no earlier byte belongs to its message."""
+        self.refusal: FerserveError | None = None
+        self.task = asyncio.current_task()
+
+    def refuse(self, error: FerserveError) -> None:
+        """Let the waiting call raise ``error``."""
+        self.refusal = error
+        if self.task is not None:
+            self.task.cancel()
+
+
+class Meter:
+    """What one connection has received, and how much of that has come out as messages."""
+
+    def __init__(self, client: str) -> None:
+        self.client = client
+        self.inode = 0
+        self.received = 0
+        self.reads: set[Read] = set()
+        self._unfinished = 0
+        self._delivered = 0
+
+    def deliver(self, message_bytes: int) -> None:
+        """Count a message that came out."""
+        frames = message_bytes // _FRAME_BYTES + 1
+        self._delivered += message_bytes + frames * _FRAME_HEADER_BYTES + _OVERHEAD_BYTES
+
+    def refuse_all(self, error: FerserveError) -> None:
+        """Refuse every call of the connection that waits for a message."""
+        for read in self.reads:
+            read.refuse(error)
+
+    def update(self, now: Connection, max_message_bytes: int) -> int:
+        """Take a new reading of the kernel's count; returns the bytes of unfinished messages at most.
+
+        Headers and pings count too, so the difference grows slowly over days; the calls that wait bound it anew.
+        """
+        if now.inode != self.inode:  # a new connection from the same port
+            self.inode, self.received, self._unfinished = now.inode, 0, 0
+            for read in self.reads:
+                read.from_byte = 0
+        grown = self._unfinished + now.received_bytes - self.received - self._delivered
+        possible = sum(min(now.received_bytes - read.from_byte, max_message_bytes) for read in self.reads)
+        self._unfinished = max(0, min(grown, possible))
+        self.received, self._delivered = now.received_bytes, 0
+        return self._unfinished
+
+
+class Receiver:
+    """Reads the messages of all calls on a port. For the event loop's thread alone; :meth:`check` is called often."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._timeout_s = config.receive_timeout_s
+        self._max_message = config.max_message_bytes
+        self._budget = max(config.max_receiving_bytes, self._max_message)
+        self._client_budget = max(config.max_receiving_bytes_per_client, self._max_message)
+        self._meters: dict[Endpoint | None, Meter] = {}
+        self._waiting = 0
+
+    def context(self, context: Any, parse: Callable[[bytes], Any]) -> ReceivingContext:
+        """The ``context`` of a call, whose messages are read by this receiver and made by ``parse``."""
+        return ReceivingContext(self, context, parse)
+
+    async def read(self, context: Any, *, is_first: bool) -> Any:
+        """The bytes of the next message of a call, or ``grpc.aio.EOF``; the first has to come in time.
+
+        Raises :class:`FrameDeadlineError` if it does not, and :class:`OverloadedError` if too much is unfinished.
+        """
+        read = Read(self._meter(context), time.monotonic() + self._timeout_s if is_first else float("inf"))
+        read.connection.reads.add(read)
+        self._waiting += 1
+        try:
+            message = await context.read()
+        except asyncio.CancelledError:
+            if read.refusal is None:
+                raise
+            raise read.refusal from None
+        finally:
+            self._waiting -= 1
+            read.connection.reads.remove(read)
+        if message is not grpc.aio.EOF:
+            read.connection.deliver(len(message))
+        return message
+
+    def needs_measuring(self) -> bool:
+        """Whether the calls that wait could exceed a budget, were all their messages of the largest size."""
+        return self._waiting * self._max_message > min(self._budget, self._client_budget)
+
+    def check_deadlines(self) -> None:
+        """Refuse calls whose first message takes too long."""
+        now = time.monotonic()
+        for read in [read for meter in self._meters.values() for read in meter.reads if read.deadline < now]:
+            read.refuse(
+                FrameDeadlineError(
+                    f"the first message of a call must arrive within {self._timeout_s:g} s "
+                    "(server.receive_timeout_s), got no whole one; send it sooner, or send less"
+                )
+            )
+
+    def check_bytes(self, connections: Iterable[Connection]) -> bool:
+        """Refuse the calls of the connections that hold the most, until every budget is kept.
+
+        Returns whether the budgets are about to be reached, so that the next check should come sooner.
+        """
+        found = {connection.peer: connection for connection in connections}
+        for peer in [peer for peer, meter in self._meters.items() if peer not in found and not meter.reads]:
+            del self._meters[peer]
+        held = {
+            meter: meter.update(found[peer], self._max_message)
+            for peer, meter in self._meters.items()
+            if peer is not None and peer in found
+        }
+        by_client: dict[str, int] = defaultdict(int)
+        for meter, unfinished in held.items():
+            by_client[meter.client] += unfinished
+        total = sum(by_client.values())
+        soon = 4 * max(by_client.values(), default=0) > self._client_budget or 4 * total > self._budget
+        for meter, unfinished in sorted(held.items(), key=lambda pair: -pair[1]):
+            if by_client[meter.client] > self._client_budget:
+                meter.refuse_all(_too_much(self._client_budget, "server.max_receiving_bytes_per_client"))
+            elif total > self._budget:
+                meter.refuse_all(_too_much(self._budget, "server.max_receiving_bytes"))
+            else:
+                continue
+            by_client[meter.client] -= unfinished
+            total -= unfinished
+        return soon
+
+    def _meter(self, context: Any) -> Meter:
+        endpoint = endpoint_of(context.peer())
+        meter = self._meters.get(endpoint)
+        if meter is None:
+            meter = self._meters[endpoint] = Meter(caller_of(context).name)
+        return meter
+
+
+def _too_much(limit: int, name: str) -> OverloadedError:
+    return OverloadedError(
+        f"unfinished messages must have at most {limit} bytes ({name}), got more; "
+        "send fewer at a time, and each to its end"
+    )
+
+
+class ReceivingContext:
+    """gRPC's context of one call, with messages that come through a :class:`Receiver`."""
+
+    def __init__(self, receiver: Receiver, context: Any, parse: Callable[[bytes], Any]) -> None:
+        self._receiver = receiver
+        self._context = context
+        self._parse = parse
+        self._is_first = True
+        self.write = context.write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    async def read(self) -> Any:
+        """The next message, or ``grpc.aio.EOF``. Raises as :meth:`Receiver.read`, and :class:`DecodeError`."""
+        message = await self._receiver.read(self._context, is_first=self._is_first)
+        self._is_first = False
+        return message if message is grpc.aio.EOF else self._parse(message)
+
+    async def messages(self) -> AsyncIterator[Any]:
+        """All messages, one after the other."""
+        while (message := await self.read()) is not grpc.aio.EOF:
+            yield message
