@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from urllib.parse import unquote
 
+from ferserve.server.log_limit import LimitedHandler
+
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 LOGGER_NAME = "ferserve"
 
@@ -12,9 +14,26 @@ _MAX_LENGTH = 300
 
 
 def log_to_stderr(level: int) -> None:
-    """Log our own events from ``level`` on, and warnings of other packages."""
-    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
+    """Log our own events from ``level`` on, and warnings of other packages, each at most a few times in ten seconds."""
+    handler = LimitedHandler(LOGGER_NAME)
+    handler.setFormatter(ShortFormatter(LOG_FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger(LOGGER_NAME).setLevel(level)
+
+
+class ShortFormatter(logging.Formatter):
+    """Makes one line of each event of another package, whose text and traceback clients may be able to choose."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; our own events keep their traceback."""
+        if record.name.partition(".")[0] == LOGGER_NAME:
+            return super().format(record)
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f": {record.exc_info[1]!r}"
+        return super().format(
+            logging.LogRecord(record.name, record.levelno, record.pathname, record.lineno, one_line(text), (), None)
+        )
 
 
 def one_line(text: str) -> str:
