@@ -22,6 +22,9 @@ _USAGE_ERRORS = (
     errors.ServerUnavailableError,
 )
 
+_SILENCES = {"GRPC_VERBOSITY": "NONE", "OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "SILENT"}
+"""Settings of libraries that write to stderr. They are read when these are imported."""
+
 app = typer.Typer(
     name="ferserve",
     help="Live facial-expression recognition: as a server, as its client, or without a server.",
@@ -59,7 +62,7 @@ def _root(
 
 def main() -> None:
     """Run the command of ``sys.argv`` and exit with its code."""
-    for name, silence in (("GRPC_VERBOSITY", "NONE"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
+    for name, silence in _SILENCES.items():
         os.environ.setdefault(name, silence)  # our own errors say what went wrong, in one line
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text that stdout can encode

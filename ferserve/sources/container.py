@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ferserve.errors import ConfigError, SourceLostError
 from ferserve.sources.arrays import raw_image
 from ferserve.sources.clock import RecordingClock
 from ferserve.sources.deinterlace import Deinterlacer
+from ferserve.sources.endings import is_cut_off
 from ferserve.types import Frame, FrameFault, FrameResult
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class VideoContainer:
         """
         import av
         from av.container import InputContainer
+        from av.error import FFmpegError
 
         self._name = name
         self._file = None if isinstance(file, str) else file
@@ -46,7 +48,7 @@ class VideoContainer:
                 metadata_errors="replace",
                 timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
             )
-        except (OSError, ValueError) as error:  # PyAV's errors are of one of these classes
+        except (FFmpegError, OSError, ValueError) as error:
             raise ConfigError(
                 f"source must be a video, an image, a camera index or a URL, got {name}: cannot be opened: "
                 f"{getattr(error, 'strerror', None) or error}"
@@ -132,8 +134,14 @@ class VideoContainer:
             yield from deinterlacer.flush()
             if packets < expected:
                 yield f"{self._name} must have {expected} frames, got {packets}: the end is missing; copy it again"
+            elif self._is_cut_off():
+                yield f"{self._name} must be as long as it says, got less: the end is missing; copy it again"
         finally:
             self.close()
+
+    def _is_cut_off(self) -> bool:
+        """Asked at the end, since it moves the file's position; nothing that cannot go back tells its length."""
+        return hasattr(self._file, "seek") and is_cut_off(cast(BinaryIO, self._file), self._container.format.name)
 
     def close(self) -> None:
         """Close the container and its file."""

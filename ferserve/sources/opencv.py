@@ -19,8 +19,6 @@ _BLIND = "black throughout: OpenCV cannot show interlaced video; install PyAV (p
 
 def open_capture(source: int | str, name: str) -> Any:
     """A ``cv2.VideoCapture``; raises :class:`ConfigError`."""
-    import cv2
-
     if isinstance(source, str):
         log.warning(
             "PyAV is not installed, so OpenCV reads %s: it does not show interlaced video or come back to a lost "
@@ -29,6 +27,28 @@ def open_capture(source: int | str, name: str) -> Any:
         )
         if not source.isprintable() or "%" in source:
             raise ConfigError(f"source must have a plain name without PyAV, got {name}; rename it or pip install av")
+    return _open(source, name)
+
+
+def require_visible(path: str, name: str) -> None:
+    """Raises :class:`ConfigError` for a file whose frames OpenCV cannot show.
+
+    Its ``read()`` returns True for a frame that it failed to convert, and with it whatever is in the memory of its
+    buffer. So two captures must agree on the first frame.
+    """
+    captures = [_open(path, name) for _ in range(2)]
+    (_, first), (_, again) = [capture.read() for capture in captures]
+    for capture in captures:
+        capture.release()
+    if first is not None and not (first == again).all():
+        raise ConfigError(
+            f"source must be progressive without PyAV, got {name}: OpenCV cannot show interlaced video; pip install av"
+        )
+
+
+def _open(source: int | str, name: str) -> Any:
+    import cv2
+
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(0)  # OpenCV's own lines would stand beside our error and say less
     try:

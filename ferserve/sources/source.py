@@ -205,6 +205,8 @@ def _open_with_opencv(source: str, name: str, *, recorded: bool) -> FrameSource:
 
         from ferserve.sources import opencv
     capture = opencv.open_capture(source, name)
+    if recorded:
+        opencv.require_visible(source, name)
     recorded = recorded or capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
     frames = opencv.recorded_frames if recorded else opencv.live_frames
     return FrameSource(frames(capture, name, itertools.count(1)), live=not recorded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 
 from ferserve.errors import InvalidFrameError
@@ -10,6 +11,7 @@ from ferserve.vision.exif import UPRIGHT, orientation_of
 from ferserve.vision.image_header import WAY_OUT, ImageHeader
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
 
 
 def read_png_header(data: bytes) -> ImageHeader:
@@ -27,9 +29,10 @@ def read_png_header(data: bytes) -> ImageHeader:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of every chunk's contents.
+    """Name, start and end of every chunk's contents, those of the pixels with their checksums right.
 
-    OpenCV allocates the length that a chunk claims before it compares it with the bytes that are there.
+    OpenCV allocates the length that a chunk claims before it compares it with the bytes that are there, and libpng
+    prints what it thinks of a wrong checksum.
     """
     at, kind = len(SIGNATURE), b""
     while kind != b"IEND" and at < len(data):
@@ -37,4 +40,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         start, at = at + 8, at + 12 + length
         if at > len(data):
             raise InvalidFrameError(f"encoded must be a whole PNG, got one cut off in {kind!r} of {length} bytes")
+        if kind in _CRITICAL and zlib.crc32(memoryview(data)[start - 4 : at - 4]) != int.from_bytes(
+            data[at - 4 : at], "big"
+        ):
+            raise InvalidFrameError(f"encoded must be a whole PNG, got one that is damaged in {kind!r}")
         yield kind, start, start + length

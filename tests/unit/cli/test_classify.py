@@ -125,3 +125,15 @@ def test_what_is_no_picture_is_a_fault_unless_a_folder_holds_it(folder: Path, tm
     skipped, *faults = sorted(done.stderr.splitlines(), key=lambda line: "skipped" not in line)
     assert skipped == f"ferserve: {tmp_path}: 1 file that is no picture skipped"
     assert faults == [f"ferserve: {source}: {told}" for source, told in zip(sources, messages, strict=True) if told]
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_the_libraries_that_decode_say_nothing_of_their_own(folder: Path, tmp_path: Path, image_format: str) -> None:
+    whole = builders.encoded(builders.rgb_picture(), image_format)
+    for at in (len(whole) // 3, len(whole) // 2, len(whole) - 40):
+        (tmp_path / f"{at}.x").write_bytes(whole[:at] + b"\xff\x11" * 20 + whole[at + 40 :])
+        (tmp_path / f"{at}.cut").write_bytes(whole[:at])
+    done = run_command("classify", *tmp_path.iterdir(), "--json", "--model", folder / "brightness.onnx")
+    faults = [json.loads(line)["fault"] for line in done.stdout.splitlines()]
+    assert len(faults) == 6
+    assert len(done.stderr.splitlines()) == sum(fault is not None for fault in faults) >= 3

@@ -101,6 +101,7 @@ def test_bytes_after_the_end_of_a_png_are_ignored() -> None:
     ("data", "message"),
     [
         (_with_giant_chunk(_encoded("PNG")), "must be a whole PNG, got one cut off in b'IDAT' of 4278190080 bytes"),
+        (_encoded("PNG").replace(b"IDATx", b"IDATy"), "must be a whole PNG, got one that is damaged in b'IDAT'"),
         (_encoded("PNG")[:-13], "must be a whole PNG, got one cut off in b'IDAT'"),
         (b"", "must be an image file, got 0 bytes"),
         (b"hello world", "got 11 bytes that start with 68 65 6c 6c"),
