@@ -143,7 +143,13 @@ class ServerConfig:
     max_pending_results: int = 64
     """Most unread results per stream; a client that does not read them sends no further frames."""
     grace_s: float = 5.0
-    """Time for frames in flight to finish when the server stops."""
+    """Time for frames in flight to finish when the server stops. The process is gone one second later at the latest."""
+    stall_s: float = 5.0
+    """Health says NOT_SERVING once all worker threads have been busy with the same work for this long, s; 0 turns it
+    off. The largest frame takes one second or so."""
+    worker_timeout_s: float = 2.0
+    """A worker that does not answer its supervisor for this long, or stalls, is killed and started again, s. An event
+    loop under load answers within tens of ms."""
     tls_cert: str = ""
     """PEM file with the server's certificate chain. With ``tls_key``, clients must use TLS. Reloaded on change."""
     tls_key: str = ""
@@ -166,25 +172,22 @@ class ServerConfig:
             f"0 or from 1024 to {MAX_MESSAGE_BYTES}",
         )
         _check("server.receive_timeout_s", self.receive_timeout_s, self.receive_timeout_s > 0, "above 0 s")
-        for name in ("max_receiving_bytes", "max_receiving_bytes_per_client"):
+        limits = (
+            "max_receiving_bytes",
+            "max_receiving_bytes_per_client",
+            "max_streams_per_client",
+            "max_pending_results",
+        )
+        for name in limits:
             _check(f"server.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in ("max_connections", "max_connections_per_client"):
             _check(f"server.{name}", getattr(self, name), 1 <= getattr(self, name) <= 1_000_000, "from 1 to 1000000")
         for name in ("max_connection_idle_s", "max_connection_age_s"):
             _check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 2_000_000, "from 0 to 2000000 s")
-        _check(
-            "server.max_streams_per_client",
-            self.max_streams_per_client,
-            self.max_streams_per_client >= 1,
-            "at least 1",
-        )
-        _check(
-            "server.max_pending_results",
-            self.max_pending_results,
-            self.max_pending_results >= 1,
-            "at least 1",
-        )
         _check("server.grace_s", self.grace_s, self.grace_s >= 0, "at least 0 s")
+        _check("server.stall_s", self.stall_s, 0 <= self.stall_s <= 3600, "from 0 to 3600 s")
+        timeout_s = self.worker_timeout_s
+        _check("server.worker_timeout_s", timeout_s, 0.5 <= timeout_s <= 3600, "from 0.5 to 3600 s")
         _check_needs("server.tls_cert", self.tls_cert, "server.tls_key", self.tls_key)
         _check_needs("server.tls_key", self.tls_key, "server.tls_cert", self.tls_cert)
         _check_needs("server.tls_client_ca", self.tls_client_ca, "server.tls_cert", self.tls_cert)

@@ -8,6 +8,7 @@ counted twice:
 * A service counts what never reaches the engine: a frame that it answers with a fault itself, because the message
   holds no valid frame (:meth:`Metrics.frame_answered`), and each call that ends with an error
   (:meth:`Metrics.call_refused`).
+* The server counts how often its workers stall (:meth:`Metrics.workers_stalled`).
 """
 
 from __future__ import annotations
@@ -47,6 +48,12 @@ class Metrics(Protocol):
     def stream_closed(self) -> None:
         """An open stream ended, for whatever reason. Called by the engine, once per :meth:`stream_opened`."""
 
+    def workers_stalled(self, stalled: bool) -> None:
+        """All worker threads have been busy with the same work for ``server.stall_s``, or are no longer.
+
+        Called by the server, when it changes what its health says.
+        """
+
 
 class NoMetrics:
     """Counts nothing."""
@@ -64,6 +71,9 @@ class NoMetrics:
         """See :class:`Metrics`."""
 
     def stream_closed(self) -> None:
+        """See :class:`Metrics`."""
+
+    def workers_stalled(self, stalled: bool) -> None:
         """See :class:`Metrics`."""
 
 

@@ -17,6 +17,7 @@ class Counting:
         self.opened: list[bool] = []
         """Whether each opened stream was resumed."""
         self.closed = 0
+        self.stalled: list[bool] = []
         self._lock = threading.Lock()
 
     def frame_answered(self, result: FrameResult) -> None:
@@ -43,3 +44,8 @@ class Counting:
         """See :class:`ferserve.metrics.Metrics`."""
         with self._lock:
             self.closed += 1
+
+    def workers_stalled(self, stalled: bool) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.stalled.append(stalled)

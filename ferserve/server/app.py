@@ -14,6 +14,7 @@ from ferserve.server.grpc_server import GrpcServer
 from ferserve.server.health import Health, ProbeServer
 from ferserve.server.lifecycle import ServerGroup, Startable
 from ferserve.server.services import Service
+from ferserve.server.stall_watch import StallWatch
 
 if TYPE_CHECKING:
     from ferserve.server.workers.placement import Placement
@@ -50,4 +51,7 @@ class Server(ServerGroup):
         is_worker = placement is not None
         main = GrpcServer(services, config, health, metrics, shares_port=is_worker)
         probes = ProbeServer(health, config, supervisor_address, shares_port=is_worker)
-        super().__init__(main, [*([probes] if supervisor_address or config.health_port else []), *beside])
+        stalls = StallWatch(engine, health, config.stall_s, metrics)
+        super().__init__(
+            main, [*([probes] if supervisor_address or config.health_port else []), stalls, *beside], config.grace_s
+        )

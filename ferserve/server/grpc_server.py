@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 
 import grpc
@@ -63,7 +64,7 @@ class GrpcServer:
         self._guard = ConnectionGuard(receiver, ports, self._config.max_connections_per_client)
         await self._server.start()
         self._guard.start()
-        await self._health.set_serving()
+        self._health.set_serving()
         names = ", ".join(service.name for service in self._services)
         logger.info("serving %s on %s, %s", names, address, "TLS" if credentials else "plain text")
         return address
@@ -74,12 +75,13 @@ class GrpcServer:
         ``grace_s``: None for the configured grace, 0 for none. A second call may shorten the grace of the first.
         """
         grace = self._config.grace_s if grace_s is None else grace_s
+        ends = time.monotonic() + grace
         draining = asyncio.gather(*(service.drain(grace) for service in self._services))
-        await self._health.set_stopping()
+        self._health.set_stopping()
         refusing = asyncio.ensure_future(self._server.stop(grace or None))
         await draining
         # Only watchers of the health service are left. They never end by themselves; let them get the news.
-        await self._server.stop(min(grace, WATCHERS_GRACE_S) or None)
+        await self._server.stop(max(min(ends - time.monotonic(), WATCHERS_GRACE_S), 0) or None)
         await refusing
         await self._guard.stop()
         logger.info("stopped")

@@ -2,51 +2,89 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ferserve.config import ServerConfig
 from ferserve.server.address import bind, host_and_port
 from ferserve.server.grpc_options import server_options
 from ferserve.server.interceptors import ErrorInterceptor
+from ferserve.server.logs import one_line
 from ferserve.server.receiving import Receiver
+from ferserve.wire.status import details_of
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 _WHOLE_SERVER = ""
 
 WATCHERS_GRACE_S = 0.5
 """How long a server that is otherwise done waits for watchers of its health to get the news."""
 
 
-class Health:
-    """Whether each service, and the server as a whole, can be called. May be registered with several servers."""
+class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
+    """Whether each service, and the server as a whole, can be called. May be registered with several servers.
+
+    Watchers share no lock: one that reads nothing holds up neither the others nor whoever changes the status.
+    """
 
     def __init__(self, service_names: Sequence[str]) -> None:
-        self._names = (_WHOLE_SERVER, *service_names)
-        self._servicer = health.aio.HealthServicer()
+        self._names = frozenset((_WHOLE_SERVER, *service_names))
+        self._started = self._stopping = self._stalled = False
+        self._changed = asyncio.Event()  # set, and replaced, with each change
 
     def register(self, server: grpc.aio.Server) -> None:
         """Let ``server`` answer health checks."""
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self, server)
 
-    async def set_starting(self) -> None:
-        """Answer NOT_SERVING for now."""
-        await self._set(_NOT_SERVING)
+    def set_serving(self) -> None:
+        """Answer SERVING, unless workers stall or the server stops."""
+        self._started = True
+        self._tell()
 
-    async def set_serving(self) -> None:
-        """Answer SERVING."""
-        await self._set(_SERVING)
+    def set_stalled(self, stalled: bool) -> None:
+        """Note whether the workers make no progress."""
+        self._stalled = stalled
+        self._tell()
 
-    async def set_stopping(self) -> None:
+    def set_stopping(self) -> None:
         """Answer NOT_SERVING from now on."""
-        await self._servicer.enter_graceful_shutdown()
+        self._stopping = True
+        self._tell()
 
-    async def _set(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
-        for name in self._names:
-            await self._servicer.set(name, status)
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _status(self, service: str) -> int:
+        if service not in self._names:
+            return int(_UNKNOWN)
+        return int(_SERVING if self._started and not (self._stopping or self._stalled) else _NOT_SERVING)
+
+    async def Check(self, request: Any, context: Any) -> Any:
+        """The status now; NOT_FOUND for a service that is not here."""
+        status = self._status(request.service)
+        if status == _UNKNOWN:
+            names = ", ".join(map(repr, sorted(self._names)))
+            message = f"service must be one of {names}, got '{one_line(request.service)}'"
+            await context.abort(grpc.StatusCode.NOT_FOUND, details_of(message))
+        return health_pb2.HealthCheckResponse(status=status)
+
+    async def Watch(self, request: Any, context: Any) -> None:
+        """The status now, and whenever it changes; a slow watcher misses what has changed again meanwhile."""
+        sent = -1
+        while True:
+            changed = self._changed
+            status = self._status(request.service)
+            if status == sent:
+                await changed.wait()
+            else:
+                await context.write(health_pb2.HealthCheckResponse(status=status))
+                sent = status
 
 
 class ProbeServer:
@@ -68,7 +106,6 @@ class ProbeServer:
             options=server_options(self._config, shares_port=self._shares_port),
         )
         self._health.register(self._server)
-        await self._health.set_starting()
         address = self._supervisor_address
         if address:
             bind(self._server, address)

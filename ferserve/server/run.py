@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from ferserve.config import Config, ServerConfig
 from ferserve.engine import Engine
+from ferserve.server.announcements import announce, warn_of_plain_text
 from ferserve.server.app import Server, open_engine
+from ferserve.server.descriptors import require_open_files
+from ferserve.server.exit_deadline import MARGIN_S, ExitDeadline, leaving_on_time
 from ferserve.server.lifecycle import STOP_SIGNALS, Startable, serve_until_signal
 from ferserve.server.loop import run_in_loop
 
@@ -14,22 +17,29 @@ from ferserve.server.loop import run_in_loop
 def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM, in this process or in several workers; a second signal stops at once.
 
-    Prints one line when clients can connect. Raises :class:`ferserve.errors.ConfigError` if the address is not free,
-    and the errors of :class:`Engine`.
+    Prints one line when clients can connect. Raises :class:`ferserve.errors.ConfigError` if the address is not free or
+    the process may open too few files, and the errors of :class:`Engine`.
     """
+    require_open_files(config.server.workers)
+    warn_of_plain_text(config.server)
     if config.server.workers > 1:
         from ferserve.server.workers.supervisor import supervise  # one process does not need multiprocessing
 
         supervise(config)
         return
-    with open_engine(config.engine) as engine:
-        run_in_loop(serve(engine, config.server), config.server.loop)
+    with leaving_on_time(config.server.grace_s + MARGIN_S) as deadline, open_engine(config.engine) as engine:
+        run_in_loop(serve(engine, config.server, deadline=deadline), config.server.loop)
 
 
-async def serve(engine: Engine, config: ServerConfig, beside: Sequence[Startable] = ()) -> None:
-    """Serve ``engine`` in this process, with servers ``beside`` the gRPC port; see :func:`run`."""
+async def serve(
+    engine: Engine, config: ServerConfig, beside: Sequence[Startable] = (), deadline: ExitDeadline | None = None
+) -> None:
+    """Serve ``engine`` in this process, with servers ``beside`` the gRPC port; see :func:`run`.
+
+    With a ``deadline`` the process ends in time after a signal, even if a worker never does.
+    """
 
     def show(address: str) -> None:
-        print(f"ferserve ready on {address} ({engine.runs_on})", flush=True)
+        announce(f"ferserve ready on {address} ({engine.runs_on})")
 
-    await serve_until_signal(Server(engine, config, beside=beside), STOP_SIGNALS, show)
+    await serve_until_signal(Server(engine, config, beside=beside), STOP_SIGNALS, show, deadline)

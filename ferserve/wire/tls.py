@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import ssl
+import time
 from pathlib import Path
 
 import grpc
 
 from ferserve.config import SYSTEM_CA, ServerConfig, Tls
 from ferserve.errors import ConfigError
+from ferserve.wire.certificates import validity_note
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class _CertificateFiles:
     def read(self) -> grpc.ServerCertificateConfiguration:
         config = self._config
         identity = _identity("server.tls_cert", config.tls_cert, "server.tls_key", config.tls_key)
+        if note := validity_note(identity[1], time.time()):
+            logger.warning("server.tls_cert %s %s; clients refuse it, renew it", config.tls_cert, note)
         clients = _authorities("server.tls_client_ca", config.tls_client_ca) if config.tls_client_ca else None
         return grpc.ssl_server_certificate_configuration([identity], clients)
 

@@ -36,6 +36,9 @@ class _FailingEngine:
     def is_loaded(self, name: str) -> bool:
         return True
 
+    def stalled_s(self) -> float:
+        return 0.0
+
     def submit(self, frame: Any, options: Any, caller: Any) -> Future[FrameResult]:
         future: Future[FrameResult] = Future()
         future.set_exception(self._error)

@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from h2.events import ResponseReceived
 
-from ferserve.config import ServerConfig
+from ferserve.config import EngineConfig, ServerConfig
 from ferserve.engine import Engine
 from ferserve.errors import ConfigError
 from ferserve.server import Server
 from ferserve.v1 import emotion_pb2 as pb
+from tests.busy import held_workers
+from tests.counting import Counting
+from tests.fire.rude import RudeConnection, message
 from tests.serving.certificates import issue
 from tests.serving.fixtures import StartServer
+from tests.serving.health import free_port, health_at
 from tests.serving.process import ServerProcess, serve_command
 from tests.serving.streams import RawStream, stub_of
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def health_at(port: int) -> int:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        return int((await stub.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=20)).status)
 
 
 @pytest.mark.parametrize("service", ["", "ferserve.v1.EmotionService"])
@@ -50,6 +42,58 @@ async def test_an_unknown_service_is_not_found(address: str) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="nobody"))
     assert failure.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_watcher_that_takes_nothing_holds_up_nobody(engine: Engine) -> None:
+    """Neither other watchers, nor the stop."""
+    server = Server(engine, ServerConfig(port=0, grace_s=30))
+    address = await server.start()
+    with RudeConnection(address, initial_window=0) as rude:
+        call = rude.open("/grpc.health.v1.Health/Watch")
+        rude.send(call, message(b""), end=True)
+        await asyncio.to_thread(_wait_for_headers, rude, call)
+        async with grpc.aio.insecure_channel(address) as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert (await watch.read()).status == SERVING
+            assert await health_at(int(address.rpartition(":")[2])) == SERVING
+            stopping = asyncio.ensure_future(server.stop())
+            assert (await watch.read()).status == NOT_SERVING
+            await asyncio.wait_for(stopping, 20)  # and not the 30 s of grace
+
+
+def _wait_for_headers(rude: RudeConnection, call: int) -> None:
+    """They come with the first answer, which then has no window to go out."""
+    while not any(isinstance(event, ResponseReceived) and event.stream_id == call for event in rude.poll(0.1)):
+        pass
+
+
+async def test_health_says_when_the_workers_make_no_progress(engine_config: EngineConfig) -> None:
+    counting = Counting()
+    with Engine(engine_config, counting) as engine:
+        server = Server(engine, ServerConfig(port=0, stall_s=0.1))
+        async with grpc.aio.insecure_channel(await server.start()) as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert (await watch.read()).status == SERVING
+            with held_workers(engine):
+                assert (await watch.read()).status == NOT_SERVING
+            assert (await watch.read()).status == SERVING
+            assert counting.stalled == [True, False]
+            await server.stop(0)
+            assert (await watch.read()).status == NOT_SERVING
+
+
+@pytest.mark.parametrize("own_port", [True, False])
+async def test_garbled_health_checks_are_refused(engine: Engine, own_port: bool) -> None:
+    health_port = free_port()
+    server = Server(engine, ServerConfig(port=0, health_port=health_port))
+    address = await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{health_port}" if own_port else address) as channel:
+        for method in ("unary_unary", "unary_stream"):
+            name = "Check" if method == "unary_unary" else "Watch"
+            call = getattr(channel, method)(f"/grpc.health.v1.Health/{name}")(b"\xff\xff")
+            assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert "must be protobuf of its type" in await call.details()
+    await server.stop(0)
 
 
 @pytest.mark.parametrize("own_port", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2
 
 from ferserve.config import ServerConfig
 from ferserve.engine import Engine
@@ -18,6 +20,7 @@ from ferserve.errors import KIND_KEY, ConfigError
 from ferserve.server import Server
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
+from tests.serving.health import free_port, health_at
 from tests.serving.process import ServerProcess, serve_command
 from tests.serving.streams import RawStream, astronaut_jpeg, stub_of
 
@@ -120,6 +123,76 @@ async def test_a_second_signal_stops_at_once() -> None:
             assert await asyncio.to_thread(server.wait) == 0
             with pytest.raises(grpc.aio.AioRpcError):
                 await call
+
+
+@pytest.mark.parametrize(("workers", "needed"), [(1, 72), (2, 80)])
+def test_a_server_that_hardly_a_client_could_reach_does_not_say_that_it_is_ready(
+    workers: int, needed: int, model_dir: Path
+) -> None:
+    few = needed - 1
+    done = subprocess.run(
+        ["bash", "-c", f'ulimit -n {few}; exec "$@"', "", *serve_command(model_dir), "--workers", str(workers)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"ferserve: the limit of open files must be at least {needed}, got {few}: hardly a client could connect; "
+        "raise it with `ulimit -n`, or LimitNOFILE in systemd\n"
+    )
+
+
+def _stuck_server(part: str, grace_s: float) -> ServerProcess:
+    server = ServerProcess([sys.executable, "-m", "tests.serving.stuck_server", part, str(grace_s)])
+    if part == "loop":
+        server.process.send_signal(signal.SIGUSR1)
+    return server
+
+
+@pytest.mark.parametrize("part", ["worker", "loop", "beside"])
+def test_the_grace_holds_whatever_is_stuck(part: str) -> None:
+    """It is ended without success, since it did not finish."""
+    with _stuck_server(part, 0.2) as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait() == 1
+        _, log = server.rest()
+    if part != "loop":  # which cannot say what keeps it
+        assert "cannot stop in time" in log
+        assert "_wait_for_ever" in log or part == "beside"
+
+
+@pytest.mark.parametrize("part", ["worker", "loop", "beside"])
+def test_a_second_signal_ends_at_once_whatever_is_stuck(part: str) -> None:
+    """The first one would leave it a minute."""
+    with _stuck_server(part, 60) as server:
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait() != 0
+
+
+@pytest.mark.parametrize(("stdout", "workers"), [("full", 1), ("closed", 1), ("full", 2)])
+def test_a_server_that_cannot_print_serves_all_the_same(stdout: str, workers: int, model_dir: Path) -> None:
+    port = free_port()
+    command = [*serve_command(model_dir, port), "--workers", str(workers)]
+    reader, writer = os.pipe()
+    os.close(reader)  # every write fails
+    with open("/dev/full", "w") as full:
+        target = full.fileno() if stdout == "full" else writer
+        process = subprocess.Popen(command, stdout=target, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    try:
+        assert asyncio.run(health_at(port)) == health_pb2.HealthCheckResponse.SERVING
+        assert process.stderr is not None
+        assert "cannot print the ready line" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=20)[1] == ""
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import trustme
 from cryptography.hazmat.primitives import serialization
 
 from ferserve import AsyncClient, Tls, errors
 from ferserve.config import ServerConfig
+from ferserve.wire.tls import server_credentials
 from tests import builders
 from tests.serving.certificates import Files, issue
 from tests.serving.fixtures import StartServer
@@ -216,6 +219,16 @@ def test_incomplete_settings_are_refused(settings: dict[str, str], message: str)
     with pytest.raises(errors.ConfigError) as caught:
         ServerConfig(**settings)
     assert str(caught.value) == message
+
+
+def test_an_expired_certificate_of_its_own_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+    leaf = trustme.CA().issue_cert("localhost", not_after=yesterday)
+    leaf.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "both.pem"))
+    both = str(tmp_path / "both.pem")
+    assert server_credentials(ServerConfig(tls_cert=both, tls_key=both)) is not None
+    (warning,) = caplog.messages
+    assert warning == f"server.tls_cert {both} expired on {yesterday:%Y-%m-%d %H:%M} UTC; clients refuse it, renew it"
 
 
 def test_a_clients_certificate_needs_an_authority() -> None:

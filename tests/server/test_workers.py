@@ -27,7 +27,7 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import WORKER_KEY, as_dict
 from tests.serving.process import ServerProcess, serve_command
 from tests.serving.streams import RawStream, astronaut_jpeg, stub_of
-from tests.serving.workers import WORKERS, gone, workers_command, workers_of
+from tests.serving.workers import WORKERS, gone, is_worker, workers_command, workers_of
 
 
 @pytest.fixture
@@ -172,6 +172,26 @@ async def test_unary_calls_and_streams_are_answered(server: ServerProcess) -> No
         assert len((await client.classify(astronaut_jpeg())).faces) == 1
         results = [result async for result in client.stream([astronaut_jpeg()] * 3)]
         assert [len(result.faces) for result in results] == [1, 1, 1]
+
+
+def test_a_worker_that_was_frozen_stops_with_the_others(server: ServerProcess) -> None:
+    family = workers_of(server)
+    os.kill(family[0].pid, signal.SIGSTOP)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.wait() == 0
+    assert all(gone(worker, 5) for worker in family)
+
+
+def test_a_worker_that_stays_frozen_is_killed_after_the_grace(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FERSERVE_SERVER_GRACE_S", "0.5")
+    with ServerProcess(workers_command(model_dir)) as server:
+        family = workers_of(server)
+        server.process.send_signal(signal.SIGTERM)
+        while is_worker(family[0]):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                family[0].suspend()
+        assert server.wait() == 0
+        assert all(gone(worker, 5) for worker in family)
 
 
 @pytest.mark.slow

@@ -22,6 +22,9 @@ class SilentEngine:
     def is_loaded(self, name: str) -> bool:
         return True
 
+    def stalled_s(self) -> float:
+        return 0.0
+
     def submit(self, frame: Any, options: Any, caller: Any) -> Future[FrameResult]:
         return Future()
 

@@ -20,10 +20,9 @@ from ferserve.server.workers.worker import WorkerSettings, run_worker
 
 logger = logging.getLogger(__name__)
 
-HEALTH_EVERY_S = 2.0
-HEALTH_TIMEOUT_S = 5.0
-HEALTH_FAILURES = 3
-"""Checks in a row that must fail before a worker counts as stuck."""
+HEALTH_CHECKS = 4
+"""Checks in a row, spread over ``server.worker_timeout_s``, that must fail before a worker counts as stuck. One would
+not do: if the whole machine stood still for a while, the worker is not to blame."""
 MIN_DELAY_S = 0.2
 MAX_DELAY_S = 30.0
 STEADY_S = 60.0
@@ -61,8 +60,9 @@ class WorkerProcess:
         return str(answer)
 
     def terminate(self) -> None:
-        """Send SIGTERM."""
+        """Send SIGTERM, and wake the process up if it was stopped: it would not hear of it."""
         self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """Send SIGKILL."""
@@ -96,16 +96,16 @@ class WorkerProcess:
     async def _until_ended(self, stopping: asyncio.Event) -> None:
         """Wait for the end of the process; kill it if it fails its health checks."""
         ended = asyncio.ensure_future(_readable(self._process.sentinel))
-        failures = 0
+        failures, pause_s = 0, self._settings.config.server.worker_timeout_s / HEALTH_CHECKS
         async with grpc.aio.insecure_channel(self._settings.health_address) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             while not ended.done():
-                await asyncio.wait((ended,), timeout=HEALTH_EVERY_S)
+                await asyncio.wait((ended,), timeout=pause_s)
                 if ended.done() or stopping.is_set():
                     continue
-                failures = 0 if await _healthy(stub) else failures + 1
-                if failures == HEALTH_FAILURES:
-                    logger.error("%s does not answer and is killed", self._name)
+                failures = 0 if await _healthy(stub, pause_s) else failures + 1
+                if failures == HEALTH_CHECKS:
+                    logger.error("%s does not answer or makes no progress, and is killed", self._name)
                     self.kill()
         self._process.join()
 
@@ -121,9 +121,9 @@ async def _readable(descriptor: int) -> None:
         loop.remove_reader(descriptor)
 
 
-async def _healthy(stub: Any) -> bool:
+async def _healthy(stub: Any, timeout_s: float) -> bool:
     try:
-        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_TIMEOUT_S)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
     except grpc.aio.AioRpcError:
         return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -16,12 +16,17 @@ from collections.abc import Iterator
 from ferserve.config import Config
 from ferserve.errors import FerserveError
 from ferserve.server.address import address_taken, host_and_port
+from ferserve.server.announcements import announce
+from ferserve.server.exit_deadline import AT_ONCE_S, MARGIN_S, ExitDeadline, leaving_on_time
 from ferserve.server.lifecycle import STOP_SIGNALS
 from ferserve.server.logs import LOGGER_NAME
 from ferserve.server.workers.placement import GONE
 from ferserve.server.workers.process import WorkerProcess
 from ferserve.server.workers.shared_counts import SharedCounts
 from ferserve.server.workers.worker import WorkerSettings
+
+KILL_S = 0.15
+"""Time that the supervisor has, after its workers, to kill those that hang and to see their end."""
 
 
 def supervise(config: Config) -> None:
@@ -36,7 +41,8 @@ def supervise(config: Config) -> None:
         if server.health_port:
             stack.enter_context(_reserved(server.host, server.health_port, "health_port"))
         server = dataclasses.replace(server, port=port)
-        asyncio.run(_Supervisor(dataclasses.replace(config, server=server)).run())
+        deadline = stack.enter_context(leaving_on_time(server.grace_s + MARGIN_S + KILL_S, 2 * AT_ONCE_S))
+        asyncio.run(_Supervisor(dataclasses.replace(config, server=server)).run(deadline))
 
 
 @contextlib.contextmanager
@@ -72,12 +78,14 @@ class _Supervisor:
             for index in range(count)
         ]
         self._stopping = asyncio.Event()
+        self._grace_s = config.server.grace_s
 
-    async def run(self) -> None:
+    async def run(self, deadline: ExitDeadline) -> None:
         """Serve until all workers have ended after a signal."""
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._on_signal)
+        deadline.watch(STOP_SIGNALS)
         try:
             runs_on = await asyncio.gather(*(worker.start() for worker in self._workers))
         except FerserveError:
@@ -86,14 +94,19 @@ class _Supervisor:
             if self._stopping.is_set():  # the signal ended them
                 return
             raise
-        print(f"ferserve ready on {self._address} ({runs_on[0]} in each of {len(runs_on)} workers)", flush=True)
+        announce(f"ferserve ready on {self._address} ({runs_on[0]} in each of {len(runs_on)} workers)")
         await asyncio.gather(*(worker.watch(self._stopping) for worker in self._workers))
         for number in STOP_SIGNALS:  # a further signal, now that all have stopped, must not look like a crash
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
 
     def _on_signal(self) -> None:
-        """The first signal stops workers gracefully, the second at once: they count signals too."""
+        """The first signal stops workers gracefully, the second at once: they count signals too.
+
+        Those that hang are killed after the time in which each should have ended by itself.
+        """
+        within_s = AT_ONCE_S if self._stopping.is_set() else self._grace_s + MARGIN_S
         self._stopping.set()
         for worker in self._workers:
             worker.terminate()
+            asyncio.get_running_loop().call_later(within_s, worker.kill)

@@ -15,6 +15,7 @@ from ferserve.engine import Engine
 from ferserve.errors import FerserveError
 from ferserve.processors import usable_processors
 from ferserve.server.app import Server, open_engine
+from ferserve.server.exit_deadline import MARGIN_S, ExitDeadline, leaving_on_time
 from ferserve.server.lifecycle import serve_until_signal
 from ferserve.server.logs import log_to_stderr
 from ferserve.server.loop import run_in_loop
@@ -48,8 +49,9 @@ def run_worker(settings: WorkerSettings, supervisor: Connection) -> None:
         engine_config = _share(settings.config)
         if settings.config.server.cpus == "split":
             _keep_to_share(settings)
-        with open_engine(engine_config) as engine:
-            run_in_loop(_serve(engine, settings, supervisor), settings.config.server.loop)
+        first_s = settings.config.server.grace_s + MARGIN_S
+        with leaving_on_time(first_s) as deadline, open_engine(engine_config) as engine:
+            run_in_loop(_serve(engine, settings, supervisor, deadline), settings.config.server.loop)
     except FerserveError as error:
         supervisor.send(error)
 
@@ -78,7 +80,7 @@ def _let_models_finish() -> None:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-async def _serve(engine: Engine, settings: WorkerSettings, supervisor: Connection) -> None:
+async def _serve(engine: Engine, settings: WorkerSettings, supervisor: Connection, deadline: ExitDeadline) -> None:
     loop = asyncio.get_running_loop()
     placement = Placement(settings.index, settings.open_streams)
 
@@ -94,4 +96,4 @@ async def _serve(engine: Engine, settings: WorkerSettings, supervisor: Connectio
 
     loop.add_reader(supervisor.fileno(), on_orphaned)
     server = Server(engine, settings.config.server, placement=placement, supervisor_address=settings.health_address)
-    await serve_until_signal(server, (signal.SIGTERM,), on_ready)
+    await serve_until_signal(server, (signal.SIGTERM,), on_ready, deadline)

@@ -1,0 +1,57 @@
+"""Lets the health of a server say that its workers make no progress."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from ferserve.metrics import Metrics
+from ferserve.server.health import Health
+
+if TYPE_CHECKING:
+    from ferserve.engine import Engine
+
+logger = logging.getLogger(__name__)
+
+_LOOKS = 10
+"""How often per ``stall_s`` the engine is asked."""
+_LONGEST_PAUSE_S = 1.0
+
+
+class StallWatch:
+    """A :class:`ferserve.server.lifecycle.Startable` that asks the engine now and then."""
+
+    def __init__(self, engine: Engine, health: Health, stall_s: float, metrics: Metrics) -> None:
+        """``stall_s``: how long all worker threads may be busy with the same work; 0 for any time."""
+        self._engine = engine
+        self._health = health
+        self._stall_s = stall_s
+        self._metrics = metrics
+        self._task: asyncio.Future[None] | None = None
+
+    async def start(self) -> str:
+        """Begin; there is no address."""
+        if self._stall_s:
+            self._task = asyncio.ensure_future(self._watch())
+        return ""
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """End at once."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        stalled = False
+        while True:
+            await asyncio.sleep(min(self._stall_s / _LOOKS, _LONGEST_PAUSE_S))
+            busy_s = self._engine.stalled_s()
+            if (busy_s >= self._stall_s) == stalled:
+                continue
+            stalled = not stalled
+            self._health.set_stalled(stalled)
+            self._metrics.workers_stalled(stalled)
+            if stalled:
+                logger.error("workers end no work for %.1f s; health says NOT_SERVING until one does", busy_s)
+            else:
+                logger.warning("the worker threads make progress again; health says SERVING")
