@@ -70,7 +70,13 @@ class EngineConfig:
     max_queue_bytes: int = 512 * 1024 * 1024
     """Most memory of waiting frames, over all streams; further ones are refused."""
     resume_s: float = 30.0
-    """How long a named stream can be resumed after its connection broke; at most a thousand streams wait."""
+    """How long a named stream can be resumed after its connection broke."""
+    max_resumable: int = 1000
+    """Most closed streams that can be resumed; the client with the largest share of their memory makes room."""
+    max_resumable_per_client: int = 64
+    """Most closed streams per client that can be resumed; the longest gone make room."""
+    max_resumable_bytes: int = 32 * 1024 * 1024
+    """Most memory of closed streams that can be resumed."""
 
     def __post_init__(self) -> None:
         _check("engine.device", self.device, self.device in get_args(Device), f"one of {', '.join(get_args(Device))}")
@@ -93,6 +99,8 @@ class EngineConfig:
         _check("engine.max_queue", self.max_queue, self.max_queue >= 1, "at least 1")
         _check("engine.max_queue_bytes", self.max_queue_bytes, self.max_queue_bytes >= 1, "at least 1")
         _check("engine.resume_s", self.resume_s, self.resume_s >= 0, "at least 0 s")
+        for name in ("max_resumable", "max_resumable_per_client", "max_resumable_bytes"):
+            _check(f"engine.{name}", getattr(self, name), getattr(self, name) >= 0, "at least 0")
 
 
 MAX_MESSAGE_BYTES = 2**31 - 1

@@ -26,7 +26,7 @@ from ferserve.scheduling.backlog import Backlog
 from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
 from ferserve.scheduling.effective import effective_frame, effective_stream, settings_of_state
 from ferserve.scheduling.pool import WorkerPool
-from ferserve.scheduling.resumable import ResumableStream, ResumableStreams
+from ferserve.scheduling.resumable import ResumableStream, ResumableStreams, ResumeKey
 from ferserve.scheduling.single import submit_frame, submit_rows
 from ferserve.scheduling.stream import EngineStream
 from ferserve.tracking.state import StreamState
@@ -58,7 +58,7 @@ class Engine:
         self._backlog = Backlog(self.config.max_queue, self.config.max_queue_bytes)
         self._lock = threading.Lock()
         self._streams: set[EngineStream] = set()
-        self._resumable = ResumableStreams(self.config.resume_s)
+        self._resumable = ResumableStreams(self.config)
         self._closed = False
         self._pool.start(pipelines)
         self.runs_on = f"{self._model_runs_on()}, {pipelines[0].detector_runs_on}, {_threads(self.threads)}"
@@ -139,8 +139,12 @@ class Engine:
         """:meth:`submit_rows`, and wait for the answer."""
         return self.submit_rows(model, rows).result()
 
-    def open_stream(self, options: StreamOptions | None = None, caller: Caller = WITHIN_PROCESS) -> EngineStream:
+    def open_stream(
+        self, options: StreamOptions | None = None, caller: Caller = WITHIN_PROCESS, resume_token: bytes = b""
+    ) -> EngineStream:
         """Open a stream, or reopen the one of the same ``stream_id`` with its tracks.
+
+        Only who opened it can: a ``caller`` that is not authenticated needs the ``resume_token`` of the former stream.
 
         Callers share the machine evenly if all want it, and each caller's streams its part, by their priorities.
 
@@ -151,7 +155,8 @@ class Engine:
         settings = self._settings(options.frame)
         effective = effective_stream(options, self.config, settings.options)
         state_settings = settings_of_state(effective, strict_minimum=options.min_detection_interval > 0)
-        former = self._take_former(effective.stream_id)
+        key = ResumeKey.of(effective.stream_id, caller, resume_token)
+        former = self._take_former(key) if effective.stream_id else None
         with self._lock:
             self._require_open()
             stream = EngineStream(
@@ -164,6 +169,7 @@ class Engine:
                 state=former.state if former else StreamState(state_settings, square_crops),
                 state_settings=state_settings,
                 last_frame_id=former.last_frame_id if former else None,
+                resume_key=key if former else ResumeKey.new(effective.stream_id, caller),
                 on_close=self._on_stream_close,
             )
             self._streams.add(stream)
@@ -220,17 +226,15 @@ class Engine:
         with self._lock:
             self._streams.discard(stream)
             if stream.options.stream_id and not self._closed:
-                self._resumable.put(stream.options.stream_id, stream.state, stream.last_frame_id)
+                self._resumable.put(stream.resume_key, stream.state, stream.last_frame_id)
 
-    def _take_former(self, stream_id: str) -> ResumableStream | None:
-        if not stream_id:
-            return None
+    def _take_former(self, key: ResumeKey) -> ResumableStream | None:
         with self._lock:
-            still_open = [s for s in self._streams if s.options.stream_id == stream_id]
+            still_open = [s for s in self._streams if s.resume_key.digest == key.digest]
         for stream in still_open:  # its connection broke, unnoticed so far
             stream.close()
         with self._lock:
-            return self._resumable.take(stream_id)
+            return self._resumable.take(key)
 
 
 def _threads(count: int) -> str:

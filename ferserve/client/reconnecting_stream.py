@@ -135,6 +135,7 @@ class ReconnectingStream:
         self._more.set()
         self._started_at = time.monotonic()
         self._tracks_lost |= self._has_tracks and not started.resumed
+        self._config.resume_token = started.resume_token
         if not self._connected_before:
             self._connected_before = True
             self._on_model(started.model)

@@ -1,51 +1,104 @@
-"""The tracks of streams whose connection broke, kept for their return."""
+"""The tracks of streams whose connection broke, kept for the return of those who opened them."""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import time
+from collections import Counter
 from dataclasses import dataclass
 
+from ferserve.config import EngineConfig
+from ferserve.scheduling.caller import Caller
 from ferserve.tracking.state import StreamState
 
-MAX_RESUMABLE = 1000
-"""Streams that are kept at most; the longest gone make room."""
+_TOKEN_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeKey:
+    """What a stream is found by: its name, and who may resume it."""
+
+    client: str
+    """Whose part of the room it takes."""
+    token: bytes
+    """The secret that only the first client was told; empty if its identity is known, or the stream has no name."""
+    digest: bytes
+    """Of all that must be equal. It is looked up in place of the token, so the time that takes says nothing of it."""
+
+    @classmethod
+    def of(cls, stream_id: str, caller: Caller, token: bytes) -> ResumeKey:
+        """The key of a stream of that name, for ``caller`` with ``token``."""
+        owner, token = (caller.name.encode(), b"") if caller.authenticated else (b"", token)
+        digest = hashlib.blake2b(repr((stream_id, caller.authenticated, owner, token)).encode()).digest()
+        return cls(caller.name, token, digest)
+
+    @classmethod
+    def new(cls, stream_id: str, caller: Caller) -> ResumeKey:
+        """The key of a new stream."""
+        needs_token = bool(stream_id) and not caller.authenticated
+        return cls.of(stream_id, caller, secrets.token_bytes(_TOKEN_BYTES) if needs_token else b"")
 
 
 @dataclass(frozen=True)
 class ResumableStream:
     """The state of a closed stream and the last frame that a worker took up."""
 
+    key: ResumeKey
     state: StreamState
     last_frame_id: int
     expires: float
+    size_bytes: int
 
 
 class ResumableStreams:
-    """Closed streams by their id, the longest gone first. Not thread-safe: the caller holds a lock."""
+    """Closed streams by their key, the longest gone first. Not thread-safe: the caller holds a lock.
 
-    def __init__(self, keep_s: float) -> None:
-        """``keep_s``: how long to keep a stream."""
-        self._keep_s = keep_s
-        self._streams: dict[str, ResumableStream] = {}
+    A client that keeps too many makes room itself; if all together are too many or too large, the one that takes most
+    of it does. So invented streams evict nobody else's.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self._streams: dict[bytes, ResumableStream] = {}
+        self._counts: Counter[str] = Counter()
+        self._bytes: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._streams)
 
-    def put(self, stream_id: str, state: StreamState, last_frame_id: int) -> None:
+    def put(self, key: ResumeKey, state: StreamState, last_frame_id: int) -> None:
         """Keep the state of a stream from now on."""
-        self._streams.pop(stream_id, None)
-        self._streams[stream_id] = ResumableStream(state, last_frame_id, time.monotonic() + self._keep_s)
+        self._remove(key.digest)
+        expires = time.monotonic() + self._config.resume_s
+        self._streams[key.digest] = ResumableStream(key, state, last_frame_id, expires, state.size_bytes)
+        self._counts[key.client] += 1
+        self._bytes[key.client] += state.size_bytes
         self._forget_old()
+        while self._counts[key.client] > self._config.max_resumable_per_client:
+            self._remove_oldest(key.client)
+        while len(self) > self._config.max_resumable or self._bytes.total() > self._config.max_resumable_bytes:
+            self._remove_oldest(max(self._bytes, key=self._bytes.__getitem__))
 
-    def take(self, stream_id: str) -> ResumableStream | None:
-        """Hand out and forget the stream of that id; None if there is none, or no longer."""
+    def take(self, key: ResumeKey) -> ResumableStream | None:
+        """Hand out and forget the stream of that key; None if there is none, or no longer."""
         self._forget_old()
-        return self._streams.pop(stream_id, None)
+        return self._remove(key.digest)
 
     def _forget_old(self) -> None:
         now = time.monotonic()
-        while self._streams:
-            longest_gone = next(iter(self._streams))
-            if len(self._streams) <= MAX_RESUMABLE and self._streams[longest_gone].expires > now:
-                return
-            del self._streams[longest_gone]
+        while self._streams and next(iter(self._streams.values())).expires <= now:
+            self._remove(next(iter(self._streams)))
+
+    def _remove_oldest(self, client: str) -> None:
+        self._remove(next(digest for digest, stream in self._streams.items() if stream.key.client == client))
+
+    def _remove(self, digest: bytes) -> ResumableStream | None:
+        stream = self._streams.pop(digest, None)
+        if stream is not None:
+            client = stream.key.client
+            self._counts[client] -= 1
+            self._bytes[client] -= stream.size_bytes
+            if not self._counts[client]:
+                del self._counts[client], self._bytes[client]
+        return stream

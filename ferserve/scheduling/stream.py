@@ -17,6 +17,7 @@ from ferserve.scheduling.backlog import Backlog
 from ferserve.scheduling.caller import Caller
 from ferserve.scheduling.pending import OnOutcome, PendingFrame, with_future
 from ferserve.scheduling.pool import WorkerPool
+from ferserve.scheduling.resumable import ResumeKey
 from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import DropReason, Frame, FrameResult, ModelDescription
 
@@ -39,12 +40,15 @@ class EngineStream:
         state: StreamState,
         state_settings: StateSettings,
         last_frame_id: int | None,
+        resume_key: ResumeKey,
         on_close: Callable[[EngineStream], None],
     ) -> None:
         """``options`` have every default filled in; ``last_frame_id`` is None unless the stream is resumed."""
         self.flow = pool.stream_flow(caller, options.priority.weight)
         self.options = options
         self.state = state
+        self.resume_key = resume_key
+        """Who may reopen it after its connection broke."""
         self.resumed = last_frame_id is not None
         self.last_frame_id = last_frame_id or 0
         """The newest frame that a worker took up, of this connection or of the one that it resumes."""

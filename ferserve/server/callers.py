@@ -15,7 +15,7 @@ def caller_of(context: Any) -> Caller:
     """The client of a call: the identity in its certificate if the server asks for one, else its address."""
     identities = context.peer_identities()
     if identities:
-        return Caller("certificate " + b" ".join(identities).decode("utf-8", "replace"))
+        return Caller("certificate " + b" ".join(identities).decode("utf-8", "replace"), authenticated=True)
     return Caller(network_of(client_address(context.peer())))
 
 

@@ -21,6 +21,9 @@ _MAX_STEP_NS = 5_000_000_000
 
 _USUAL_STEP_NS = 33_333_333
 
+_BYTES, _BYTES_PER_TRACK = 4096, 3072
+"""Of memory, with what a face is smoothed and calibrated by; measured on streams of 64 faces, and rounded up."""
+
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
@@ -62,6 +65,11 @@ class StreamState:
         )
         self._smoother = Smoother(settings.smoothing_ms)
         self._calibration = NeutralCalibration(settings.neutral_first_ms)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the state takes, roughly."""
+        return _BYTES + _BYTES_PER_TRACK * len(self.tracker.known_ids)
 
     def reconfigure(self, settings: StateSettings) -> None:
         """Take the settings of a resumed stream. Tracks stay; schedule, smoothing and calibration restart on a change.

@@ -129,7 +129,7 @@ class ClassifyOptions(_message.Message):
     def __init__(self, model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_faces: _Optional[int] = ..., detection_side_px: _Optional[int] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
-    __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id", "min_detection_interval", "priority", "neutral_first_ms", "last_track_id")
+    __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id", "min_detection_interval", "priority", "neutral_first_ms", "last_track_id", "resume_token")
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     SMOOTHING_MS_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +140,7 @@ class StreamConfig(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     NEUTRAL_FIRST_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_TRACK_ID_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     options: ClassifyOptions
     delivery: Delivery
     smoothing_ms: float
@@ -150,7 +151,8 @@ class StreamConfig(_message.Message):
     priority: Priority
     neutral_first_ms: float
     last_track_id: int
-    def __init__(self, options: _Optional[_Union[ClassifyOptions, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., smoothing_ms: _Optional[float] = ..., detection_interval: _Optional[int] = ..., frame_deadline_ms: _Optional[int] = ..., stream_id: _Optional[str] = ..., min_detection_interval: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., neutral_first_ms: _Optional[float] = ..., last_track_id: _Optional[int] = ...) -> None: ...
+    resume_token: bytes
+    def __init__(self, options: _Optional[_Union[ClassifyOptions, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., smoothing_ms: _Optional[float] = ..., detection_interval: _Optional[int] = ..., frame_deadline_ms: _Optional[int] = ..., stream_id: _Optional[str] = ..., min_detection_interval: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., neutral_first_ms: _Optional[float] = ..., last_track_id: _Optional[int] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
 
 class ClassifyRequest(_message.Message):
     __slots__ = ("frame", "options")
@@ -183,16 +185,18 @@ class ClassifyStreamResponse(_message.Message):
     def __init__(self, started: _Optional[_Union[StreamStarted, _Mapping]] = ..., result: _Optional[_Union[FrameResult, _Mapping]] = ...) -> None: ...
 
 class StreamStarted(_message.Message):
-    __slots__ = ("model", "resumed", "last_frame_id", "effective")
+    __slots__ = ("model", "resumed", "last_frame_id", "effective", "resume_token")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     LAST_FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     model: Model
     resumed: bool
     last_frame_id: int
     effective: StreamConfig
-    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resumed: bool = ..., last_frame_id: _Optional[int] = ..., effective: _Optional[_Union[StreamConfig, _Mapping]] = ...) -> None: ...
+    resume_token: bytes
+    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resumed: bool = ..., last_frame_id: _Optional[int] = ..., effective: _Optional[_Union[StreamConfig, _Mapping]] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
 
 class FrameResult(_message.Message):
     __slots__ = ("frame_id", "capture_time_ns", "faces", "fault", "dropped", "timings", "model_name", "model_version", "width", "height", "degraded")

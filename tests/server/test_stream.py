@@ -180,13 +180,16 @@ async def test_frames_past_their_deadline_are_dropped(raw_stream: RawStream) -> 
 
 async def test_a_reopened_stream_keeps_its_tracks_and_its_count(stub: Any) -> None:
     first = RawStream(stub)
-    assert not (await first.open(stream_id="camera-1")).resumed
+    opened = await first.open(stream_id="camera-1")
+    assert not opened.resumed
+    token = opened.resume_token
     await first.send(11)
     before = (await first.receive()).faces.faces[0].track_id
     await first.finish()
     second = RawStream(stub)
-    started = await second.open(stream_id="camera-1")
+    started = await second.open(stream_id="camera-1", resume_token=token)
     assert started.resumed
+    assert started.resume_token == token
     assert started.last_frame_id == 11
     await second.send(11)  # its answer may have been lost with the connection
     assert (await second.receive()).faces.faces[0].track_id == before

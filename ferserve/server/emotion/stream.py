@@ -66,9 +66,10 @@ class StreamSession:
 
     async def run(self) -> None:
         """Serve until the client half-closes and every frame is answered; raises the error that ends the stream."""
-        options = stream_options_from_proto(await self._read_config())
+        config = await self._read_config()
+        options = stream_options_from_proto(config)
         await asyncio.to_thread(self._engine.model, options.frame.model)  # reads the whole file, once
-        with self._engine.open_stream(options, self._caller) as stream:
+        with self._engine.open_stream(options, self._caller, config.resume_token) as stream:
             await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
             log = StreamLog(self._context.peer(), stream)
             permits = asyncio.Semaphore(self._max_unanswered(stream.options.delivery))
@@ -158,6 +159,7 @@ def _started(stream: EngineStream) -> pb.StreamStarted:
         resumed=stream.resumed,
         last_frame_id=stream.last_frame_id,
         effective=stream_options_to_proto(stream.options),
+        resume_token=stream.resume_key.token,
     )
 
 
