@@ -48,7 +48,14 @@ class EngineConfig:
     max_faces: int = 64
     """Most faces that are classified per frame; the largest are kept."""
     max_pixels: int = 50_000_000
-    """Largest frame, width x height, checked before decoding."""
+    """Largest frame, width x height, checked before decoding; of all crops of a frame together."""
+    max_expansion: int = 768
+    """Most bytes that decoding a frame may write per byte of the frame; frames under 64 KB count as 64 KB. Black
+    pictures of 8 megapixels pass, a file that is made to fill the memory does not."""
+    max_frame_ms: float = 2000.0
+    """Most processor time per frame. A frame that is sure to need more memory than 250 kB per millisecond is refused
+    before it is decoded; the clock is read between the stages. The slowest picture of ``max_pixels`` takes about half
+    of the default."""
     detection_side_px: int = 0
     """Longest side of the image that the detector gets, unless the caller sets one. 0 selects half of the frame's
     longer side, from 320 to 640 px. Frames are never enlarged, so ``max_detection_side_px`` means full size."""
@@ -84,6 +91,8 @@ class EngineConfig:
         _check("engine.min_score", self.min_score, 0 <= self.min_score <= 1, "from 0 to 1")
         _check("engine.max_faces", self.max_faces, 1 <= self.max_faces <= 1000, "from 1 to 1000")
         _check("engine.max_pixels", self.max_pixels, self.max_pixels >= 1, "at least 1")
+        _check("engine.max_expansion", self.max_expansion, self.max_expansion >= 1, "at least 1")
+        _check("engine.max_frame_ms", self.max_frame_ms, 0 < self.max_frame_ms <= 600_000, "above 0, up to 600000 ms")
         side, most = self.detection_side_px, self.max_detection_side_px
         _check("engine.max_detection_side_px", most, 0 <= most <= 65535, "from 0 to 65535")
         expected = f"0 or from 32 to max_detection_side_px {most}"

@@ -31,6 +31,7 @@ from ferserve.scheduling.single import submit_frame, submit_rows
 from ferserve.scheduling.stream import EngineStream
 from ferserve.tracking.state import StreamState
 from ferserve.types import Frame, FrameResult, ModelDescription, PixelFormat, RawImage
+from ferserve.vision.budget import FrameLimits
 
 
 class Engine:
@@ -211,7 +212,8 @@ class Engine:
 
     def _settings(self, options: FrameOptions) -> Settings:
         model = self._registry.get(options.model)
-        return Settings(model, effective_frame(options, self.config, model.spec.name), self.config.max_pixels)
+        limits = FrameLimits(self.config.max_pixels, self.config.max_expansion, self.config.max_frame_ms)
+        return Settings(model, effective_frame(options, self.config, model.spec.name), limits)
 
     def _warm_up(self, pipelines: list[Pipeline]) -> None:
         """Run one grey frame through every pipeline, so that no client waits for first-time allocations."""

@@ -33,7 +33,9 @@ class Metrics(Protocol):
         """
 
     def frame_cancelled(self) -> None:
-        """The caller of a single frame cancelled it before a worker took it up. Called by the engine."""
+        """The caller of a single frame cancelled it before a worker took it up, or while it was worked on. Called by
+        the engine.
+        """
 
     def call_refused(self, kind: str) -> None:
         """A unary call or a stream ended with an error of that ``kind`` (:mod:`ferserve.errors`). Called by services.

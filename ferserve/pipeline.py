@@ -22,6 +22,7 @@ from ferserve.runtime.registry import LoadedModel
 from ferserve.tracking.state import StreamState
 from ferserve.tracking.tracker import Tracked
 from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadResult, Timings
+from ferserve.vision.budget import FrameBudget, FrameLimits
 from ferserve.vision.decode import decode
 from ferserve.vision.picture import Picture
 from ferserve.vision.preprocess import preprocess_into
@@ -34,8 +35,8 @@ class Settings:
 
     model: LoadedModel
     options: FrameOptions
-    max_pixels: int
-    """Largest image, width x height; larger ones are refused before they are decoded."""
+    limits: FrameLimits
+    """What a frame may cost."""
 
 
 class _Stopwatch:
@@ -77,28 +78,40 @@ class Pipeline:
         """The detector and what runs it, such as ``detector yunet on OpenCV 4.14``; ``no detector`` without one."""
         return f"detector {self._detector.name} on {self._detector.runs_on}" if self._detector else "no detector"
 
-    def run(self, frame: Frame, settings: Settings, state: StreamState | None, arrival_ns: int) -> FrameResult:
+    def run(
+        self,
+        frame: Frame,
+        settings: Settings,
+        state: StreamState | None,
+        arrival_ns: int,
+        abandoned: Callable[[], bool] = lambda: False,
+    ) -> FrameResult:
         """Classify one frame that arrived at ``arrival_ns`` of the monotonic clock.
 
-        With a ``state``, whose lock the caller holds, faces are tracked and smoothed. Raises
-        :class:`InvalidFrameError` if the frame is at fault.
+        With a ``state``, whose lock the caller holds, faces are tracked and smoothed. Between two stages the frame is
+        given up if it is ``abandoned`` or used up its time. Raises :class:`InvalidFrameError` if the frame is at fault,
+        and :class:`FrameAbandonedError`.
         """
+        budget = FrameBudget(settings.limits, frame.payload_bytes, abandoned)
         classifier = settings.model.classifier
         now_ns = state.advance(frame.capture_time_ns, arrival_ns) if state else 0
         watch = _Stopwatch(arrival_ns)
         if isinstance(frame.payload, Crops):
-            return self._run_crops(frame, frame.payload, settings, classifier, watch)
+            return self._run_crops(frame, frame.payload, settings, classifier, watch, budget)
         needs_color = classifier.spec.input.color != "luma" or (self._detector_wants_color and frame.boxes is None)
-        picture = decode(frame.payload, color=needs_color, max_pixels=settings.max_pixels)
+        picture = decode(frame.payload, color=needs_color, budget=budget)
         watch.lap("decode")
+        budget.check("detect")
         detections, track_ids = self._find(frame, picture, settings, state, now_ns)
         if frame.boxes is None:
             wanted = rows_to_classify(detections, classifier.spec.input, settings.options.max_faces)
             detections, track_ids = detections.select(wanted), track_ids[wanted]
         watch.lap("detect")
+        budget.check("preprocess")
         batch = classifier.empty_batch(len(detections))
         _fill(batch, picture, detections, classifier)
         watch.lap("preprocess")
+        budget.check("infer")
         heads = _heads(classifier, batch)
         if state:
             heads = state.refine(heads, track_ids, now_ns, neutral=frame.neutral)
@@ -110,7 +123,13 @@ class Pipeline:
         return self._detector is not None and self._detector.wants_color
 
     def _run_crops(
-        self, frame: Frame, crops: Crops, settings: Settings, classifier: Classifier, watch: _Stopwatch
+        self,
+        frame: Frame,
+        crops: Crops,
+        settings: Settings,
+        classifier: Classifier,
+        watch: _Stopwatch,
+        budget: FrameBudget,
     ) -> FrameResult:
         if frame.boxes is not None:
             raise InvalidFrameError("boxes must be left out if the payload is crops, got both; send one of them")
@@ -119,7 +138,8 @@ class Pipeline:
         batch = classifier.empty_batch(len(crops.images))
         boxes, notes = [], []
         for row, image in enumerate(crops.images):  # one at a time: decoded images may be large
-            picture = decode(image, color=spec.color != "luma", max_pixels=settings.max_pixels)
+            budget.check("decode")
+            picture = decode(image, color=spec.color != "luma", budget=budget)
             watch.lap("decode")
             boxes.append(_whole(picture.width, picture.height))
             require_crop(boxes[row], spec, f"crops.images[{row}]")
@@ -130,6 +150,7 @@ class Pipeline:
             else:
                 preprocess_into(_bgr(picture), "bgr", boxes[row], spec, batch, row=row)
             watch.lap("preprocess")
+        budget.check("infer")
         detections = Detections.from_boxes(np.concatenate(boxes)) if boxes else Detections.empty()
         heads = _heads(classifier, batch)
         watch.lap("infer")
@@ -143,7 +164,7 @@ class Pipeline:
         if state:
             state.tracker.set_frame_size(picture.width, picture.height)
         if frame.boxes is not None:
-            detections = client_boxes(frame.boxes, picture, settings.options.max_faces)
+            detections = client_boxes(frame.boxes, picture, settings.options.max_faces, settings.limits.max_pixels)
             ids = state.tracker.update(detections, now_ns).track_ids if state else _untracked(detections)
             return detections, ids
         if state is None:

@@ -14,6 +14,7 @@ from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.pipeline import Pipeline, Settings
 from ferserve.tracking.state import StreamState
 from ferserve.types import DropReason, Frame, FrameFault, FrameResult, Timings
+from ferserve.vision.budget import FrameAbandonedError
 
 Outcome: TypeAlias = FrameResult | BaseException
 """The answer to a frame; an exception if its call or stream must end."""
@@ -25,17 +26,23 @@ def _always() -> bool:
     return True
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(slots=True, eq=False)
 class PendingFrame:
     """A frame that has been taken and gets exactly one outcome, from :meth:`run` or :meth:`drop`.
 
-    ``wanted`` is called once, before any work; if it returns False, the frame counts as cancelled.
+    ``wanted`` is called once, before any work; if it returns False, the frame counts as cancelled. ``abandoned`` is
+    called between the stages of the work; once it returns True, the frame is given up.
     """
 
     frame: Frame
     on_outcome: OnOutcome
     metrics: Metrics = NO_METRICS
     wanted: Callable[[], bool] = _always
+    abandoned: Callable[[], bool] = _never
     arrival_ns: int = field(default_factory=time.monotonic_ns)
 
     def drop(self, reason: DropReason) -> None:
@@ -54,7 +61,9 @@ class PendingFrame:
             return
         started_ns = time.monotonic_ns()
         try:
-            result = pipeline.run(self.frame, settings, state, self.arrival_ns)
+            result = pipeline.run(self.frame, settings, state, self.arrival_ns, self.abandoned)
+        except FrameAbandonedError:
+            self._give_up(started_ns, counts=faults)
         except BaseException as error:
             result = self._failed(error, started_ns)
             spared = faults and isinstance(error, (InvalidFrameError, OverloadedError))
@@ -67,6 +76,15 @@ class PendingFrame:
             return True
         self.metrics.frame_cancelled()
         return False
+
+    def _give_up(self, started_ns: int, *, counts: bool) -> None:
+        """The frame of a stream ``counts`` as dropped, as those that still waited do; a single one was cancelled."""
+        dropped = self._without_faces(started_ns, dropped=DropReason.SHUTDOWN)
+        if counts:
+            self._tell(dropped, dropped)
+        else:
+            self.metrics.frame_cancelled()
+            self.on_outcome(dropped)
 
     def _tell(self, result: FrameResult, outcome: Outcome) -> None:
         self.metrics.frame_answered(result)
@@ -88,10 +106,26 @@ class PendingFrame:
         )
 
 
+class FrameFuture(Future[FrameResult]):
+    """The future of a frame. Once cancelled, also while a worker has the frame, no further stage is worked on."""
+
+    abandoned = False
+
+    def cancel(self) -> bool:
+        """As of any future; if it returns False, the result comes as dropped unless it was nearly ready."""
+        self.abandoned = True
+        return super().cancel()
+
+    def is_abandoned(self) -> bool:
+        """True once somebody cancelled."""
+        return self.abandoned
+
+
 def with_future(frame: Frame, metrics: Metrics = NO_METRICS) -> tuple[PendingFrame, Future[FrameResult]]:
-    """A pending frame and the future of its result; cancelling the future in time spares the work."""
-    future: Future[FrameResult] = Future()
-    return PendingFrame(frame, partial(_settle, future), metrics, future.set_running_or_notify_cancel), future
+    """A pending frame and the future of its result; cancelling the future spares the work that is left."""
+    future = FrameFuture()
+    on_outcome, wanted = partial(_settle, future), future.set_running_or_notify_cancel
+    return PendingFrame(frame, on_outcome, metrics, wanted, future.is_abandoned), future
 
 
 def _settle(future: Future[FrameResult], outcome: Outcome) -> None:

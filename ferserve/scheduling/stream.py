@@ -78,7 +78,7 @@ class EngineStream:
 
     def send(self, frame: Frame, on_outcome: OnOutcome) -> None:
         """:meth:`submit` with a callback: a future costs more than everything else that is done here."""
-        self._enqueue(PendingFrame(frame, on_outcome, self._metrics))
+        self._enqueue(PendingFrame(frame, on_outcome, self._metrics, abandoned=self._is_abandoned))
 
     def pass_over(self, frame_id: int) -> None:
         """Note the id of a frame that the caller answers itself; raises as :meth:`submit` does."""
@@ -159,6 +159,10 @@ class EngineStream:
             pending.drop(DropReason.SHUTDOWN)
         self._metrics.stream_closed()
         self._on_close(self)
+
+    def _is_abandoned(self) -> bool:
+        """True if nobody gets the answers any more; a named stream may come back, and counts on its last frame."""
+        return self._closed and not self.options.stream_id
 
     def __enter__(self) -> EngineStream:
         return self

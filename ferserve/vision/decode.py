@@ -2,61 +2,80 @@
 
 from __future__ import annotations
 
+import threading
+
 from ferserve.errors import InvalidFrameError, OverloadedError
 from ferserve.types import EncodedImage, RawImage
+from ferserve.vision.budget import FrameBudget, FrameLimits
+from ferserve.vision.decoding_cost import decoding_bytes
 from ferserve.vision.exif import turn_upright
 from ferserve.vision.gif_header import TRAILER as GIF_TRAILER
 from ferserve.vision.heif import decode_heif
 from ferserve.vision.image_header import Codec, ImageHeader
 from ferserve.vision.jpeg import decode_jpeg
-from ferserve.vision.opencv import decode_by_opencv, luma_of
+from ferserve.vision.opencv import decode_by_opencv, luma_of, require_room
 from ferserve.vision.picture import Picture, Pixels
+from ferserve.vision.png_header import pixel_chunks
 from ferserve.vision.raw_layouts import decode_raw
 from ferserve.vision.read_header import read_header
 from ferserve.vision.tiff_pixels import require_whole_pixels
+from ferserve.vision.webp_header import frame_alone
 
-MAX_SIDE_PX = 65_535
-"""Detectors and kernels count no further."""
+_LARGE_BYTES = 64 * 1024 * 1024
+_TURNED = ("tiff", "heic", "avif")
+"""Codecs whose decoders turn a picture upright."""
+_large = threading.Lock()
+"""Held while a large image is decoded: one at a time, or as many as there are threads would add up to gigabytes."""
 
 
-def decode(image: EncodedImage | RawImage, *, color: bool, max_pixels: int) -> Picture:
+def decode(
+    image: EncodedImage | RawImage, *, color: bool, max_pixels: int = 0, budget: FrameBudget | None = None
+) -> Picture:
     """Decode ``image`` to BT.601 luma, and to BGR too if ``color`` is set.
 
-    The size is checked against ``max_pixels`` before anything is decoded. Raises :class:`InvalidFrameError`, and
-    :class:`OverloadedError` if memory runs out.
+    What it costs is taken from the ``budget`` of its frame before anything is decoded; an image that comes alone may
+    have ``max_pixels`` instead. Raises :class:`InvalidFrameError`, and :class:`OverloadedError` if memory runs out.
     """
+    size_bytes = len(image.data) if isinstance(image, EncodedImage) else image.data_bytes
+    budget = budget or FrameBudget(FrameLimits(max_pixels), size_bytes)
     try:
         if isinstance(image, RawImage):
-            _require_pixels(image.width, image.height, max_pixels)
+            budget.take_pixels(image.width, image.height)
             return decode_raw(image, color=color)
-        header = read_header(image.data)
-        _require_pixels(header.width, header.height, max_pixels)
-        if header.codec == "jpeg":
-            return decode_jpeg(image.data, header, color=color)
-        return _decode_other(image.data, header, color)
+        return _decode_file(image.data, color, budget)
     except MemoryError:
         raise OverloadedError(
             "memory must suffice for the pixels of a frame, got an allocation that failed; try again, or scale it down"
         ) from None
 
 
-def _require_pixels(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise InvalidFrameError(f"frame must be at most {max_pixels} px, got {width}x{height}; scale it down")
-    if max(width, height) > MAX_SIDE_PX:
-        raise InvalidFrameError(
-            f"frame must be at most {MAX_SIDE_PX} px wide and high, got {width}x{height}; scale it down"
-        )
+def _decode_file(data: bytes, color: bool, budget: FrameBudget) -> Picture:
+    header = read_header(data)
+    budget.take_pixels(header.width, header.height)
+    size_bytes = decoding_bytes(data, header, color=color)
+    budget.take_decoding(header.codec, size_bytes)
+    if size_bytes <= _LARGE_BYTES:
+        return _decode_by_codec(data, header, color)
+    with _large:
+        return _decode_by_codec(data, header, color)
+
+
+def _decode_by_codec(data: bytes, header: ImageHeader, color: bool) -> Picture:
+    return decode_jpeg(data, header, color=color) if header.codec == "jpeg" else _decode_other(data, header, color)
 
 
 def _decode_other(data: bytes, header: ImageHeader, color: bool) -> Picture:
     if header.codec == "tiff":
         require_whole_pixels(data)
-    if header.end is not None:
-        data = data[: header.end] + GIF_TRAILER  # frames that nobody asked for are not decoded
-    stored = _decode_stored(data, header.codec)
+    stored = _decode_stored(_first_image(data, header), header.codec)
     if stored is None:
+        require_room(decoding_bytes(data, header, color=color))
         raise InvalidFrameError(f"encoded must be a whole {header.codec.upper()}, got {len(data)} bytes cut or damaged")
+    if header.codec not in _TURNED and stored.shape[:2] != (header.height, header.width):
+        raise InvalidFrameError(
+            f"encoded must be a valid {header.codec.upper()}, got a header of {header.width}x{header.height} px for "
+            f"{stored.shape[1]}x{stored.shape[0]}"
+        )
     bgr = turn_upright(stored, header.orientation)
     return Picture(luma_of(bgr), bgr if color else None, header.note)
 
@@ -66,3 +85,12 @@ def _decode_stored(data: bytes, codec: Codec) -> Pixels | None:
     if codec == "heic" or codec == "avif":
         return decode_heif(data, codec)
     return decode_by_opencv(data, codec, color=True)
+
+
+def _first_image(data: bytes, header: ImageHeader) -> bytes:
+    """``data`` without what nobody asked for: further frames, alpha, profiles, texts."""
+    if header.codec == "png":
+        return pixel_chunks(data)
+    if header.codec == "webp":
+        return frame_alone(data)
+    return data if header.end is None else data[: header.end] + GIF_TRAILER

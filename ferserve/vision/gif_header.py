@@ -6,12 +6,14 @@ import struct
 from dataclasses import replace
 
 from ferserve.errors import InvalidFrameError
-from ferserve.vision.image_header import ImageHeader
+from ferserve.vision.image_header import WAY_OUT, ImageHeader, max_parts
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
 _SCREEN_END = 13
 _EXTENSION, _FRAME = 0x21, 0x2C
 TRAILER = b";"
+_MAX_EXTENSIONS = 100
+"""Before a frame; encoders write about three."""
 
 
 def read_gif_header(data: bytes) -> ImageHeader:
@@ -48,12 +50,16 @@ def _color_table_bytes(flags: int) -> int:
 
 
 def _after_extensions(data: bytes, at: int) -> int:
-    while data[at] == _EXTENSION:
+    for _ in range(_MAX_EXTENSIONS):
+        if data[at] != _EXTENSION:
+            return at
         at = _after_blocks(data, at + 2)
-    return at
+    raise InvalidFrameError(f"encoded must be a GIF of at most {_MAX_EXTENSIONS} extensions a frame, got more")
 
 
 def _after_blocks(data: bytes, at: int) -> int:
-    while data[at]:
+    for _ in range(max_parts(data)):
+        if not data[at]:
+            return at + 1
         at += 1 + data[at]
-    return at + 1
+    raise InvalidFrameError(f"encoded must be a GIF of at most {max_parts(data)} blocks, got more{WAY_OUT}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import struct
 
+import simplejpeg
+
 from ferserve.errors import InvalidFrameError
 from ferserve.vision.exif import UPRIGHT, orientation_of
 from ferserve.vision.image_header import WAY_OUT, ImageHeader
 from ferserve.vision.jpeg_markers import APP1, EOI, PROGRESSIVE, SOF, SOS, Segment, segments
 
-_MAX_SEGMENTS = 1000
-"""Before the pixels; cameras write about ten."""
+_COMMON_LUMA = frozenset({(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4)})
+"""Factors of the luma of the samplings that TurboJPEG has names for; the chroma has 1x1."""
 _EXIF = b"Exif\0"
 
 _recent: tuple[tuple[bytes, ImageHeader], ...] = ()
@@ -42,7 +44,7 @@ def _read(data: bytes) -> ImageHeader:
     frame: Segment | None = None
     orientation: int | None = None
     stray = False
-    for number, segment in enumerate(segments(data, 2)):
+    for segment in segments(data, 2):
         stray |= segment.stray
         if segment.marker in SOF and frame is None:
             frame = segment
@@ -50,17 +52,49 @@ def _read(data: bytes) -> ImageHeader:
             orientation = orientation_of(data[segment.start + 10 : segment.end])
         elif segment.marker in (SOS, EOI):
             break
-        if number + 1 == _MAX_SEGMENTS:
-            raise InvalidFrameError(f"encoded must be a valid JPEG, got {_MAX_SEGMENTS} segments before any pixels")
     else:
         raise struct.error
     if frame is None:
         raise InvalidFrameError("encoded must be a valid JPEG, got image data before any size")
     width, height, components = _checked_frame(data, frame)
-    several_scans = frame.marker in PROGRESSIVE or data[segment.start + 4] < components
-    header = ImageHeader("jpeg", width, height, orientation or UPRIGHT, several_scans, stray)
+    factors = sampling(data, frame)
+    header = ImageHeader(
+        "jpeg",
+        width,
+        height,
+        orientation or UPRIGHT,
+        several_scans=frame.marker in PROGRESSIVE or data[segment.start + 4] < components,
+        stray_bytes=stray,
+        pixels_at=segment.end,
+        samples_per_px=sum(h * v for h, v in factors) / (max(h for h, _ in factors) * max(v for _, v in factors)),
+        rare_sampling=components > 1 and not (factors[0] in _COMMON_LUMA and set(factors[1:]) == {(1, 1)}),
+    )
+    _require_agreement(data, header)
     _remember(data[: segment.end], header)
     return header
+
+
+def _require_agreement(data: bytes, header: ImageHeader) -> None:
+    """Raises :class:`InvalidFrameError` if the decoder sees another size: it would allocate by its own."""
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
+    except (
+        ValueError,
+        KeyError,
+    ):  # a sampling without a name; OpenCV gets the segments that were read here
+        return
+    if (width, height) != (header.width, header.height):
+        raise InvalidFrameError(
+            f"encoded must be a valid JPEG, got one of {header.width}x{header.height} px that hides one of "
+            f"{width}x{height}"
+        )
+
+
+def sampling(data: bytes, frame: Segment) -> list[tuple[int, int]]:
+    """Factors (h, v) of each component."""
+    (count,) = struct.unpack_from(">B", data, frame.start + 9)
+    factors = data[frame.start + 11 : frame.start + 11 + 3 * count : 3]
+    return [(max(each >> 4, 1), max(each & 15, 1)) for each in factors]
 
 
 def _checked_frame(data: bytes, frame: Segment) -> tuple[int, int, int]:

@@ -11,10 +11,9 @@ import re
 import struct
 from hashlib import shake_256
 
-from ferserve.vision.jpeg_markers import DRI, EOI, PROGRESSIVE, SOF, SOS, Segment, segments
+from ferserve.vision.jpeg_markers import DRI, END_OF_SCAN, EOI, MAX_SCANS, PROGRESSIVE, SOF, SOS, Segment, segments
 
 _RESTART = re.compile(rb"(\xff[\xd0-\xd7])")
-_END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 # Begins with a one, because decoders make up zeros: the first missing code comes out different. The rest is random, so
 # that chroma blocks soon end and luma comes next.
 _FILLER = b"\xaa" + shake_256(b"filler").digest(255).replace(b"\xff", b"\0")
@@ -55,9 +54,12 @@ class _Walk:
 
     def filled(self) -> bytes | None:
         """See :func:`probe_of`; raises as it reads beyond what is there."""
-        data, at, parts = self._data, 2, [self._data[:2]]
+        data, at, parts, scans = self._data, 2, [self._data[:2]], 0
         while (scan := self._next_scan(at)) is not None:
-            found = _END_OF_SCAN.search(data, scan.end)
+            scans += 1
+            if scans > MAX_SCANS:
+                return None
+            found = END_OF_SCAN.search(data, scan.end)
             end = found.start() if found else len(data)
             pixels = data[scan.end : end]
             if found is None or data[found.end() - 1] == EOI:

@@ -26,6 +26,11 @@ def decode_by_opencv(data: bytes, codec: str, *, color: bool) -> Pixels | None:
     return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
+def require_room(size_bytes: int) -> None:
+    """Raises MemoryError unless there is room for ``size_bytes``: some decoders call a failed allocation damage."""
+    np.empty(size_bytes, np.uint8)
+
+
 def convert(pixels: Pixels, code: int) -> Pixels:
     """``cv2.cvtColor``, with a MemoryError if there is no memory for its result."""
     try:

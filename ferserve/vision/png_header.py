@@ -1,4 +1,4 @@
-"""What a PNG says of itself: size, bits, and whether it is animated or cut off."""
+"""What a PNG says of itself (W3C PNG, third edition): size, bits, and whether it is animated or cut off."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from collections.abc import Iterator
 
 from ferserve.errors import InvalidFrameError
 from ferserve.vision.exif import UPRIGHT, orientation_of
-from ferserve.vision.image_header import WAY_OUT, ImageHeader
+from ferserve.vision.image_header import WAY_OUT, ImageHeader, max_parts
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
+_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_IHDR_BYTES = 13
 
 
 def read_png_header(data: bytes) -> ImageHeader:
     """Raises :class:`InvalidFrameError`, and ``struct.error`` for a header that is cut off."""
+    length, kind = struct.unpack_from(">I4s", data, len(SIGNATURE))
+    if (length, kind) != (_IHDR_BYTES, b"IHDR"):
+        raise InvalidFrameError(f"encoded must be a valid PNG, got one that begins with {kind!r} of {length} bytes")
     width, height, bits = struct.unpack_from(">IIB", data, 16)
     if bits == 16:
         raise InvalidFrameError(f"encoded must have 8 bits a channel, got a PNG with 16{WAY_OUT}")
     orientation = UPRIGHT
     for kind, start, end in _chunks(data):
+        if kind in _CRITICAL:
+            _require_checksum(data, kind, start, end)
         if kind == b"acTL":
             raise InvalidFrameError("encoded must be a still image, got an animated PNG; send its frames one by one")
         if kind == b"eXIf":
@@ -28,20 +35,32 @@ def read_png_header(data: bytes) -> ImageHeader:
     return ImageHeader("png", width, height, orientation)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of every chunk's contents, those of the pixels with their checksums right.
+def _require_checksum(data: bytes, kind: bytes, start: int, end: int) -> None:
+    """libpng would print what it thinks of a wrong one."""
+    if zlib.crc32(memoryview(data)[start - 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+        raise InvalidFrameError(f"encoded must be a whole PNG, got one that is damaged in {kind!r}")
 
-    OpenCV allocates the length that a chunk claims before it compares it with the bytes that are there, and libpng
-    prints what it thinks of a wrong checksum.
+
+def pixel_chunks(data: bytes) -> bytes:
+    """``data`` with the chunks that matter to its pixels alone: profiles and texts would be inflated for nothing."""
+    chunks = list(_chunks(data))
+    if all(kind in _PIXEL_CHUNKS for kind, _, _ in chunks):
+        return data
+    return b"".join((SIGNATURE, *(data[start - 8 : end + 4] for kind, start, end in chunks if kind in _PIXEL_CHUNKS)))
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and end of every chunk's contents.
+
+    OpenCV allocates the length that a chunk claims before it compares it with the bytes that are there.
     """
-    at, kind = len(SIGNATURE), b""
-    while kind != b"IEND" and at < len(data):
+    at = len(SIGNATURE)
+    for _ in range(max_parts(data)):
         length, kind = struct.unpack_from(">I4s", data, at)
         start, at = at + 8, at + 12 + length
         if at > len(data):
             raise InvalidFrameError(f"encoded must be a whole PNG, got one cut off in {kind!r} of {length} bytes")
-        if kind in _CRITICAL and zlib.crc32(memoryview(data)[start - 4 : at - 4]) != int.from_bytes(
-            data[at - 4 : at], "big"
-        ):
-            raise InvalidFrameError(f"encoded must be a whole PNG, got one that is damaged in {kind!r}")
         yield kind, start, start + length
+        if kind == b"IEND" or at >= len(data):
+            return
+    raise InvalidFrameError(f"encoded must be a PNG of at most {max_parts(data)} chunks, got more{WAY_OUT}")

@@ -16,6 +16,8 @@ from ferserve.vision.tiff_header import SIGNATURES as TIFF
 from ferserve.vision.tiff_header import read_tiff_header
 from ferserve.vision.webp_header import read_webp_header
 
+_BMP_CORE_BYTES = 12
+
 
 def read_header(data: bytes) -> ImageHeader:
     """Codec, size and orientation of an encoded image.
@@ -51,6 +53,9 @@ def read_header(data: bytes) -> ImageHeader:
 
 
 def _bmp(data: bytes) -> ImageHeader:
+    (header_bytes,) = struct.unpack_from("<I", data, 14)
+    if header_bytes == _BMP_CORE_BYTES:  # of OS/2, with sides of 16 bits
+        return ImageHeader("bmp", *struct.unpack_from("<HH", data, 18))
     width, height = struct.unpack_from("<ii", data, 18)
     return ImageHeader("bmp", abs(width), abs(height))  # a negative height means that the top row comes first
 

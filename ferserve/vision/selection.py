@@ -15,14 +15,18 @@ Boxes = NDArray[np.float32]
 _MAX_COORDINATE_PX = 1e6
 """Coordinates farther out are a mistake, and sums of them overflow."""
 
+_MAX_BOXED_SHARE = 4
+"""Faces overlap little: even a crowd's boxes with wide margins hold each pixel twice."""
 
-def client_boxes(boxes: Boxes, picture: Picture, max_faces: int) -> Detections:
+
+def client_boxes(boxes: Boxes, picture: Picture, max_faces: int, max_pixels: int) -> Detections:
     """The boxes (N, 4) that a client sent, in pixels of ``picture``.
 
-    Raises :class:`InvalidFrameError` for more than ``max_faces``, and for a box that is not finite, has no area or
-    lies outside the frame.
+    Raises :class:`InvalidFrameError` for more than ``max_faces``, for a box that is not finite, has no area or lies
+    outside the frame, and for boxes that hold more than four times ``max_pixels`` together: each pixel of each is read.
     """
     require_at_most(max_faces, len(boxes), "boxes")
+    left_px = _MAX_BOXED_SHARE * max_pixels
     for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
         if not (np.abs(boxes[i]) <= _MAX_COORDINATE_PX).all() or not (x0 < x1 and y0 < y1):
             raise InvalidFrameError(
@@ -32,6 +36,12 @@ def client_boxes(boxes: Boxes, picture: Picture, max_faces: int) -> Detections:
         if x0 >= picture.width or y0 >= picture.height or x1 <= 0 or y1 <= 0:
             size = f"{picture.width}x{picture.height}"
             raise InvalidFrameError(f"boxes[{i}] must overlap the frame of {size} px, got {(x0, y0, x1, y1)}")
+        left_px -= int((min(x1, picture.width) - max(x0, 0)) * (min(y1, picture.height) - max(y0, 0)))
+        if left_px < 0:
+            raise InvalidFrameError(
+                f"boxes must hold at most {_MAX_BOXED_SHARE * max_pixels} px together ({_MAX_BOXED_SHARE} times "
+                f"engine.max_pixels), got more in the first {i + 1}; send them in parts"
+            )
     return Detections.from_boxes(np.ascontiguousarray(boxes, np.float32))
 
 

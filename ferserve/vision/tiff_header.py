@@ -9,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.errors import InvalidFrameError
-from ferserve.vision.image_header import WAY_OUT, ImageHeader
+from ferserve.vision.image_header import WAY_OUT, ImageHeader, max_parts
 
 SIGNATURES = (b"II*\0", b"MM\0*")
 UNCOMPRESSED, LZW, DEFLATE = 1, 5, (8, 32946)
 _NEW_SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 273, 279, 322, 323, 324, 325
 _SAMPLE_FORMAT = 339
+_SAMPLES_PER_PIXEL, _ROWS_PER_STRIP = 277, 278
+_USED = frozenset(
+    {_NEW_SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIP_OFFSETS, _STRIP_BYTES, _TILE_WIDTH}
+    | {_TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES, _SAMPLE_FORMAT, _SAMPLES_PER_PIXEL, _ROWS_PER_STRIP}
+)
 _NUMPY_TYPES = {1: "u1", 3: "u2", 4: "u4"}
 """NumPy types of the TIFF types BYTE, SHORT and LONG; no field that is read here has another one."""
 _GREY_RGB_PALETTE_CMYK = (0, 1, 2, 3, 5)
@@ -49,19 +54,22 @@ def read_first_page(data: bytes) -> TiffPage:
     width, height = _value(fields, _WIDTH, 0), _value(fields, _HEIGHT, 0)
     _require_8_bits(fields)
     note = "only the first page of a TIFF was taken" if next_page else ""
-    header = ImageHeader("tiff", width, height, note=note)
-    channels = len(fields[_BITS])
     tiled = _TILE_OFFSETS in fields
-    unpacked = (_tiled_pixels(fields, width, height) if tiled else width * height) * channels
-    return TiffPage(header, _compression(fields), _blocks(data, fields, tiled), unpacked)
+    pixels = _tiled_pixels(fields, width, height) if tiled else width * height
+    header = ImageHeader("tiff", width, height, note=note, padding_px=pixels - width * height)
+    return TiffPage(header, _compression(fields), _blocks(data, fields, tiled), pixels * len(fields[_BITS]))
 
 
 def _first_directory(data: bytes, order: str) -> tuple[_Fields, int]:
     start = int(_array(data, order + "u4", 1, 4)[0])
     count = int(_array(data, order + "u2", 1, start)[0])
     fields: _Fields = {}
+    seen: set[int] = set()
     for at in range(start + 2, start + 2 + 12 * count, 12):
         tag, kind = _array(data, order + "u2", 2, at).tolist()
+        if tag in seen or (tag in _USED and kind not in _NUMPY_TYPES):
+            raise InvalidFrameError(f"encoded must be a valid TIFF, got field {tag} twice or of type {kind}")
+        seen.add(tag)
         values, offset = _array(data, order + "u4", 2, at + 4).tolist()
         if kind in _NUMPY_TYPES and values:
             dtype = order + _NUMPY_TYPES[kind]
@@ -123,4 +131,8 @@ def _blocks(data: bytes, fields: _Fields, tiled: bool) -> list[tuple[int, int]]:
     end = int((starts.astype(np.int64) + lengths).max())
     if end > len(data):
         raise InvalidFrameError(f"encoded must be a whole TIFF, got {len(data)} bytes of at least {end}")
+    if len(starts) > max_parts(data) or int(lengths.sum(dtype=np.int64)) > len(data):
+        raise InvalidFrameError(
+            f"encoded must be a TIFF of at most {max_parts(data)} strips or tiles without overlap, got {len(starts)}"
+        )
     return list(zip(starts.tolist(), lengths.tolist(), strict=True))

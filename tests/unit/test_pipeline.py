@@ -21,6 +21,7 @@ from ferserve.runtime.registry import ModelRegistry
 from ferserve.sources.arrays import raw_image
 from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import Crops, EncodedImage, Frame, FrameResult
+from ferserve.vision.budget import FrameLimits
 from tests.builders import ASTRONAUT_FACE, astronaut, jpeg, scene
 from tests.tiny_models import write_brightness_model
 
@@ -31,7 +32,7 @@ FOUND = FrameOptions(min_score=0.5, max_faces=8)
 def _settings(tmp_path: Path, options: FrameOptions = FOUND) -> Settings:
     path = write_brightness_model(tmp_path / "m.onnx")
     registry = ModelRegistry(EngineConfig(model=str(path), max_batch_size=1), 1, lambda: False)
-    return Settings(registry.get(""), options, max_pixels=10_000_000)
+    return Settings(registry.get(""), options, FrameLimits(10_000_000))
 
 
 def _run(pipeline: Pipeline, frame: Frame, settings: Settings, state: StreamState | None = None) -> FrameResult:
@@ -121,7 +122,7 @@ def test_crops_need_no_detector_and_frames_without_boxes_do(tmp_path: Path) -> N
 
 
 def test_the_limits_hold(pipeline: Pipeline, tmp_path: Path) -> None:
-    settings = dataclasses.replace(_settings(tmp_path), max_pixels=512 * 512 - 1)
+    settings = dataclasses.replace(_settings(tmp_path), limits=FrameLimits(512 * 512 - 1))
     with pytest.raises(InvalidFrameError):
         _run(pipeline, Frame(0, EncodedImage(jpeg(astronaut()))), settings)
     crops = Crops(tuple(raw_image(np.zeros((9, 9), np.uint8)) for _ in range(9)))

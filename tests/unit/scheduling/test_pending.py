@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -15,8 +16,8 @@ from ferserve.options import Delivery, StreamOptions
 from ferserve.pipeline import Pipeline, Settings
 from ferserve.scheduling.pending import Outcome, PendingFrame, with_future
 from ferserve.sources.arrays import raw_image
-from ferserve.tracking.state import StreamState
 from ferserve.types import DropReason, Frame, FrameResult
+from ferserve.vision.budget import FrameBudget, FrameLimits
 from tests.counting import Counting
 from tests.tiny_models import write_brightness_model
 
@@ -31,7 +32,9 @@ class _Failing(Pipeline):
         super().__init__(None, lambda: 0.0)
         self._error = error
 
-    def run(self, frame: Frame, settings: Settings, state: StreamState | None, arrival_ns: int) -> FrameResult:
+    def run(  # type: ignore[override]
+        self, *arguments: object
+    ) -> FrameResult:
         raise self._error
 
 
@@ -74,3 +77,36 @@ def test_a_frame_with_more_faces_than_may_wait_is_answered_all_the_same(tmp_path
     config = EngineConfig(model=str(model), threads=2, max_queue=1, max_batch_size=4)
     with Engine(config) as engine, engine.open_stream(StreamOptions(delivery=Delivery.EVERY)) as stream:
         assert len(stream.submit(Frame(1, GREY, boxes=boxes)).result(10).faces) == 2
+
+
+class _Cancelling(Pipeline):
+    """A pipeline whose frame is cancelled while it is worked on; the next stage would be too much."""
+
+    def __init__(self, cancel: Callable[[], object]) -> None:
+        super().__init__(None, lambda: 0.0)
+        self._cancel = cancel
+
+    def run(  # type: ignore[override]
+        self, frame: Frame, settings: Settings, state: object, arrival_ns: int, abandoned: Callable[[], bool]
+    ) -> FrameResult:
+        budget = FrameBudget(FrameLimits(10**6), 1, abandoned)
+        budget.check("detect")
+        self._cancel()
+        budget.check("infer")
+        raise AssertionError("the frame was worked on to its end")
+
+
+def test_a_frame_that_is_cancelled_in_the_middle_of_its_work_is_given_up() -> None:
+    counting = Counting()
+    pending, future = with_future(Frame(7, GREY), counting)
+    pending.run(_Cancelling(future.cancel), SETTINGS, None, faults=False)
+    assert future.result(timeout=0).dropped is DropReason.SHUTDOWN
+    assert (counting.cancelled, counting.results) == (1, [])
+
+
+def test_the_frame_of_a_stream_that_is_closed_in_the_middle_of_its_work_counts_as_dropped() -> None:
+    counting, outcomes, closed = Counting(), list[Outcome](), list[bool]()
+    pending = PendingFrame(Frame(7, GREY), outcomes.append, counting, abandoned=lambda: bool(closed))
+    pending.run(_Cancelling(lambda: closed.append(True)), SETTINGS, None, faults=True)
+    assert [result.dropped for result in counting.results] == [DropReason.SHUTDOWN]
+    assert outcomes == counting.results

@@ -13,8 +13,8 @@ from ferserve.errors import InvalidFrameError
 from ferserve.types import EncodedImage, PixelFormat, RawImage
 from ferserve.vision.decode import decode
 from ferserve.vision.picture import Picture
+from tests.unit.vision.budgets import unlimited
 
-MAX = 10_000_000
 RGB: NDArray[np.uint8] = np.ascontiguousarray(data.astronaut()[:240, 100:420])
 
 
@@ -39,7 +39,7 @@ def _assert_close(actual: NDArray[np.uint8], expected: NDArray[np.uint8], mean: 
 @pytest.mark.parametrize("color", [False, True])
 def test_luma_is_what_pillow_sees(codec: str, color: bool) -> None:
     image = _encode(codec)
-    picture = decode(image, color=color, max_pixels=MAX)
+    picture = decode(image, color=color, budget=unlimited())
     _assert_close(picture.luma, _expected_luma(image), 1.0)
     assert (picture.bgr is not None) == color
     if picture.bgr is not None:
@@ -56,7 +56,7 @@ def test_a_turned_photograph_comes_out_upright(codec: str, orientation: int) -> 
     exif[0x0112] = orientation
     image = _encode(codec, exif=exif)
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(image.data)))
-    picture = decode(image, color=False, max_pixels=MAX)
+    picture = decode(image, color=False, budget=unlimited())
     _assert_close(picture.luma, np.asarray(upright.convert("L")), 1.0)
 
 
@@ -92,11 +92,11 @@ def _yuv(pixel_format: PixelFormat, pad: int) -> tuple[RawImage, NDArray[np.uint
 @pytest.mark.parametrize("pixel_format", [PixelFormat.NV12, PixelFormat.I420, PixelFormat.YUYV])
 def test_camera_formats_give_their_own_luma_plane(pixel_format: PixelFormat, pad: int) -> None:
     image, luma, bgr = _yuv(pixel_format, pad)
-    picture = decode(image, color=True, max_pixels=MAX)
+    picture = decode(image, color=True, budget=unlimited())
     np.testing.assert_array_equal(picture.luma, luma)
     assert picture.bgr is not None
     np.testing.assert_array_equal(picture.bgr, bgr)
-    assert decode(image, color=False, max_pixels=MAX).bgr is None
+    assert decode(image, color=False, budget=unlimited()).bgr is None
 
 
 @pytest.mark.parametrize("pad", [0, 5])
@@ -106,7 +106,7 @@ def test_packed_formats(pad: int) -> None:
     grey = cv2.cvtColor(RGB, cv2.COLOR_RGB2GRAY)
     stride = 3 * width + pad
     pictures: list[Picture] = [
-        decode(RawImage(kind, width, height, _padded(pixels, stride), stride), color=True, max_pixels=MAX)
+        decode(RawImage(kind, width, height, _padded(pixels, stride), stride), color=True, budget=unlimited())
         for kind, pixels in ((PixelFormat.RGB24, RGB), (PixelFormat.BGR24, bgr))
     ]
     for picture in pictures:
@@ -114,13 +114,13 @@ def test_packed_formats(pad: int) -> None:
         assert picture.bgr is not None
         np.testing.assert_array_equal(picture.bgr, bgr)
     raw = RawImage(PixelFormat.GRAY8, width, height, _padded(grey, width + pad), width + pad)
-    np.testing.assert_array_equal(decode(raw, color=False, max_pixels=MAX).luma, grey)
+    np.testing.assert_array_equal(decode(raw, color=False, budget=unlimited()).luma, grey)
 
 
 def test_luma_is_bt601_in_float64() -> None:
     expected = RGB.astype(np.float64) @ [0.299, 0.587, 0.114]  # ITU-R BT.601-7, section 2.5.1
     raw = RawImage(PixelFormat.RGB24, RGB.shape[1], RGB.shape[0], RGB.tobytes())
-    assert np.abs(decode(raw, color=False, max_pixels=MAX).luma - expected).max() <= 1
+    assert np.abs(decode(raw, color=False, budget=unlimited()).luma - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -141,5 +141,5 @@ def test_luma_is_bt601_in_float64() -> None:
 )
 def test_frames_that_cannot_be_read(image: EncodedImage | RawImage, message: str) -> None:
     with pytest.raises(InvalidFrameError) as caught:
-        decode(image, color=False, max_pixels=MAX)
+        decode(image, color=False, budget=unlimited())
     assert message in str(caught.value)

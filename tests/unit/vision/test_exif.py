@@ -13,6 +13,7 @@ from ferserve.types import EncodedImage
 from ferserve.vision.decode import decode
 from ferserve.vision.exif import orientation_of
 from ferserve.vision.read_header import read_header
+from tests.unit.vision.budgets import unlimited
 from tests.unit.vision.jpegs import RGB, encoded, header_segments
 
 FORMATS = {1: "B", 3: "H", 4: "I"}
@@ -60,7 +61,7 @@ def test_exif_counts_wherever_it_stands_in_the_header(index: int) -> None:
     """Before JFIF as phones write it, or behind the size."""
     data = _with(_app1(b"Exif\0\0" + _tiff(6)), index)
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    picture = decode(EncodedImage(data), color=True, max_pixels=10**7)
+    picture = decode(EncodedImage(data), color=True, budget=unlimited())
     assert picture.bgr is not None
     assert np.abs(picture.bgr[:, :, ::-1].astype(int) - np.asarray(upright)).mean() < 1.5
     assert picture.degraded == ""
@@ -81,7 +82,7 @@ def test_all_formats_that_hold_exif_are_turned_alike(codec: str, orientation: in
     buffer = io.BytesIO()
     Image.fromarray(RGB[:, :200]).save(buffer, codec, exif=exif, quality=95)
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue()))).convert("RGB")
-    picture = decode(EncodedImage(buffer.getvalue()), color=True, max_pixels=10**7)
+    picture = decode(EncodedImage(buffer.getvalue()), color=True, budget=unlimited())
     assert picture.bgr is not None
     assert picture.bgr.shape == (upright.height, upright.width, 3)
     assert np.abs(picture.bgr[:, :, ::-1].astype(int) - np.asarray(upright)).mean() < 1.5

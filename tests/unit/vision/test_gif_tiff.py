@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from ferserve.errors import InvalidFrameError
 from ferserve.types import EncodedImage
+from ferserve.vision.budget import FrameBudget, FrameLimits
 from ferserve.vision.decode import decode
 from ferserve.vision.picture import Picture
 from tests import builders
@@ -22,7 +23,7 @@ _WIDTH, _HEIGHT, _PHOTOMETRIC, _STRIP_BYTES = 256, 257, 262, 279
 
 
 def _decoded(data: bytes, max_pixels: int = 1_000_000) -> Picture:
-    return decode(EncodedImage(data), color=True, max_pixels=max_pixels)
+    return decode(EncodedImage(data), color=True, budget=FrameBudget(FrameLimits(max_pixels), len(data)))
 
 
 def _bgr(image: Image.Image) -> np.ndarray[Any, Any]:

@@ -14,6 +14,7 @@ from ferserve.errors import InvalidFrameError
 from ferserve.types import EncodedImage
 from ferserve.vision.decode import decode
 from ferserve.vision.picture import Picture
+from tests.unit.vision.budgets import unlimited
 from tests.unit.vision.jpegs import EOI, RGB, encoded, header_segments, pillow_luma, restarts, sampled
 
 FLAT: NDArray[np.uint8] = np.where(np.arange(256)[:, None, None] < 60, RGB, 0).astype(np.uint8)
@@ -31,7 +32,7 @@ PADDINGS = [b"", b"\0", bytes(32), bytes(5000), b"\xff" * 7, b"\x5a" * 9, b"\0\x
 
 
 def _decode(data: bytes, *, color: bool = False) -> Picture:
-    return decode(EncodedImage(data), color=color, max_pixels=10_000_000)
+    return decode(EncodedImage(data), color=color, budget=unlimited())
 
 
 def _assert_whole(data: bytes, whole: bytes) -> None:

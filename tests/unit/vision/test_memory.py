@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from ferserve.errors import OverloadedError
 from ferserve.types import EncodedImage, PixelFormat, RawImage
+from ferserve.vision.budget import FrameBudget, FrameLimits
 from ferserve.vision.decode import decode
 
 def encoded(codec, **options):
@@ -30,7 +31,7 @@ image = {
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]), -1))
 try:
-    decode(image, color=True, max_pixels=10**9)
+    decode(image, color=True, budget=FrameBudget(FrameLimits(10**9, 10**9, 10**9), 1))
 except OverloadedError as error:
     print(error)
 """

@@ -87,13 +87,13 @@ def test_boxes_of_a_client_come_back_with_full_score_if_each_touches_the_frame(b
     inside[20:80, 20:100] = True  # the frame, in coordinates that are moved by 20 px
     touches = [bool(inside[max(y0 + 20, 0) : y1 + 20, max(x0 + 20, 0) : x1 + 20].any()) for x0, y0, x1, y1 in boxes]
     if all(touches):
-        detections = client_boxes(_array(boxes), FRAME, 8)
+        detections = client_boxes(_array(boxes), FRAME, 8, 10**6)
         np.testing.assert_array_equal(detections.xyxy, _array(boxes))
         assert detections.score.tolist() == [1.0] * len(boxes)
         assert detections.landmarks is None
         return
     with pytest.raises(InvalidFrameError) as caught:
-        client_boxes(_array(boxes), FRAME, 8)
+        client_boxes(_array(boxes), FRAME, 8, 10**6)
     assert f"boxes[{touches.index(False)}] must overlap the frame of 80x60 px" in str(caught.value)
 
 
@@ -109,11 +109,21 @@ def test_boxes_of_a_client_come_back_with_full_score_if_each_touches_the_frame(b
 )
 def test_a_box_that_is_no_box_is_named(box: tuple[float, float, float, float], message: str) -> None:
     with pytest.raises(InvalidFrameError) as caught:
-        client_boxes(np.float32([(0, 0, 9, 9), box]), FRAME, 8)
+        client_boxes(np.float32([(0, 0, 9, 9), box]), FRAME, 8, 10**6)
     assert message in str(caught.value)
 
 
 def test_more_boxes_than_allowed_are_refused_before_any_is_looked_at() -> None:
     with pytest.raises(InvalidFrameError, match=r"boxes must be at most 2, got 3; send them in parts"):
-        client_boxes(np.full((3, 4), np.nan, np.float32), FRAME, 2)
+        client_boxes(np.full((3, 4), np.nan, np.float32), FRAME, 2, 10**6)
     require_at_most(2, 2, "crops")
+
+
+def test_boxes_that_hold_each_pixel_many_times_are_refused() -> None:
+    whole = (0, 0, FRAME.width, FRAME.height)
+    limit = FRAME.width * FRAME.height
+    assert len(client_boxes(_array([whole] * 4), FRAME, 8, limit)) == 4
+    far = (-(10**5), -(10**5), 10**5, 10**5)  # only what lies within the frame counts
+    assert len(client_boxes(_array([far] * 4), FRAME, 8, limit)) == 4
+    with pytest.raises(InvalidFrameError, match=r"boxes must hold at most \d+ px together .*, got more in the first 5"):
+        client_boxes(_array([whole] * 5), FRAME, 8, limit)

@@ -1,0 +1,266 @@
+"""Files whose cost does not follow from their size are refused before they are decoded; plain ones are not."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ferserve.errors import InvalidFrameError
+from ferserve.types import EncodedImage, PixelFormat, RawImage
+from ferserve.vision.budget import FrameAbandonedError, FrameBudget, FrameLimits
+from ferserve.vision.decode import decode
+from ferserve.vision.picture import Picture
+from ferserve.vision.read_header import read_header
+from tests.unit.vision.jpegs import RGB, encoded
+
+LIMITS = FrameLimits(max_pixels=50_000_000)
+
+
+def _decode(data: bytes, limits: FrameLimits = LIMITS, *, color: bool = False) -> Picture:
+    return decode(EncodedImage(data), color=color, budget=FrameBudget(limits, len(data)))
+
+
+def _black(codec: str, width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, (width, height)).save(buffer, codec, **options)
+    return buffer.getvalue()
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
+
+
+def _frame(marker: int, width: int, height: int, components: int = 1) -> bytes:
+    names = b"".join(bytes((i + 1, 0x11, 0)) for i in range(components))
+    return _segment(marker, struct.pack(">BHHB", 8, height, width, components) + names)
+
+
+def _scan(component: int, first: int = 0, last: int = 63) -> bytes:
+    return _segment(0xDA, bytes((1, component, 0, first, last, 0)))
+
+
+# One Huffman code each, of an empty block.
+TABLES = _segment(0xDB, bytes(1) + b"\1" * 64) + b"".join(
+    _segment(0xC4, bytes((kind, 0, 1, *[0] * 14, 0))) for kind in (0x00, 0x10)
+)
+
+
+def _jpeg(*segments: bytes) -> bytes:
+    return b"".join((b"\xff\xd8", *segments, b"\xff\xd9"))
+
+
+def _repeated_scans(side: int, scans: int) -> bytes:
+    """A baseline JPEG of three components that has its first one's empty scan again and again."""
+    return _jpeg(TABLES, _frame(0xC0, side, side, 3), TABLES, _scan(1) * scans, _scan(2), _scan(3))
+
+
+def _progressive(side: int, scans: int) -> bytes:
+    return _jpeg(TABLES, _frame(0xC2, side, side), _scan(1, 0, 0), _scan(1, 1) * (scans - 1))
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _png(width: int, height: int, *chunks: bytes) -> bytes:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"".join((b"\x89PNG\r\n\x1a\n", header, *chunks, _chunk(b"IEND", b"")))
+
+
+def _zeros(size: int) -> bytes:
+    return zlib.compress(bytes(size), 9)
+
+
+SMALL_PIXELS = _chunk(b"IDAT", _zeros(8 * 9))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: _repeated_scans(4000, 90),
+            "at most 50331648 bytes of memory to decode (engine.max_expansion), got",
+        ),
+        (lambda: _repeated_scans(8, 3000), "encoded must have at most 100 scans, got a JPEG with more"),
+        (lambda: _progressive(4000, 90), "frame must take at most 50331648 bytes of memory to decode"),
+        (lambda: _progressive(7000, 10), "for a JPEG; scale it down, or send a plainer file"),
+        (lambda: _progressive(8, 5000), "encoded must have at most 100 scans"),
+        (lambda: _png(6000, 6000, _chunk(b"IDAT", b"")), "bytes of memory to decode"),
+        (lambda: _black("WEBP", 7000, 7000, lossless=True), "for a WEBP"),
+        (lambda: _black("GIF", 7000, 7000, "P"), "for a GIF"),
+        (lambda: _black("TIFF", 7000, 1000, "L", compression="tiff_adobe_deflate", tiffinfo={278: 1000}), "for a TIFF"),
+        (lambda: b"BM" + struct.pack("<IHHIIiiHHI", 99, 0, 0, 54, 40, 7000, 7000, 1, 8, 1) + bytes(99), "for a BMP"),
+        (lambda: b"BM" + struct.pack("<IHHIIHHHH", 99, 0, 0, 26, 12, 20_000, 20_000, 1, 24), "got 20000x20000"),
+    ],
+)
+def test_a_small_file_that_would_cost_much_is_refused(make: Callable[[], bytes], message: str) -> None:
+    with pytest.raises(InvalidFrameError) as caught:
+        _decode(make())
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _black("JPEG", 4000, 3000),
+        _black("JPEG", 4000, 3000, "L", optimize=True),
+        _black("JPEG", 1920, 1080, progressive=True),
+        _black("PNG", 3840, 2160),
+        _black("WEBP", 3840, 2160, lossless=True),
+        _black("GIF", 1920, 1080, "P"),
+        _black("TIFF", 1920, 1080, compression="tiff_adobe_deflate"),
+        _black("BMP", 1920, 1080),
+    ],
+)
+def test_black_pictures_are_decoded(data: bytes) -> None:
+    assert not _decode(data).luma.any()
+
+
+def test_a_large_file_may_cost_more() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), np.uint8)
+    data = encoded(noise, progressive=True, quality=95)
+    tight = FrameLimits(10**6, max_expansion=8)  # 64 KB count at the least: 524 288 bytes
+    assert _decode(data, tight).width == 1000
+    with pytest.raises(InvalidFrameError, match="at most 524288 bytes"):
+        _decode(_progressive(1000, 2), tight)
+
+
+@pytest.mark.parametrize("hidden", [_frame(0xC0, 40_000, 40_000), _frame(0xC2, 9000, 9000)])
+@pytest.mark.parametrize("cover", [b"\xff\x01", b"\xff\xd3", b"\xff\x01\xff\xdb"])
+def test_a_second_size_is_not_hidden_behind_the_first(cover: bytes, hidden: bytes) -> None:
+    """The decoder takes a marker without a length for what it is; a reader that jumps over ``hidden`` sees 8 x 8."""
+    jump = _segment(0xFE, hidden)
+    for data in (
+        _jpeg(cover, TABLES, hidden, TABLES, _scan(1), bytes(65_500), _frame(0xC0, 8, 8)),
+        _jpeg(jump, cover, TABLES, hidden, _frame(0xC0, 8, 8), _scan(1)),
+        _jpeg(TABLES, _frame(0xC0, 8, 8), hidden, _scan(1)),
+    ):
+        with pytest.raises(InvalidFrameError):
+            _decode(data)
+
+
+def test_the_decoders_own_size_counts() -> None:
+    """Every byte in front of the scan may be another one: the size is the decoder's, or the file is refused."""
+    data, random = bytearray(encoded(RGB[:32, :48])), np.random.default_rng(3)
+    whole = bytes(data)
+    for _ in range(3000):
+        data[:] = whole
+        for at in random.integers(2, 620, 2):
+            data[at] = int(random.integers(256))
+        try:
+            header = read_header(bytes(data))
+            picture = _decode(bytes(data), FrameLimits(10**6))
+        except InvalidFrameError:
+            continue
+        assert {picture.width, picture.height} == {header.width, header.height}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        _chunk(b"zTXt", b"a\0\0" + _zeros(8_000_000)) * 2,
+        _chunk(b"iCCP", b"a\0\0" + _zeros(8_000_000)),
+        _chunk(b"iTXt", b"a\0\1\0\0\0" + _zeros(8_000_000)),
+        _chunk(b"tEXt", b"a\0b") * 4000,
+        _chunk(b"vpAg", bytes(100_000)),
+    ],
+)
+def test_a_png_gets_the_same_pixels_without_its_other_chunks(extra: bytes) -> None:
+    data = _png(8, 8, extra, SMALL_PIXELS, extra)
+    np.testing.assert_array_equal(_decode(data).luma, np.zeros((8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (_png(8, 8, _chunk(b"tEXt", b"") * 40_000, SMALL_PIXELS), "encoded must be a PNG of at most 17501 chunks"),
+        (b"\x89PNG\r\n\x1a\n" + SMALL_PIXELS * 3, "got one that begins with b'IDAT' of "),
+        (
+            _png(8, 8, _chunk(b"IHDR", struct.pack(">IIBBBBB", 9000, 9000, 8, 0, 0, 0, 0)), SMALL_PIXELS),
+            "cut or damaged",
+        ),
+        (_black("GIF", 8, 8, "P")[:-1] + b"!\xfe\1a" + b"\1a" * 90_000 + b"\0;", "a GIF of at most 12813 blocks"),
+        (_black("GIF", 8, 8, "P")[:-1] + b"!\xfe\0" * 200 + b";", "a GIF of at most 100 extensions a frame"),
+    ],
+)
+def test_a_file_of_too_many_parts_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(InvalidFrameError) as caught:
+        _decode(data)
+    assert message in str(caught.value)
+
+
+def _tiff(*fields: tuple[int, int, int, int], body: bytes = b"") -> bytes:
+    directory = struct.pack("<H", len(fields)) + b"".join(struct.pack("<HHII", *field) for field in fields)
+    return b"II*\0" + struct.pack("<I", 8) + directory + bytes(4) + body
+
+
+GREY_PAGE = (
+    (256, 4, 1, 8),
+    (257, 4, 1, 8),
+    (258, 3, 1, 8),
+    (259, 3, 1, 1),
+    (262, 3, 1, 1),
+    (273, 4, 1, 8),
+    (279, 4, 1, 64),
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (((256, 4, 1, 20_000), *GREY_PAGE), "got field 256 twice or of type 4"),
+        ((*GREY_PAGE[:3], (259, 16, 1, 7), *GREY_PAGE[4:]), "got field 259 twice or of type 16"),
+        ((*GREY_PAGE[:5], (322, 4, 1, 4096), (323, 4, 1, 4096), (324, 4, 1, 8), (325, 4, 1, 64)), "for a TIFF"),
+    ],
+)
+def test_a_tiff_that_says_two_things_is_refused(fields: tuple[tuple[int, int, int, int], ...], message: str) -> None:
+    with pytest.raises(InvalidFrameError) as caught:
+        _decode(_tiff(*fields, body=bytes(64)))
+    assert message in str(caught.value)
+
+
+def test_strips_that_overlap_are_refused() -> None:
+    page = {field[0]: field for field in GREY_PAGE}
+    at, fields = 8 + 2 + 12 * 7 + 4, 8
+    page[273], page[279] = (273, 4, fields, at), (279, 4, fields, at + 4 * fields)
+    body = struct.pack("<8I", *[8] * 8) + struct.pack("<8I", *[60] * 8)
+    with pytest.raises(InvalidFrameError, match="strips or tiles without overlap, got 8"):
+        _decode(_tiff(*page.values(), body=body))
+
+
+def test_the_pixels_of_all_crops_count_together() -> None:
+    crop = _black("JPEG", 1000, 1000)
+    budget = FrameBudget(FrameLimits(2_500_000), 3 * len(crop))
+    for _ in range(2):
+        decode(EncodedImage(crop), color=False, budget=budget)
+    with pytest.raises(InvalidFrameError, match="at most 2500000 px together, got 3000000 with one of 1000x1000"):
+        decode(RawImage(PixelFormat.GRAY8, 1000, 1000, bytes(10**6)), color=False, budget=budget)
+
+
+def test_the_memory_of_all_crops_counts_together() -> None:
+    crop, budget = EncodedImage(_black("PNG", 1000, 1000)), FrameBudget(LIMITS, 64 * 1000)
+    for _ in range(8):
+        decode(crop, color=False, budget=budget)
+    with pytest.raises(InvalidFrameError, match=r"50331648 bytes of memory to decode \(engine.max_expansion\)"):
+        decode(crop, color=False, budget=budget)
+
+
+def test_time_bounds_what_is_decoded_and_then_what_follows() -> None:
+    with pytest.raises(InvalidFrameError, match=r"at most 0 bytes of memory to decode \(engine.max_frame_ms\)"):
+        _decode(encoded(), FrameLimits(10**6, max_frame_ms=1e-6))
+    budget = FrameBudget(FrameLimits(10**6, max_frame_ms=1e-6), 100)
+    decode(RawImage(PixelFormat.GRAY8, 10, 10, bytes(100)), color=False, budget=budget)
+    with pytest.raises(InvalidFrameError, match=r"at most 1e-06 ms of a processor .* before the stage 'detect'"):
+        budget.check("detect")
+    FrameBudget(LIMITS, 100).check("detect")
+
+
+def test_a_frame_that_nobody_waits_for_is_given_up() -> None:
+    with pytest.raises(FrameAbandonedError):
+        FrameBudget(LIMITS, 100, lambda: True).check("infer")
