@@ -41,24 +41,28 @@ REFRESH = "make bench-instructions-refresh"
 
 @dataclass(frozen=True)
 class Judgement:
-    """``rows`` for people; titles of what grew, and of what the other side has no count of."""
+    """``rows`` for people; titles of what grew, of what shrank, and of what has a count on one side only."""
 
     rows: list[str]
     grown: list[str]
+    fewer: list[str]
     unknown: list[str]
 
 
 def judge(now: Counts, before: Mapping[str, int]) -> Judgement:
     """Compare counts by title."""
-    rows, grown = [], []
-    for title in sorted(now.instructions.keys() & before.keys()):
-        count, limit = now.instructions[title], TOLERANCE[now.languages[title]]
-        change = count / before[title] - 1
-        verdict = "MORE" if change > limit else "fewer" if change < -limit else "same"
-        if change > limit:
-            grown.append(title)
-        rows.append(f"{title:58} {before[title]:>12,} {count:>12,} {change:>+8.2%}  {limit:.0%}  {verdict}")
-    return Judgement(rows, grown, sorted(now.instructions.keys() ^ before.keys()))
+    titles = sorted(now.instructions.keys() & before.keys())
+    changes = {title: now.instructions[title] / before[title] - 1 for title in titles}
+    limits = {title: TOLERANCE[now.languages[title]] for title in titles}
+    grown = [title for title in titles if changes[title] > limits[title]]
+    fewer = [title for title in titles if changes[title] < -limits[title]]
+    verdicts = dict.fromkeys(titles, "same") | dict.fromkeys(grown, "MORE") | dict.fromkeys(fewer, "fewer")
+    rows = [
+        f"{title:58} {before[title]:>12,} {now.instructions[title]:>12,} {changes[title]:>+8.2%}  {limits[title]:.0%}  "
+        f"{verdicts[title]}"
+        for title in titles
+    ]
+    return Judgement(rows, grown, fewer, sorted(now.instructions.keys() ^ before.keys()))
 
 
 def base_revision(root: Path) -> str:
@@ -73,54 +77,62 @@ def base_revision(root: Path) -> str:
     return commit
 
 
-def gate(scratch: Path, kept: Mapping[str, Any]) -> int:
-    """Print what was found; the exit code."""
-    other = differences(counting_versions(), kept["versions"])
-    ours = export_files(ROOT, scratch / "ours")
-    if not other:
-        (now,) = count([ours], [0], scratch)
-        verdict = judge(now, {title: row["instructions"] for title, row in kept["subjects"].items()})
-        if not verdict.grown:
-            return report(now, verdict, f"the counts that {KEPT.name} keeps")
-        print("\n".join(verdict.rows))
-        print(
-            f"{len(verdict.grown)} subjects grew; before that is said, the revision that wrote {KEPT.name} is counted"
-        )
-    else:
-        print(f"versions differ from those of {KEPT.name}: {'; '.join(other)}")
-        print("so the revision that wrote it is counted here and now, with the same versions")
-    try:
-        base = export_revision(ROOT, base_revision(ROOT), scratch / "base")
-    except TreeError as error:
-        if other:
-            return cannot_judge(str(error))
-        print(f"cannot count that revision: {error}", file=sys.stderr)
-        return 1
-    return gate_against(base, ours, scratch, certain=not other)
+@dataclass(frozen=True)
+class Gate:
+    """Counts and judges; ``scratch`` is an empty folder, ``only`` a part of the titles of the subjects wanted."""
 
+    scratch: Path
+    only: str
 
-def gate_against(base: Tree, ours: Tree, scratch: Path, *, certain: bool) -> int:
-    """Count both trees with the same versions; with three layouts of memory each, if a subject grew or ``certain``."""
-    against = f"revision {base.name}, counted here"
-    if not certain:
-        then, now = count([base, ours], [0], scratch)
-        verdict = judge(now, then.instructions)
-        if not verdict.grown:
-            return report(now, verdict, against)
-        print(f"{len(verdict.grown)} subjects grew; before that is said, both are counted in other layouts of memory")
-    then, now = count([base, ours], [1, 2, 3], scratch)
-    return report(now, judge(now, then.instructions), against)
+    def judge_files(self, kept: Mapping[str, Any]) -> int:
+        """Print what was found; the exit code."""
+        other = differences(counting_versions(), kept["versions"])
+        ours = export_files(ROOT, self.scratch / "ours")
+        if not other:
+            before = {title: row["instructions"] for title, row in kept["subjects"].items() if self.only in title}
+            (now,) = self.count([ours], [0])
+            verdict = judge(now, before)
+            if not verdict.grown:
+                return report(now, verdict, f"the counts that {KEPT.name} keeps")
+            print("\n".join(verdict.rows))
+            print(f"{len(verdict.grown)} grew; before that is said, the revision that wrote {KEPT.name} is counted")
+        else:
+            print(f"versions differ from those of {KEPT.name}: {'; '.join(other)}")
+            print("so the revision that wrote it is counted here and now, with the same versions")
+        try:
+            base = export_revision(ROOT, base_revision(ROOT), self.scratch / "base")
+        except TreeError as error:
+            if other:
+                return cannot_judge(str(error))
+            print(f"cannot count that revision: {error}", file=sys.stderr)
+            return 1
+        return self.judge_against(base, ours, suspect=not other)
 
+    def judge_against(self, base: Tree, ours: Tree, *, suspect: bool) -> int:
+        """Count both with the same versions; in three layouts of memory each, if a subject grew or is ``suspect``."""
+        against = f"revision {base.name}, counted here"
+        if not suspect:
+            then, now = self.count([base, ours], [0])
+            verdict = judge(now, then.instructions)
+            if not verdict.grown:
+                return report(now, verdict, against)
+            print(f"{len(verdict.grown)} grew; before that is said, both are counted in other layouts of memory")
+        then, now = self.count([base, ours], [1, 2, 3])
+        return report(now, judge(now, then.instructions), against)
 
-def count(trees: Sequence[Tree], seeds: Sequence[int], scratch: Path) -> list[Counts]:
-    """The least counts of each tree over the seeds, on all processors."""
-    cwd = entrance(scratch, trees[-1])
-    with ThreadPoolExecutor(usable_processors()) as pool:
-        runs = [
-            [pool.submit(count_tree, tree, cwd, scratch / f"{tree.folder.name}-{seed}", seed) for seed in seeds]
-            for tree in trees
-        ]
-        return [least([run.result() for run in of_tree]) for of_tree in runs]
+    def count(self, trees: Sequence[Tree], seeds: Sequence[int]) -> list[Counts]:
+        """The least counts of each tree over the seeds, on all processors."""
+        cwd = entrance(self.scratch, trees[-1])
+
+        def run(tree: Tree, seed: int) -> Counts:
+            return count_tree(tree, cwd, self.scratch / f"{tree.folder.name}-{seed}", seed, self.only)
+
+        pool = ThreadPoolExecutor(usable_processors())
+        try:
+            runs = [[pool.submit(run, tree, seed) for seed in seeds] for tree in trees]
+            return [least([future.result() for future in of_tree]) for of_tree in runs]
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def report(now: Counts, verdict: Judgement, against: str) -> int:
@@ -139,6 +151,8 @@ def report(now: Counts, verdict: Judgement, against: str) -> int:
             )
         print(f"if the growth is intended: {REFRESH}, and commit {KEPT.name} with the change", file=sys.stderr)
         return 1
+    if verdict.fewer:
+        print(f"{len(verdict.fewer)} execute fewer; {REFRESH} lets nobody lose that again")
     print(f"{len(verdict.rows)} subjects execute no more instructions than {against}")
     return 0
 
@@ -149,10 +163,10 @@ def cannot_judge(reason: str) -> int:
     return 0
 
 
-def refresh(scratch: Path) -> int:
+def refresh(gate: Gate) -> int:
     """Count and keep."""
-    ours = export_files(ROOT, scratch / "ours")
-    (counts,) = count([ours], [0], scratch)
+    ours = export_files(ROOT, gate.scratch / "ours")
+    (counts,) = gate.count([ours], [0])
     if counts.failed:
         print(f"every subject must run before counts are kept, got {counts.failed}", file=sys.stderr)
         return 1
@@ -166,16 +180,19 @@ def refresh(scratch: Path) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.instructions", description=__doc__)
     parser.add_argument("--refresh", action="store_true", help=f"keep today's counts in {KEPT.relative_to(ROOT)}")
+    parser.add_argument("--only", default="", metavar="TEXT", help="judge only subjects whose title has this text")
     options = parser.parse_args()
+    if options.refresh and options.only:
+        parser.error("--refresh keeps all counts; drop --only")
     if reason := why_not():
         return cannot_judge(reason)
     try:
         with scratch_folder() as scratch:
             if options.refresh:
-                return refresh(scratch)
+                return refresh(Gate(scratch, options.only))
             if not KEPT.is_file():
                 return cannot_judge(f"{KEPT} does not exist; {REFRESH} makes it")
-            return gate(scratch, read_record(KEPT, "instructions"))
+            return Gate(scratch, options.only).judge_files(read_record(KEPT, "instructions"))
     except (TreeError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""The process whose instructions are counted: ``MARKS.so`` in, one callgrind profile per subject out.
+"""The process whose instructions are counted: ``MARKS.so [TEXT]`` in, one callgrind profile per subject out.
 
 It uses the ``ferserve`` that comes first in PYTHONPATH. A subject runs until the interpreter has specialised its
 bytecode; then a fixed number of calls is counted, without the garbage collector.
@@ -60,15 +60,16 @@ def count_subject(subject: Subject, room: Room, marks: ctypes.CDLL) -> str:
     return ""
 
 
-def main(marks_path: str) -> None:
-    """Count every subject that can be; print those that this tree does not have."""
+def main(marks_path: str, only: str = "") -> None:
+    """Count every subject with ``only`` in its title; print those that this tree does not have."""
     gc.disable()
     marks = ctypes.CDLL(marks_path)
     subjects, missing = load_subjects(GROUPS)
     with Room() as room:
-        tried = {subject.title: count_subject(subject, room, marks) for subject in subjects if subject.counted}
+        wanted = [subject for subject in subjects if subject.counted and only in subject.title]
+        tried = {subject.title: count_subject(subject, room, marks) for subject in wanted}
     print(json.dumps({"failed": missing | {title: why for title, why in tried.items() if why}}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
