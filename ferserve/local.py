@@ -13,7 +13,9 @@ from functools import partial
 from types import TracebackType
 
 from ferserve.client.boxes import BoxesLike, boxes_array
+from ferserve.client.deadline import Deadline
 from ferserve.client.feed import async_frames, start_opening
+from ferserve.client.payload import payload_within
 from ferserve.client.stream_run import StreamSource, settled_options
 from ferserve.client.tasks import closed_before, closed_meanwhile
 from ferserve.config import EngineConfig
@@ -22,7 +24,7 @@ from ferserve.errors import FrameDeadlineError
 from ferserve.forks import ProcessGuard
 from ferserve.options import FrameOptions, StreamOptions, require_range
 from ferserve.scheduling.stream import EngineStream
-from ferserve.sources.images import Color, ImageLike, payload_of
+from ferserve.sources.images import Color, ImageLike
 from ferserve.sources.iterables import FrameMaker
 from ferserve.sources.source import FrameSource
 from ferserve.sources.threads import start_feed_thread
@@ -124,13 +126,14 @@ class LocalClient:
             FerserveError: The client is closed.
         """
         self._require_open()
-        answer = self._engine.submit(Frame(0, payload_of(image, color), boxes=boxes_array(boxes)), options)
-        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        deadline = Deadline(self._timeout_s if timeout_s is None else timeout_s)
+        payload = payload_within(image, color, deadline)
+        answer = self._engine.submit(Frame(0, payload, boxes=boxes_array(boxes)), options)
         try:
-            return answer.result(None if timeout_s == math.inf else timeout_s)
+            return answer.result(deadline.left_s())
         except concurrent.futures.TimeoutError:
             raise FrameDeadlineError(
-                f"the answer must come within {timeout_s:g} s, got none; give the call a longer timeout"
+                f"the answer must come within {deadline.timeout_s:g} s, got none; give the call a longer timeout"
             ) from None
 
     def stream(

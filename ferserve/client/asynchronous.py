@@ -22,6 +22,7 @@ class AsyncClient:
     """Client of one server for asyncio. Use it as an asynchronous context manager, within one event loop.
 
     The first call connects; a connection that breaks is opened again.
+    A process that is forked after the first call cannot use it: there every call raises :class:`FerserveError`.
 
     Examples:
         >>> async with ferserve.AsyncClient("127.0.0.1:50051") as client:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 import weakref
 from collections.abc import Generator
 from types import TracebackType
 
 from ferserve.client.boxes import BoxesLike
-from ferserve.client.connection import DEFAULT_TARGET, Connection, ConnectionSettings
+from ferserve.client.connection import DEFAULT_TARGET, ConnectionSettings
 from ferserve.client.encoding import Encoding
-from ferserve.client.loop_thread import LoopThread
+from ferserve.client.session import Session
 from ferserve.client.stream_run import StreamSource
+from ferserve.client.tasks import CLOSE_S, closed_before
 from ferserve.config import NO_TLS, Tls
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.sources.images import Color, ImageLike
@@ -23,6 +26,7 @@ class Client:
     """Client of one server. Use it as a context manager; threads may share it.
 
     The first call connects; a connection that breaks is opened again.
+    A process that is forked after the first call cannot use it: there every call raises :class:`FerserveError`.
 
     Examples:
         >>> with ferserve.Client("127.0.0.1:50051") as client:
@@ -64,14 +68,10 @@ class Client:
         settings = ConnectionSettings(target, timeout_s, reconnect_s, encoding, jpeg_quality, max_in_flight, tls)
         self.target: str = target
         """Address of the server, as given."""
-        self._loop = LoopThread()
-        try:
-            self._connection = self._loop.run(_connect(settings))
-        except BaseException:
-            self._loop.stop()
-            raise
+        self._settings = settings
+        self._sessions: dict[int, Session] = {}
         # A client that was never closed is closed before the interpreter takes gRPC apart.
-        self._finalizer = weakref.finalize(self, self._loop.stop, self._connection)
+        self._finalizer = weakref.finalize(self, _close, self._sessions)
 
     def __enter__(self) -> Client:
         return self
@@ -122,7 +122,9 @@ class Client:
             MissingPackageError: ``image`` is an array, and a package for arrays is not installed.
             FerserveError: The client is closed, or the server failed.
         """
-        return self._loop.run(self._connection.classify(image, boxes, options, timeout_s, color))
+        session = self._session()
+        call = session.connection.classify(image, boxes, options, timeout_s, color)
+        return session.run(call, self._longest_s(timeout_s))
 
     def stream(
         self,
@@ -166,24 +168,24 @@ class Client:
             Exception: Whatever the iterable raises.
         """
         results: queue.SimpleQueue[FrameResult | None] = queue.SimpleQueue()
-        run = self._connection.start_stream(frames, FrameMaker(fps, color), options, results.put)
-        future = self._loop.start(run.run())
+        session = self._session()
+        run = session.connection.start_stream(frames, FrameMaker(fps, color), options, results.put)
+        future = session.start(run.run())
         ended = False
         try:
             while (result := results.get()) is not None:
                 run.take()
                 yield result
-                self._loop.process.require_own()
+                session.process.require_own()
             ended = True
             error = future.result()
         finally:
-            process = self._loop.process
-            if not process.was_left:
+            if not session.process.was_left:
                 future.cancel()
             # The stream holds the connection until it has ended. In the loop's own thread, where the garbage
             # collector may close a generator, waiting for that would block the loop.
-            while not (ended or self._loop.is_current or process.was_left):
-                ended = results.get() is None
+            if not (ended or session.is_current or session.process.was_left):
+                _drain(results)
         if error is not None:
             raise error
 
@@ -198,7 +200,8 @@ class Client:
             ServerUnavailableError: The server cannot be reached.
             FerserveError: The client is closed, or the server failed.
         """
-        return self._loop.run(self._connection.models(timeout_s))
+        session = self._session()
+        return session.run(session.connection.models(timeout_s), self._longest_s(timeout_s))
 
     def model(self, name: str = "", *, timeout_s: float | None = None) -> ModelDescription:
         """Describe one model.
@@ -213,9 +216,27 @@ class Client:
             ServerUnavailableError: The server cannot be reached.
             FerserveError: The client is closed, or the server failed.
         """
-        return self._loop.run(self._connection.model(name, timeout_s))
+        session = self._session()
+        return session.run(session.connection.model(name, timeout_s), self._longest_s(timeout_s))
+
+    def _session(self) -> Session:
+        """That of this process: a client that made no call before a fork may be used by parent and children."""
+        if not self._finalizer.alive:
+            raise closed_before()
+        pid = os.getpid()
+        return self._sessions.get(pid) or self._sessions.setdefault(pid, Session(self._settings))
+
+    def _longest_s(self, timeout_s: float | None) -> float:
+        return self._settings.timeout_s if timeout_s is None else timeout_s
 
 
-async def _connect(settings: ConnectionSettings) -> Connection:
-    """Make the connection within the running loop, to which gRPC binds it."""
-    return Connection(settings)
+def _drain(results: queue.SimpleQueue[FrameResult | None]) -> None:
+    """Wait for the end of a stream, unless the user's iterable holds it up for ``CLOSE_S``."""
+    with contextlib.suppress(queue.Empty):
+        while results.get(timeout=CLOSE_S) is not None:
+            pass
+
+
+def _close(sessions: dict[int, Session]) -> None:
+    if (session := sessions.get(os.getpid())) is not None:
+        session.stop()

@@ -38,7 +38,7 @@ _SCHEMES: Final = ("unix", "unix-abstract", "dns", "ipv4", "ipv6", "xds")
 _LAST_PORT: Final = 65535
 
 
-def _require_target(target: str) -> None:
+def require_target(target: str) -> None:
     """Raises :class:`ConfigError` unless ``target`` is HOST:PORT or has one of gRPC's schemes.
 
     gRPC would take port 443 if there were no port, 34463 for 99999, and ``http`` for the name of a host.
@@ -59,9 +59,8 @@ def _require_target(target: str) -> None:
 def open_channel(target: str, tls: Tls = NO_TLS) -> grpc.aio.Channel:
     """A channel that reconnects soon after its server is back.
 
-    Raises :class:`ConfigError` for a wrong address, and for files of ``tls`` that are not what they should be.
+    Raises :class:`ConfigError` for files of ``tls`` that are not what they should be.
     """
-    _require_target(target)
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ("grpc.max_send_message_length", -1),

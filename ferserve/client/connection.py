@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,17 +11,19 @@ from typing import Any
 import grpc
 
 from ferserve.client.boxes import BoxesLike, boxes_array
-from ferserve.client.channel import open_channel
+from ferserve.client.channel import open_channel, require_target
 from ferserve.client.connector import StreamConnector
+from ferserve.client.deadline import Deadline
 from ferserve.client.encoding import MAX_RAW_BYTES, ArrayPacker, Encoding, wants_jpeg
-from ferserve.client.fork import ProcessGuard
+from ferserve.client.fork import GrpcProcess
+from ferserve.client.payload import start_payload, unread
 from ferserve.client.stream_run import StreamRun, StreamSource
 from ferserve.client.tasks import TaskTracker
 from ferserve.config import NO_TLS, Tls
 from ferserve.options import FrameOptions, StreamOptions, require_range
-from ferserve.sources.images import Color, ImageLike, payload_of
+from ferserve.sources.images import Color, ImageLike
 from ferserve.sources.iterables import FrameMaker
-from ferserve.types import Frame, FrameResult, ModelDescription
+from ferserve.types import Frame, FrameResult, ModelDescription, Payload
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from ferserve.wire.frames import frame_to_proto
@@ -28,13 +31,17 @@ from ferserve.wire.models import model_from_proto
 from ferserve.wire.options import frame_options_to_proto
 from ferserve.wire.results import result_from_proto
 from ferserve.wire.status import error_from_rpc
+from ferserve.wire.tls import check_files
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 
 
 @dataclass(frozen=True)
 class ConnectionSettings:
-    """What the constructors of the clients take; :class:`ferserve.Client` documents each field."""
+    """What the constructors of the clients take; :class:`ferserve.Client` documents each field.
+
+    Raises :class:`ConfigError` and :class:`InvalidOptionsError`.
+    """
 
     target: str = DEFAULT_TARGET
     timeout_s: float = 10.0
@@ -49,27 +56,27 @@ class ConnectionSettings:
         require_range("reconnect_s", self.reconnect_s, 0, math.inf, " s")
         require_range("jpeg_quality", self.jpeg_quality, 1, 100)
         require_range("max_in_flight", self.max_in_flight, 1, 65_536, " frames")
+        wants_jpeg(self.encoding, self.target)
+        require_target(self.target)
+        check_files(self.tls)
 
 
 class Connection:
     """What :class:`ferserve.Client` and :class:`ferserve.AsyncClient` share. Connects with its first call."""
 
     def __init__(self, settings: ConnectionSettings) -> None:
-        """Raises :class:`ConfigError` and :class:`InvalidOptionsError`."""
         self._settings = settings
         jpeg = wants_jpeg(settings.encoding, settings.target)
         max_raw_bytes = math.inf if settings.encoding == "raw" else MAX_RAW_BYTES
         self._packer = ArrayPacker(jpeg, luma=False, quality=settings.jpeg_quality, max_raw_bytes=max_raw_bytes)
         self._models: dict[str, ModelDescription] = {}
-        self._process = ProcessGuard()
-        self._tasks = TaskTracker(self._process)
+        self.process = GrpcProcess()
+        self._tasks = TaskTracker(self.process)
         self._channel: grpc.aio.Channel | None = None
-        if not self._process.is_foreign:  # if it is, every call says so
-            self._channel = open_channel(settings.target, settings.tls)
 
     async def close(self) -> None:
         """End all calls and streams with an error of ours, then the channel."""
-        if self._process.is_foreign:
+        if self.process.is_foreign:
             return
         await self._tasks.close()
         if self._channel is not None:
@@ -84,13 +91,15 @@ class Connection:
         color: Color,
     ) -> FrameResult:
         """One ``Classify`` call."""
-        frame = Frame(0, self._packer(payload_of(image, color)), boxes=boxes_array(boxes))
+        deadline = self.deadline(timeout_s)
+        payload = await self._payload(image, color, deadline)
+        frame = Frame(0, self._packer(payload), boxes=boxes_array(boxes))
         request = pb.ClassifyRequest(
             frame=frame_to_proto(frame),
             options=frame_options_to_proto(options or FrameOptions()),
         )
-        response = await self._call("Classify", request, timeout_s)
-        model = await self._described(response.result.model_name, response.result.model_version, timeout_s)
+        response = await self._call("Classify", request, deadline)
+        model = await self._described(response.result.model_name, response.result.model_version, deadline)
         return result_from_proto(response.result, dict(model.heads))
 
     def start_stream(
@@ -102,33 +111,52 @@ class Connection:
     ) -> StreamRun:
         """One ``stream`` of a client; :meth:`StreamRun.run` hands its results to ``emit``."""
         settings = self._settings
-        connector = StreamConnector(self._channel, settings.target, settings.reconnect_s, settings.tls)
+        connector = StreamConnector(self._opened, settings.target, settings.reconnect_s, settings.tls)
         return StreamRun(self._tasks, connector, frames, maker, options, self._packer, settings.max_in_flight, emit)
 
     async def models(self, timeout_s: float | None) -> list[ModelDescription]:
         """One ``ListModels`` call."""
-        response = await self._call("ListModels", pb.ListModelsRequest(), timeout_s)
+        response = await self._call("ListModels", pb.ListModelsRequest(), self.deadline(timeout_s))
         return [model_from_proto(model) for model in response.models]
 
     async def model(self, name: str, timeout_s: float | None) -> ModelDescription:
         """One ``GetModel`` call."""
-        response = await self._call("GetModel", pb.GetModelRequest(name=name), timeout_s)
-        return model_from_proto(response)
+        return await self._model(name, self.deadline(timeout_s))
 
-    async def _call(self, method: str, request: Any, timeout_s: float | None) -> Any:
-        timeout_s = self._settings.timeout_s if timeout_s is None else timeout_s
+    def deadline(self, timeout_s: float | None) -> Deadline:
+        """That of a call which begins now; None takes the client's timeout."""
+        return Deadline(self._settings.timeout_s if timeout_s is None else timeout_s)
+
+    def _opened(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            self._channel = open_channel(self._settings.target, self._settings.tls)
+        return self._channel
+
+    async def _payload(self, image: ImageLike, color: Color, deadline: Deadline) -> Payload:
+        made = start_payload(image, color)
+        if made.done():
+            return made.result()
         try:
-            return await self._tasks.run(self._answer(method, request, timeout_s))
+            return await asyncio.wait_for(asyncio.wrap_future(made), deadline.left_s())
+        except asyncio.TimeoutError:
+            raise unread(image, deadline) from None
+
+    async def _model(self, name: str, deadline: Deadline) -> ModelDescription:
+        return model_from_proto(await self._call("GetModel", pb.GetModelRequest(name=name), deadline))
+
+    async def _call(self, method: str, request: Any, deadline: Deadline) -> Any:
+        try:
+            return await self._tasks.run(self._answer(method, request, deadline))
         except grpc.aio.AioRpcError as rpc:
-            raise error_from_rpc(rpc, self._settings.target, timeout_s) from None
+            raise error_from_rpc(rpc, self._settings.target, deadline.timeout_s) from None
 
-    async def _answer(self, method: str, request: Any, timeout_s: float) -> Any:
-        stub = emotion_pb2_grpc.EmotionServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        return await getattr(stub, method)(request, timeout=None if timeout_s == math.inf else timeout_s)
+    async def _answer(self, method: str, request: Any, deadline: Deadline) -> Any:
+        stub = emotion_pb2_grpc.EmotionServiceStub(self._opened())  # type: ignore[no-untyped-call]
+        return await getattr(stub, method)(request, timeout=deadline.left_s())
 
-    async def _described(self, name: str, version: str, timeout_s: float | None) -> ModelDescription:
+    async def _described(self, name: str, version: str, deadline: Deadline) -> ModelDescription:
         """The model behind a result, asked for once."""
         known = self._models.get(name)
         if known is None or known.version != version:
-            known = self._models[name] = await self.model(name, timeout_s)
+            known = self._models[name] = await self._model(name, deadline)
         return known

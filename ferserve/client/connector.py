@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -20,8 +21,10 @@ class StreamConnector:
     on channels of its own, each of which is a new connection and may reach another worker.
     """
 
-    def __init__(self, channel: grpc.aio.Channel | None, target: str, reconnect_s: float, tls: Tls = NO_TLS) -> None:
-        """``reconnect_s``: how long to try to come back after the connection broke; 0 for not at all."""
+    def __init__(
+        self, channel: Callable[[], grpc.aio.Channel], target: str, reconnect_s: float, tls: Tls = NO_TLS
+    ) -> None:
+        """``channel`` gives that of the client; ``reconnect_s``: how long to try to come back, 0 for not at all."""
         self.target = target
         self._tls = tls
         self.reconnect_s = reconnect_s
@@ -32,7 +35,7 @@ class StreamConnector:
 
     def open_call(self) -> Any:
         """Start a ``ClassifyStream``."""
-        stub = emotion_pb2_grpc.EmotionServiceStub(self._own or self._shared)  # type: ignore[no-untyped-call]
+        stub = emotion_pb2_grpc.EmotionServiceStub(self._own or self._shared())  # type: ignore[no-untyped-call]
         return stub.ClassifyStream(metadata=self._metadata())
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ferserve.client.greenlets import require_system_threads
 from ferserve.errors import FerserveError
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -23,27 +24,36 @@ def note_grpc_use() -> None:
         _GrpcUse.pid = os.getpid()
 
 
-class ProcessGuard:
-    """Remembers in which process it was made."""
+class GrpcProcess:
+    """The process of a client's first call. A client that made none before a fork may be used after it."""
 
     def __init__(self) -> None:
-        self._pid = os.getpid()
+        self._pid: int | None = None
 
     @property
     def was_left(self) -> bool:
-        """True in a child that was forked later: threads of the parent do not run here."""
-        return os.getpid() != self._pid
+        """True in a child that was forked after the first call: threads of the parent do not run here."""
+        return self._pid not in (None, os.getpid())
 
     @property
     def is_foreign(self) -> bool:
-        """True in a child that was forked later, and in one whose parent used gRPC before."""
-        return self.was_left or _GrpcUse.pid not in (None, self._pid)
+        """True in a child that was forked after the first call, of this client or of any other."""
+        return self.was_left or _GrpcUse.pid not in (None, os.getpid())
+
+    def enter(self) -> None:
+        """Call before each use of gRPC.
+
+        Raises :class:`FerserveError` if :attr:`is_foreign`, and :class:`ConfigError` without threads of the system.
+        """
+        self.require_own()
+        require_system_threads()
+        self._pid = os.getpid()
 
     def require_own(self) -> None:
         """Raises :class:`FerserveError` if :attr:`is_foreign`."""
         if self.is_foreign:
             raise FerserveError(
-                f"client must be used in a process that was forked before its parent made a client, got process "
-                f"{os.getpid()}, forked from {_GrpcUse.pid} after it made one; make clients after the fork, or start "
-                "processes by multiprocessing's 'spawn' or 'forkserver'"
+                f"client must be used in a process that was forked before its parent used a client, got process "
+                f"{os.getpid()}, forked from {_GrpcUse.pid} after it used one; call clients after the fork alone, or "
+                "start processes by multiprocessing's 'spawn' or 'forkserver'"
             )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from ferserve.client.fork import ProcessGuard
+from ferserve.client.fork import GrpcProcess
 from ferserve.errors import FerserveError
 
 T = TypeVar("T")
+
+CLOSE_S = 5.0
+"""How long a client that is closed waits for asynchronous iterables of the user to end."""
 
 
 class TaskTracker:
@@ -18,7 +22,7 @@ class TaskTracker:
     gRPC alone would cancel them, and a caller would take that for a cancellation of its own task.
     """
 
-    def __init__(self, process: ProcessGuard) -> None:
+    def __init__(self, process: GrpcProcess) -> None:
         self._process = process
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -27,10 +31,13 @@ class TaskTracker:
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Await ``coroutine``; raises :class:`FerserveError` if the client is closed, or of another process."""
-        if self._closed or self._process.is_foreign:
+        try:
+            self._process.enter()
+            if self._closed:
+                raise closed_before()
+        except FerserveError:
             coroutine.close()
-            self._process.require_own()
-            raise closed_before()
+            raise
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
         self._idle.clear()
@@ -48,11 +55,12 @@ class TaskTracker:
         return task.result()
 
     async def close(self) -> None:
-        """Cancel every task, wait for their ends, and refuse new ones."""
+        """Cancel every task, wait for their ends at most ``CLOSE_S``, and refuse new ones."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
-        await self._idle.wait()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), CLOSE_S)
 
 
 def closed_before() -> FerserveError:

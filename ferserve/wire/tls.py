@@ -73,11 +73,19 @@ def channel_credentials(tls: Tls) -> grpc.ChannelCredentials | None:
 
     Raises :class:`ConfigError` for a file that cannot be read or has the wrong content.
     """
-    if not tls.ca:
-        return None
+    return grpc.ssl_channel_credentials(*_channel_files(tls)) if tls.ca else None
+
+
+def check_files(tls: Tls) -> None:
+    """Raise as :func:`channel_credentials` does, without gRPC, whose threads would not survive a fork."""
+    if tls.ca:
+        _channel_files(tls)
+
+
+def _channel_files(tls: Tls) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """The authorities, the key and the certificate."""
     servers = None if tls.ca == SYSTEM_CA else _authorities("tls.ca", tls.ca)
-    key, cert = _identity("tls.cert", tls.cert, "tls.key", tls.key) if tls.cert else (None, None)
-    return grpc.ssl_channel_credentials(servers, key, cert)
+    return (servers, *(_identity("tls.cert", tls.cert, "tls.key", tls.key) if tls.cert else (None, None)))
 
 
 def _identity(cert_name: str, cert: str, key_name: str, key: str) -> tuple[bytes, bytes]:

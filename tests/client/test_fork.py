@@ -56,9 +56,9 @@ def fork(work):
 
 if __name__ == "__main__":
     client = ferserve.Client(TARGET, timeout_s=5)
-    if CASE != "before":
+    if CASE != "unused":
         client.models()
-    if CASE == "of the parent":
+    if CASE in ("of the parent", "unused"):
         run(ask, client)
     elif CASE == "of its own":
         run(ask_of_its_own, TARGET)
@@ -88,7 +88,7 @@ def _run(served: str, tmp_path: Path, case: str, method: str = "fork") -> list[s
     return done.stdout.splitlines()
 
 
-FORKED = "child client must be used in a process that was forked before its parent made a client"
+FORKED = "child client must be used in a process that was forked before its parent used a client"
 
 
 @pytest.mark.parametrize("case", ["of the parent", "of its own", "after close"])
@@ -97,6 +97,10 @@ def test_a_forked_child_is_told_why_its_client_cannot_work(served: str, tmp_path
     assert child.startswith(FORKED)
     assert "'spawn' or 'forkserver'" in child
     assert (ended, parent) == ("exit 0", "parent True")
+
+
+def test_a_client_that_made_no_call_before_the_fork_works_on_both_sides(served: str, tmp_path: Path) -> None:
+    assert _run(served, tmp_path, "unused") == ["child True", "exit 0", "parent True"]
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])

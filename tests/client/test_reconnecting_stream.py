@@ -39,7 +39,7 @@ def _message(frame: Frame | FrameResult) -> pb.ClassifyStreamRequest:
 async def test_a_stream_that_cannot_send_says_why(address: str) -> None:
     async with open_channel(address) as channel:
         feed, _ = await open_feed([b"one", b"two"], FrameMaker(fps=30), _message, 8)
-        connector = _ShortOfMemory(channel, address, 30)
+        connector = _ShortOfMemory(lambda: channel, address, 30)
         session = ReconnectingStream(connector, feed, pb.StreamConfig(), lambda model: None, lambda result: None)
         with pytest.raises(MemoryError, match="for the message"):
             await asyncio.wait_for(session.run(), 30)
