@@ -72,10 +72,12 @@ class EngineConfig:
     """Most faces of different frames in one run of the model; 0 measures at the start and chooses."""
     max_queue_delay_us: int = 2000
     """Longest wait of a face for others to fill a batch."""
-    max_queue: int = 256
-    """Most frames that wait for a worker, over all streams; further ones are refused."""
+    max_queue: int = 320
+    """Most frames that wait for a worker, over all streams; further ones are refused. A stream, or all single calls of
+    a client, may hold eight times the places that are free, a client sixteen times: so others find room, and one client
+    alone still has four places for each of 64 streams."""
     max_queue_bytes: int = 512 * 1024 * 1024
-    """Most memory of waiting frames, over all streams; further ones are refused."""
+    """Most memory of waiting frames, over all streams; shared as ``max_queue`` is."""
     resume_s: float = 30.0
     """How long a named stream can be resumed after its connection broke."""
     max_resumable: int = 1000
@@ -201,7 +203,7 @@ class ServerConfig:
             _check(f"server.{name}", getattr(self, name), 1 <= getattr(self, name) <= 1_000_000, "from 1 to 1000000")
         for name in ("max_connection_idle_s", "max_connection_age_s"):
             _check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 2_000_000, "from 0 to 2000000 s")
-        _check("server.grace_s", self.grace_s, self.grace_s >= 0, "at least 0 s")
+        _check("server.grace_s", self.grace_s, 0 <= self.grace_s <= 86_400, "from 0 to 86400 s")
         _check("server.stall_s", self.stall_s, 0 <= self.stall_s <= 3600, "from 0 to 3600 s")
         timeout_s = self.worker_timeout_s
         _check("server.worker_timeout_s", timeout_s, 0.5 <= timeout_s <= 3600, "from 0.5 to 3600 s")

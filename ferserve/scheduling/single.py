@@ -29,7 +29,7 @@ class SingleFrame:
 
     def run_one(self, context: Pipeline) -> bool:
         """See :class:`ferserve.scheduling.pool.SerialQueue`."""
-        self._backlog.leave(self._pending.frame.payload_bytes)
+        self._backlog.leave(self.flow, self._pending.frame.payload_bytes)
         self._pending.run(context, self._settings, None, faults=False)
         return False
 
@@ -44,7 +44,7 @@ class SingleBatch:
 
     def run_one(self, context: Pipeline) -> bool:
         """See :class:`ferserve.scheduling.pool.SerialQueue`."""
-        self._backlog.leave(self._rows.nbytes)
+        self._backlog.leave(self.flow, self._rows.nbytes)
         if self.future.set_running_or_notify_cancel():
             try:
                 answer = self._infer(self._rows)
@@ -60,10 +60,11 @@ def submit_frame(
 ) -> Future[FrameResult]:
     """Queue the frame of a unary call; raises :class:`OverloadedError` if too many wait."""
     pending, future = with_future(frame, metrics)
-    if not backlog.enter(frame.payload_bytes):
+    flow = pool.call_flow(caller)
+    if not backlog.enter(flow, frame.payload_bytes):
         pending.drop(DropReason.OVERLOADED)
         raise _refused(backlog)
-    pool.schedule(SingleFrame(pool.call_flow(caller), pending, settings, backlog))
+    pool.schedule(SingleFrame(flow, pending, settings, backlog))
     return future
 
 
@@ -71,9 +72,10 @@ def submit_rows(
     infer: Infer, rows: Tensor, pool: WorkerPool[Pipeline], caller: Caller, backlog: Backlog
 ) -> Future[list[NDArray[np.float32]]]:
     """Queue the rows of a call that brings tensors; raises :class:`OverloadedError` if too many wait."""
-    if not backlog.enter(rows.nbytes):
+    flow = pool.call_flow(caller)
+    if not backlog.enter(flow, rows.nbytes):
         raise _refused(backlog)
-    batch = SingleBatch(pool.call_flow(caller), infer, rows, backlog)
+    batch = SingleBatch(flow, infer, rows, backlog)
     pool.schedule(batch)
     return batch.future
 

@@ -96,8 +96,8 @@ class EngineStream:
                 superseded = list(self._waiting)
                 self._waiting.clear()
             for old in superseded:
-                self._backlog.leave(old.frame.payload_bytes)
-            accepted = self._backlog.enter(frame.payload_bytes)
+                self._backlog.leave(self.flow, old.frame.payload_bytes)
+            accepted = self._backlog.enter(self.flow, frame.payload_bytes)
             if accepted:
                 self._waiting.append(pending)
             idle = accepted and not self._scheduled
@@ -126,7 +126,7 @@ class EngineStream:
         with self._lock:
             pending = self._waiting.popleft() if self._waiting else None
         if pending is not None:
-            self._backlog.leave(pending.frame.payload_bytes)
+            self._backlog.leave(self.flow, pending.frame.payload_bytes)
             self._answer(pending, context)
         with self._lock:
             self._scheduled = bool(self._waiting)
@@ -155,7 +155,7 @@ class EngineStream:
             waiting = list(self._waiting)
             self._waiting.clear()
         for pending in waiting:
-            self._backlog.leave(pending.frame.payload_bytes)
+            self._backlog.leave(self.flow, pending.frame.payload_bytes)
             pending.drop(DropReason.SHUTDOWN)
         self._metrics.stream_closed()
         self._on_close(self)

