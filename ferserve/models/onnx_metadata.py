@@ -12,14 +12,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _METADATA_PROPS = 14
-_OTHER_FILES = {
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"\x89PNG": "a PNG picture",
-    b"GIF8": "a GIF picture",
-    b"RIFF": "a WebP picture or an AVI video",
-    b"\x1a\x45\xdf\xa3": "a Matroska or WebM video",
-}
-"""Files that people pass as a model, by their first bytes; no ONNX file begins like them."""
+_CLASSIFY = "`ferserve classify` and `ferserve stream` take pictures and videos"
+_EXPORT = "export it to ONNX"
+_OTHER_FILES = (
+    (0, b"\xff\xd8\xff", "a JPEG picture", _CLASSIFY),
+    (0, b"\x89PNG", "a PNG picture", _CLASSIFY),
+    (0, b"GIF8", "a GIF picture", _CLASSIFY),
+    (0, b"II*\0", "a TIFF picture", _CLASSIFY),
+    (0, b"MM\0*", "a TIFF picture", _CLASSIFY),
+    (0, b"RIFF", "a WebP picture or an AVI video", _CLASSIFY),
+    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video", _CLASSIFY),
+    (4, b"ftyp", "an MP4 video, or a HEIC or AVIF picture", _CLASSIFY),
+    (0, b"\x89HDF", "an HDF5 file, as Keras wrote them", _EXPORT),
+    (0, b"PK\3\4", "a ZIP archive, as PyTorch and Keras write them", _EXPORT),
+    (4, b"TFL3", "a TensorFlow Lite model", _EXPORT),
+)
+"""Files that people pass as a model: where which bytes are, what they are, and the way out. No ONNX file has them."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -29,12 +37,17 @@ def read_metadata(path: Path) -> dict[str, str]:
         if file.seek(0, 2) == 0:
             raise ValueError("an empty file")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            for magic, kind in _OTHER_FILES.items():
-                if data[: len(magic)] == magic:
-                    raise ValueError(f"{kind}; `ferserve classify` and `ferserve stream` take pictures and videos")
-            entries = [
-                dict(_fields(data, *span)) for number, span in _fields(data, 0, len(data)) if number == _METADATA_PROPS
-            ]
+            for at, magic, kind, way_out in _OTHER_FILES:
+                if data[at : at + len(magic)] == magic:
+                    raise ValueError(f"{kind}; {way_out}")
+            try:
+                entries = [
+                    dict(_fields(data, *span))
+                    for number, span in _fields(data, 0, len(data))
+                    if number == _METADATA_PROPS
+                ]
+            except ValueError as error:
+                raise ValueError(f"a file that is cut off or of another kind: {error}") from None
             return {_text(data, entry.get(1)): _text(data, entry.get(2)) for entry in entries}
 
 

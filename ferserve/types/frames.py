@@ -92,4 +92,7 @@ class Frame(Value):
 
     def __repr__(self) -> str:
         boxes = "" if self.boxes is None else f", {len(self.boxes)} boxes"
-        return f"Frame({self.frame_id}, {self.payload!r}{boxes}{', neutral' if self.neutral else ''})"
+        # Iterables may hold frames of arrays, whose own text has many lines.
+        known = isinstance(self.payload, EncodedImage | RawImage | Crops)
+        payload = repr(self.payload) if known else type(self.payload).__name__
+        return f"Frame({self.frame_id}, {payload}{boxes}{', neutral' if self.neutral else ''})"

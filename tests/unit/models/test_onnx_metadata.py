@@ -39,3 +39,22 @@ def test_rubbish_and_every_cut_of_a_real_file_are_value_errors(tmp_path: Path) -
             read_metadata(path)
         except ValueError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"\xff\xd8\xff\xe0", "a JPEG picture; `ferserve classify`"),
+        (b"II*\0", "a TIFF picture; `ferserve classify`"),
+        (b"\0\0\0\x18ftypmp42", "an MP4 video, or a HEIC or AVIF picture; `ferserve classify`"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras wrote them; export it to ONNX"),
+        (b"PK\3\4\x14\0", "a ZIP archive, as PyTorch and Keras write them; export it to ONNX"),
+        (b"\x1c\0\0\0TFL3", "a TensorFlow Lite model; export it to ONNX"),
+        (b"no model at all", "a file that is cut off or of another kind"),
+    ],
+)
+def test_files_of_other_kinds_are_named(tmp_path: Path, head: bytes, told: str) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(head + bytes(100))
+    with pytest.raises(ValueError, match=f"^{told}"):
+        read_metadata(path)
