@@ -36,7 +36,8 @@ class Tree:
 
 def git(root: Path, *arguments: str) -> str:
     """What git prints; raises :class:`TreeError`."""
-    command = ["git", "-C", str(root), *arguments]
+    # A read-only tree often belongs to somebody else.
+    command = ["git", "-c", f"safe.directory={root}", "-C", str(root), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except FileNotFoundError:
