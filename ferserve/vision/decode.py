@@ -15,7 +15,7 @@ from ferserve.vision.image_header import Codec, ImageHeader
 from ferserve.vision.jpeg import decode_jpeg
 from ferserve.vision.opencv import decode_by_opencv, luma_of, require_room
 from ferserve.vision.picture import Picture, Pixels
-from ferserve.vision.png_header import pixel_chunks
+from ferserve.vision.png_pixels import pixels_alone
 from ferserve.vision.raw_layouts import decode_raw
 from ferserve.vision.read_header import read_header
 from ferserve.vision.tiff_pixels import require_whole_pixels
@@ -90,7 +90,7 @@ def _decode_stored(data: bytes, codec: Codec) -> Pixels | None:
 def _first_image(data: bytes, header: ImageHeader) -> bytes:
     """``data`` without what nobody asked for: further frames, alpha, profiles, texts."""
     if header.codec == "png":
-        return pixel_chunks(data)
+        return pixels_alone(data)
     if header.codec == "webp":
         return frame_alone(data)
     return data if header.end is None else data[: header.end] + GIF_TRAILER

@@ -12,7 +12,6 @@ from ferserve.vision.image_header import WAY_OUT, ImageHeader, max_parts
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
-_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _IHDR_BYTES = 13
 
 
@@ -25,7 +24,7 @@ def read_png_header(data: bytes) -> ImageHeader:
     if bits == 16:
         raise InvalidFrameError(f"encoded must have 8 bits a channel, got a PNG with 16{WAY_OUT}")
     orientation = UPRIGHT
-    for kind, start, end in _chunks(data):
+    for kind, start, end in chunks(data):
         if kind in _CRITICAL:
             _require_checksum(data, kind, start, end)
         if kind == b"acTL":
@@ -41,15 +40,7 @@ def _require_checksum(data: bytes, kind: bytes, start: int, end: int) -> None:
         raise InvalidFrameError(f"encoded must be a whole PNG, got one that is damaged in {kind!r}")
 
 
-def pixel_chunks(data: bytes) -> bytes:
-    """``data`` with the chunks that matter to its pixels alone: profiles and texts would be inflated for nothing."""
-    chunks = list(_chunks(data))
-    if all(kind in _PIXEL_CHUNKS for kind, _, _ in chunks):
-        return data
-    return b"".join((SIGNATURE, *(data[start - 8 : end + 4] for kind, start, end in chunks if kind in _PIXEL_CHUNKS)))
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and end of every chunk's contents.
 
     OpenCV allocates the length that a chunk claims before it compares it with the bytes that are there.

@@ -195,6 +195,19 @@ def test_a_file_of_too_many_parts_is_refused(data: bytes, message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_a_large_png_holds_no_more_than_its_pixels() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (1024, 1 + 1200), np.uint8)
+    noise[:, 0] = 0
+    for surplus, is_refused in ((b"", False), (bytes(9), False), (bytes(50_000_000), True)):
+        packed = zlib.compress(noise.tobytes() + surplus, 1)
+        data = _png(1200, 1024, _chunk(b"IDAT", packed[:1000]), _chunk(b"IDAT", packed[1000:]))
+        if is_refused:
+            with pytest.raises(InvalidFrameError, match="got one with more pixels than its size"):
+                _decode(data)
+        else:
+            np.testing.assert_array_equal(_decode(data).luma, noise[:, 1:])
+
+
 def _tiff(*fields: tuple[int, int, int, int], body: bytes = b"") -> bytes:
     directory = struct.pack("<H", len(fields)) + b"".join(struct.pack("<HHII", *field) for field in fields)
     return b"II*\0" + struct.pack("<I", 8) + directory + bytes(4) + body
