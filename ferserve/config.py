@@ -166,6 +166,8 @@ class ServerConfig:
     stall_s: float = 5.0
     """Health says NOT_SERVING once all worker threads have been busy with the same work for this long, s; 0 turns it
     off. The largest frame takes one second or so."""
+    loop_lag_ms: float = 100.0
+    """A lag of the event loop beyond this one is logged; every call waits for as long."""
     worker_timeout_s: float = 2.0
     """A worker that does not answer its supervisor for this long, or stalls, is killed and started again, s. An event
     loop under load answers within tens of ms."""
@@ -204,6 +206,7 @@ class ServerConfig:
         for name in ("max_connection_idle_s", "max_connection_age_s"):
             _check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 2_000_000, "from 0 to 2000000 s")
         _check("server.grace_s", self.grace_s, 0 <= self.grace_s <= 86_400, "from 0 to 86400 s")
+        _check("server.loop_lag_ms", self.loop_lag_ms, 0 < self.loop_lag_ms <= 60_000, "above 0, up to 60000 ms")
         _check("server.stall_s", self.stall_s, 0 <= self.stall_s <= 3600, "from 0 to 3600 s")
         timeout_s = self.worker_timeout_s
         _check("server.worker_timeout_s", timeout_s, 0.5 <= timeout_s <= 3600, "from 0.5 to 3600 s")

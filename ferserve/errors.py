@@ -15,6 +15,18 @@ KIND_KEY: Final = "ferserve-error-kind"
 """Metadata key of an error's kind, so that a client raises the class that the server raised."""
 
 
+MAX_QUOTED: Final = 80
+"""Characters of a stranger's value in a message."""
+
+
+def quoted(value: object) -> str:
+    """``repr`` of a value for a message, and no more of it than tells which one it is."""
+    if isinstance(value, (str, bytes)) and len(value) > MAX_QUOTED:
+        return f"{value[:MAX_QUOTED]!r}... of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 2 * MAX_QUOTED else f"{text[: 2 * MAX_QUOTED]}... of {len(text)}"
+
+
 class FerserveError(Exception):
     """Base class of all errors; ``kind`` names the class in status tables and metrics."""
 

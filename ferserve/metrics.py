@@ -56,6 +56,9 @@ class Metrics(Protocol):
         Called by the server, when it changes what its health says.
         """
 
+    def loop_lagged(self, lag_s: float) -> None:
+        """The event loop of a server took up work this late. Called by servers, five times a second."""
+
 
 class NoMetrics:
     """Counts nothing."""
@@ -76,6 +79,9 @@ class NoMetrics:
         """See :class:`Metrics`."""
 
     def workers_stalled(self, stalled: bool) -> None:
+        """See :class:`Metrics`."""
+
+    def loop_lagged(self, lag_s: float) -> None:
         """See :class:`Metrics`."""
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Final
 
-from ferserve.errors import InvalidOptionsError
+from ferserve.errors import InvalidOptionsError, quoted
 
 MAX_TRACK_ID = 100_000_000_000
 """Largest :attr:`StreamOptions.last_track_id`; a new face per millisecond gets there in three years."""
+
+MAX_NAME: Final = 128
+"""Characters of a name that a caller chooses."""
 
 
 def require_range(name: str, value: object, low: float, high: float, unit: str = "", *, whole: bool = False) -> None:
@@ -22,7 +25,7 @@ def require_range(name: str, value: object, low: float, high: float, unit: str =
         return
     if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
         wanted = "a whole number" if whole else "a number"
-        raise InvalidOptionsError(f"{name} must be {wanted} from {low:.12g} to {high:.12g}{unit}, got {value!r}")
+        raise InvalidOptionsError(f"{name} must be {wanted} from {low:.12g} to {high:.12g}{unit}, got {quoted(value)}")
     number: Any = value
     if not low <= number <= high:  # nan included
         raise InvalidOptionsError(f"{name} must be from {low:.12g} to {high:.12g}{unit}, got {_number(number)}")
@@ -39,7 +42,12 @@ def _require_type(name: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
         choices = ", ".join(map(str, kind)) if issubclass(kind, Enum) else ""
         expected = f"one of {choices}" if choices else f"a {kind.__name__}"
-        raise InvalidOptionsError(f"{name} must be {expected}, got {value!r}")
+        raise InvalidOptionsError(f"{name} must be {expected}, got {quoted(value)}")
+
+
+def _require_length(name: str, value: str) -> None:
+    if len(value) > MAX_NAME:
+        raise InvalidOptionsError(f"{name} must be at most {MAX_NAME} characters, got {len(value)}")
 
 
 class Delivery(Enum):
@@ -82,6 +90,7 @@ class FrameOptions:
 
     def __post_init__(self) -> None:
         _require_type("model", self.model, str)
+        _require_length("model", self.model)
         require_range("min_score", self.min_score, 0, 1)
         require_range("max_faces", self.max_faces, 0, 2**31, whole=True)
         require_range("detection_side_px", self.detection_side_px, 0, 65535, " px", whole=True)
@@ -135,5 +144,4 @@ class StreamOptions:
         require_range("neutral_first_ms", self.neutral_first_ms, 0, 60_000, " ms")
         require_range("frame_deadline_ms", self.frame_deadline_ms, 0, 600_000, " ms", whole=True)
         require_range("last_track_id", self.last_track_id, 0, MAX_TRACK_ID, whole=True)
-        if len(self.stream_id) > 128:
-            raise InvalidOptionsError(f"stream_id must be at most 128 characters, got {len(self.stream_id)}")
+        _require_length("stream_id", self.stream_id)

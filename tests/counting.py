@@ -17,6 +17,7 @@ class Counting:
         self.opened: list[bool] = []
         """Whether each opened stream was resumed."""
         self.closed = 0
+        self.lags_s: list[float] = []
         self.stalled: list[bool] = []
         self._lock = threading.Lock()
 
@@ -49,3 +50,8 @@ class Counting:
         """See :class:`ferserve.metrics.Metrics`."""
         with self._lock:
             self.stalled.append(stalled)
+
+    def loop_lagged(self, lag_s: float) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.lags_s.append(lag_s)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ferserve.errors import ModelNotFoundError, ModelSpecError
+from ferserve.errors import ModelNotFoundError, ModelSpecError, quoted
 from ferserve.models.detector_spec import DETECTOR_METADATA_KEY
 from ferserve.models.onnx_metadata import read_metadata
 from ferserve.models.spec import METADATA_KEY, ModelSpec, example_spec
 
 BUNDLED_DIR = Path(__file__).parent
+_MAX_COMPARED = 128
+"""Characters of an unknown name that are compared with the known ones: the time grows with its square."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,9 @@ class ModelStore:
         """The model of that name. Raises :class:`ModelNotFoundError` that lists all names."""
         if name in self._models:
             return self._models[name]
-        near = difflib.get_close_matches(name, self._models, n=1)
+        near = difflib.get_close_matches(name[:_MAX_COMPARED], self._models, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ModelNotFoundError(f"model must be one of {', '.join(sorted(self._models))}, got {name!r}{hint}")
+        raise ModelNotFoundError(f"model must be one of {', '.join(sorted(self._models))}, got {quoted(name)}{hint}")
 
 
 def _variants(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from ferserve.server.grpc_options import with_message_limit
 from ferserve.server.grpc_server import GrpcServer
 from ferserve.server.health import Health, ProbeServer
 from ferserve.server.lifecycle import ServerGroup, Startable
+from ferserve.server.loop_lag import LoopLag
 from ferserve.server.services import Service
 from ferserve.server.stall_watch import StallWatch
 
@@ -52,6 +53,6 @@ class Server(ServerGroup):
         main = GrpcServer(services, config, health, metrics, shares_port=is_worker)
         probes = ProbeServer(health, config, supervisor_address, shares_port=is_worker)
         stalls = StallWatch(engine, health, config.stall_s, metrics)
-        super().__init__(
-            main, [*([probes] if supervisor_address or config.health_port else []), stalls, *beside], config.grace_s
-        )
+        lag = LoopLag(metrics, config.loop_lag_ms)
+        beside = [*([probes] if supervisor_address or config.health_port else []), stalls, lag, *beside]
+        super().__init__(main, beside, config.grace_s)

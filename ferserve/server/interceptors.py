@@ -12,10 +12,19 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.message import DecodeError
 
-from ferserve.errors import KIND_KEY, FerserveError, StreamProtocolError, WrongWorkerError
+from ferserve.errors import (
+    KIND_KEY,
+    ConfigError,
+    FerserveError,
+    ModelPullError,
+    ModelSpecError,
+    StreamProtocolError,
+    WrongWorkerError,
+)
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.logs import one_line, peer_name
 from ferserve.server.receiving import Receiver
+from ferserve.wire.bounds import bounded
 from ferserve.wire.status import details_of, status_of
 
 logger = logging.getLogger(__name__)
@@ -55,7 +64,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return make(behavior, None, handler.response_serializer)
 
     async def _receive(self, handler: grpc.RpcMethodHandler, method: str, _: Any, context: Any) -> Any:
-        context = self._receiver.context(context, handler.request_deserializer or bytes)
+        context = self._receiver.context(context, bounded(handler.request_deserializer))
         behavior = getattr(handler, _kind_of(handler))
         if handler.request_streaming:
             return await behavior(context.messages(), context)
@@ -76,7 +85,7 @@ def guarded(behavior: Behavior, method: str, metrics: Metrics = NO_METRICS) -> B
         except grpc.aio.InternalError as error:  # gRPC could not write: the client is gone
             raise asyncio.CancelledError from error
         except FerserveError as error:
-            refusal = error
+            refusal = _for_strangers(error, method)
         except DecodeError:
             refusal = StreamProtocolError(f"messages of {method} must be protobuf of its type, got other bytes")
         except Exception:
@@ -88,6 +97,15 @@ def guarded(behavior: Behavior, method: str, metrics: Metrics = NO_METRICS) -> B
         return await _abort(context, refusal)
 
     return call
+
+
+def _for_strangers(error: FerserveError, method: str) -> FerserveError:
+    """``error``; one of the server's own files or settings without its words, which name paths."""
+    if not isinstance(error, (ConfigError, ModelSpecError, ModelPullError)):
+        return error
+    error_id = uuid.uuid4().hex[:12]
+    logger.warning("error %s in %s: %s: %s", error_id, method, error.kind, one_line(str(error)))
+    return type(error)(f"model must be one that this server can load, got another (id {error_id}); its log says why")
 
 
 def _log_refusal(method: str, context: Any, error: FerserveError) -> None:

@@ -1,0 +1,101 @@
+"""How much a message may hold besides pixels: two bytes make a box, so 32 MB make 16 million objects on the event loop.
+
+The fields that lead to pixels are walked over without being parsed; what lies in others is counted, and bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import DecodeError
+
+from ferserve.errors import StreamProtocolError
+
+MAX_OTHER_BYTES: Final = 262_144
+"""Of a message, besides its pixels: ten thousand boxes. As many of the smallest parts take 10 ms to parse."""
+_MAX_FIELDS: Final = 8192
+"""Of the messages around the pixels: four thousand crops."""
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+
+_Shape: TypeAlias = Mapping[int, Any]
+"""By field number: None for pixels, a shape for a message that leads to some. Other fields are missing."""
+
+
+def bounded(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """``parse``, the ``FromString`` of a message's class, for messages of strangers.
+
+    The function raises :class:`StreamProtocolError` for a message of too many parts, and DecodeError for garbled ones.
+    """
+    shape = _shape(parse.__self__.DESCRIPTOR)  # type: ignore[attr-defined]
+
+    def parse_bounded(data: bytes) -> Any:
+        if len(data) > MAX_OTHER_BYTES:
+            _Walk(data).over(0, len(data), shape)
+        return parse(data)
+
+    return parse_bounded
+
+
+@cache
+def _shape(message: Descriptor) -> _Shape:
+    shape: dict[int, Any] = {}
+    for field in message.fields:
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            shape[field.number] = None
+        elif field.message_type is not None and (inner := _shape(field.message_type)):
+            shape[field.number] = inner
+    return shape
+
+
+class _Walk:
+    """What is left to one message."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._bytes_left = MAX_OTHER_BYTES
+        self._fields_left = _MAX_FIELDS
+
+    def over(self, at: int, end: int, shape: _Shape) -> None:
+        """Walk over the fields of a message of that ``shape`` in ``data[at:end]``."""
+        while at < end:
+            tag, at = self._varint(at)
+            kind, number = tag & 7, tag >> 3
+            length = {_FIXED64: 8, _FIXED32: 4}.get(kind, 0)
+            if kind == _VARINT:
+                _, at = self._varint(at)
+            elif kind == _LENGTH:
+                length, at = self._varint(at)
+            elif not length:
+                raise DecodeError("a group, which no message here has")
+            if at + length > end:
+                raise DecodeError("a field that is cut off")
+            leads_to_pixels = kind == _LENGTH and number in shape
+            self._count(0 if leads_to_pixels else length)
+            if leads_to_pixels and shape[number] is not None:
+                self.over(at, at + length, shape[number])
+            at += length
+
+    def _count(self, size_bytes: int) -> None:
+        self._bytes_left -= size_bytes
+        self._fields_left -= 1
+        if self._bytes_left < 0 or self._fields_left < 0:
+            raise StreamProtocolError(
+                f"messages must have at most {MAX_OTHER_BYTES} bytes in {_MAX_FIELDS} fields besides their pixels, got "
+                "more; send boxes and crops in parts"
+            )
+
+    def _varint(self, at: int) -> tuple[int, int]:
+        """A number, and where it ends."""
+        value = 0
+        for shift in range(0, 70, 7):
+            if at >= len(self._data):
+                break
+            byte = self._data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value, at
+        raise DecodeError("a number that is cut off or too long")
