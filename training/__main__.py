@@ -125,6 +125,14 @@ def _evaluate_frames(
     typer.echo(to_json(found) if json else "\n".join(to_markdown(found)))
 
 
+@app.command("gpu-run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def gpu_run(context: typer.Context) -> None:
+    """Train emotion-lite anew within minutes of a GPU: --packed FILE --out DIR --minutes 9; --table, --pack."""
+    from training.emotion_lite.gpu.__main__ import main as run_on_gpu
+
+    run_on_gpu(context.args)
+
+
 @app.command()
 def compress(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
@@ -186,8 +194,12 @@ def cost(
     require_gpu_work(cells)
 
 
-EXTRA = ("keras", "tensorflow", "onnx", "tf2onnx", "sklearn", "matplotlib", "PIL", "psutil")
+EXTRA = ("keras", "tensorflow", "onnx", "tf2onnx", "sklearn", "matplotlib", "PIL", "psutil", "torch")
 """What the training extra brings and serving does not need."""
+
+
+def _extra(package: str | None) -> str:
+    return "gpu-training" if package == "torch" else "training"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -210,7 +222,8 @@ def main(argv: list[str] | None = None) -> int:
         if (error.name or "").split(".")[0] not in EXTRA:
             raise
         typer.echo(
-            f"error: package {error.name} must be installed for this, got none: pip install '.[training]'", err=True
+            f"error: package {error.name} must be installed for this, got none: pip install '.[{_extra(error.name)}]'",
+            err=True,
         )
         return 2
     except Exception as error:

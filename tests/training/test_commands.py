@@ -17,12 +17,14 @@ ROOT = Path(command.__file__).parents[1]
 GUARD = 'if __name__ == "__main__"'
 DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "ferserve" / "models").glob("*.md")]
 SOURCES = [*(ROOT / "training").rglob("*.py"), *(ROOT / "training").rglob("*.md")]
+PACKAGE = re.compile(r"training\.emotion_lite\.gpu")
+"""Run by its ``__main__``."""
 MODULE = re.compile(r"python -m\s+(training\.\w[\w.]*\w)")
-SUBCOMMAND = re.compile(r"python -m\s+training ([a-z]+)\b")
+SUBCOMMAND = re.compile(r"python -m\s+training ([a-z][a-z-]*)")
 
 
 def source_of(module: str) -> str:
-    spec = find_spec(module)
+    spec = find_spec(f"{module}.__main__") if PACKAGE.fullmatch(module) else find_spec(module)
     assert spec is not None, module
     assert spec.origin is not None
     return Path(spec.origin).read_text()

@@ -22,7 +22,7 @@ from training.emotion_lite.fit import FitOptions, read_history
 from training.emotion_lite.job import train_model
 from training.emotion_lite.voted_samples import TargetOptions, load_voted_samples, make_targets
 from training.errors import in_one_line
-from training.models.emotion_lite import LITE, TEACHER, Stage
+from training.models.emotion_stages import LITE, TEACHER, Stage
 
 BASE = FitOptions(epochs=12, ema=0.99, augmentation=STRENGTHS["light"], validate_every=100)
 PLAIN = tuple(replace(stage, pairs=0) for stage in LITE)

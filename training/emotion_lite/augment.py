@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MEAN, STD = 0.5078, 0.2550
-"""Mean and standard deviation of luma / 255 over FER2013's training images."""
+from training.models.emotion_stages import MEAN, STD
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from training.emotion_lite.augment import FaceAugmentation, augment_batch, norma
 from training.emotion_lite.backend import fast_arithmetic, no_gradients, variable_arrays
 from training.emotion_lite.teachers import Teachers
 from training.errors import CheckpointError
-from training.models.emotion_lite import HEADS, split_heads
+from training.models.emotion_stages import HEADS, split_heads
 
 Floats = NDArray[np.float32]
 STATE_FILE = "state.npz"

@@ -15,7 +15,8 @@ from training.common.local_sgd import ProcessGroup, run_processes, use_one_threa
 from training.emotion_lite.fit import FitOptions, Floats, Trainer
 from training.emotion_lite.validation import public_test_accuracy
 from training.emotion_lite.voted_samples import VotedSamples
-from training.models.emotion_lite import Stage, build_model
+from training.models.emotion_lite import build_model
+from training.models.emotion_stages import Stage
 
 
 def train_model(

@@ -16,7 +16,8 @@ from training.common.export import compare, embed_spec
 from training.emotion_lite.backend import variable_arrays
 from training.emotion_lite.fit import predict_logits
 from training.emotion_lite.temperature import softmax
-from training.models.emotion_lite import HEADS, MirrorConvNorm, Stage, split_heads
+from training.models.emotion_lite import MirrorConvNorm
+from training.models.emotion_stages import HEADS, Stage, split_heads
 
 Floats = NDArray[np.float32]
 OPSET = 17

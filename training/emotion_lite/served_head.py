@@ -29,7 +29,7 @@ from training.emotion_lite.temperature import fit_temperature
 from training.emotion_lite.voted_samples import VotedSamples, load_voted_samples
 from training.errors import in_one_line
 from training.evaluation.served_model import ServedModel
-from training.models.emotion_lite import HEADS
+from training.models.emotion_stages import HEADS
 
 Floats = NDArray[np.floating[Any]]
 

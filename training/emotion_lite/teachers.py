@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferserve.models.spec import HeadSpec
-from training.emotion_lite.augment import MEAN, STD
 from training.emotion_lite.served_head import RAW_FERPLUS, SERVED
 from training.errors import TrainingError
 from training.evaluation.served_model import ServedModel
-from training.models.emotion_lite import HEADS, IMAGE_SIZE
+from training.models.emotion_stages import HEADS, IMAGE_SIZE, MEAN, STD
 
 Floats = NDArray[np.float32]
 

@@ -17,7 +17,7 @@ from ferserve.vision.preprocess import preprocess_into
 from training.data.photographs import photograph_paths, read_luma
 from training.emotion_lite.release import INPUT
 from training.errors import TrainingError
-from training.models.emotion_lite import IMAGE_SIZE
+from training.models.emotion_stages import IMAGE_SIZE
 
 Floats = NDArray[np.float32]
 

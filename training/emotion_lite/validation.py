@@ -7,7 +7,7 @@ from typing import Any
 from ferserve.labels import FERPLUS
 from training.emotion_lite.fit import Validation, predict_logits
 from training.emotion_lite.voted_samples import VotedSamples
-from training.models.emotion_lite import split_heads
+from training.models.emotion_stages import split_heads
 
 
 def public_test_accuracy(rows: VotedSamples) -> Validation:

@@ -12,7 +12,7 @@ from ferserve.labels import FER2013
 from training.data.arrays import VOTES, luma_images, read_arrays, whole_numbers
 from training.data.audit import pixel_digest
 from training.errors import DataError
-from training.models.emotion_lite import IMAGE_SIZE
+from training.models.emotion_stages import IMAGE_SIZE
 
 Floats = NDArray[np.float32]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from training.emotion_lite.fit import FitOptions
     from training.emotion_lite.voted_samples import VotedSamples
-    from training.models.emotion_lite import Stage
+    from training.models.emotion_stages import Stage
 
     Faces = NDArray[np.uint8]
 
@@ -55,7 +55,7 @@ class Generation:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The network's shape."""
-        from training.models.emotion_lite import LITE, TEACHER
+        from training.models.emotion_stages import LITE, TEACHER
 
         return {"teacher": TEACHER, "lite": LITE}[self.network]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training import __main__ as command
 from training.emotion_lite.voted_samples import VotedSamples
-from training.models.emotion_lite import Stage
+from training.models.emotion_stages import Stage
 
 Arrays = dict[str, NDArray[Any]]
 

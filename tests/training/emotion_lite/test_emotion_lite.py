@@ -38,7 +38,8 @@ from training.errors import CheckpointError, TrainingError
 from training.evaluation.evaluate import evaluate
 from training.evaluation.labelled import load_labelled
 from training.evaluation.served_model import ServedModel
-from training.models.emotion_lite import HEADS, LITE, build_model, count_macs
+from training.models.emotion_lite import build_model
+from training.models.emotion_stages import HEADS, LITE, count_macs
 from training.recipes.emotion_lite import RECIPE
 
 RELEASED_FILE, RELEASED_SETTINGS = "138c071dbd544b85", "94ef80e2fa0b2677"

@@ -24,7 +24,7 @@ from training.emotion_lite.teachers import Teachers
 from training.emotion_lite.unlabelled import add_faces, cut_faces
 from training.emotion_lite.voted_samples import load_voted_samples, make_targets
 from training.errors import DataError, TrainingError
-from training.models.emotion_lite import split_heads
+from training.models.emotion_stages import split_heads
 
 
 def test_teachers_answer_for_the_very_pixels_that_are_learnt(released: Path, data: Path, tmp_path: Path) -> None:

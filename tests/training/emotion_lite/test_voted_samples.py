@@ -15,7 +15,7 @@ from tests.training.emotion_lite.sets import Arrays, as_samples, make_faces
 from training.emotion_lite.augment import NO_AUGMENTATION, FaceAugmentation, augment_batch, normalise
 from training.emotion_lite.voted_samples import VotedSamples, load_voted_samples, make_targets
 from training.errors import DataError
-from training.models.emotion_lite import split_heads
+from training.models.emotion_stages import split_heads
 
 
 def test_rows_that_would_cheat_or_mislead_are_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Minutes of a GPU: strong teachers and a long distillation of emotion-lite, with no second spent idle."""
