@@ -12,6 +12,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from ferserve.bench.portrait import FACE, draw_portrait
 from ferserve.errors import ConfigError
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -21,8 +22,6 @@ JPEG_QUALITY = 85
 LENGTH_S = 8.0
 """Long enough that neighbouring cameras see different pictures, short enough to hold in memory as JPEG."""
 
-_ASTRONAUT_FACE = (169.0, 68.0, 274.0, 178.0)
-"""Where the face is in skimage's astronaut, (x0, y0, x1, y1) px, by eye."""
 _NOISE_SIGMA = 2.0
 """Of luma, as a webcam in a lit room has; without it flat areas would decode faster than a camera's."""
 
@@ -40,7 +39,7 @@ class Clip:
 def make_clip(source: str, width: int, height: int, faces: int, fps: float) -> Clip:
     """A clip of ``width`` x ``height`` px at ``fps``.
 
-    ``source`` is empty for scikit-image's astronaut, or the path of an image or a video. An image is moved, scaled and
+    ``source`` is empty for a drawn portrait, or the path of an image or a video. An image is moved, scaled and
     lit ``faces`` times beside each other, each in its own rhythm; a video plays to its end and back, as it is.
     Raises :class:`ConfigError` if the source is missing or cannot be read.
     """
@@ -48,7 +47,7 @@ def make_clip(source: str, width: int, height: int, faces: int, fps: float) -> C
     if source and (film := _read_video(source, width, height, count)) is not None:
         frames = (*film, *film[-2:0:-1])
         return Clip(frames, ((),) * len(frames), width, height)
-    portrait, face = (_read_image(source), None) if source else (_astronaut(), _ASTRONAUT_FACE)
+    portrait, face = (_read_image(source), None) if source else (draw_portrait(), FACE)
     scene = _Scene(portrait, face, width, height, faces)
     made = [scene.jpeg_at(i / count) for i in range(count)]
     return Clip(tuple(jpeg for jpeg, _ in made), tuple(boxes for _, boxes in made), width, height)
@@ -103,17 +102,6 @@ class _Scene:
 
 def _jpeg(bgr: Pixels) -> bytes:
     return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(bgr), JPEG_QUALITY, "BGR", "420"))
-
-
-def _astronaut() -> Pixels:
-    try:
-        from skimage import data
-    except ImportError:
-        raise ConfigError(
-            "a face to film must come from scikit-image or --source, got neither; `pip install scikit-image`, "
-            "or give --source the path of an image or a video with a face"
-        ) from None
-    return np.ascontiguousarray(data.astronaut()[:, :, ::-1])  # type: ignore[no-untyped-call]
 
 
 def _read_image(path: str) -> Pixels:

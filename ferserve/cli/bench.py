@@ -27,7 +27,7 @@ Target: TypeAlias = Annotated[
     str, typer.Option(metavar="HOST:PORT|unix:PATH", help="Measure this server; without it one is started.")
 ]
 Source: TypeAlias = Annotated[
-    str, typer.Option(metavar="FILE", help="Image or video with a face; without it scikit-image's astronaut.")
+    str, typer.Option(metavar="FILE", help="Image or video with a face; without it a drawn one.")
 ]
 Seconds: TypeAlias = Annotated[float, typer.Option(help="How long to measure, after a warm-up.")]
 RawSeconds: TypeAlias = Annotated[
