@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ferserve.config import ServerConfig
+from ferserve.server.files import connections_within_files
 
 _MAX_BYTES_PER_PX = 4
 """Of an uncompressed picture with an alpha channel, such as a BMP."""
@@ -57,7 +58,7 @@ def _connection_options(config: ServerConfig) -> list[tuple[str, int]]:
         # With it, gRPC refuses streams of clients that keep the limit, if they open one as another ends.
         ("grpc.http.overload_protection", 0),
         ("grpc.compression_enabled_algorithms_bitset", _WITHOUT_COMPRESSION),
-        ("grpc.max_allowed_incoming_connections", config.max_connections),
+        ("grpc.max_allowed_incoming_connections", connections_within_files(config.max_connections)),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
         ("grpc.http2.settings_timeout", _HANDSHAKE_MS),
     ]

@@ -61,7 +61,7 @@ class ConnectionGuard:
 
     def _close_supernumerary(self, connections: Iterable[Connection]) -> None:
         """Close the newest connections of clients that have too many."""
-        by_age = sorted(connections, key=lambda connection: connection.inode not in self._known)
+        by_age = sorted(connections, key=lambda connection: (connection.inode not in self._known, connection.file))
         counts: Counter[str] = Counter()
         self._known = set()
         for connection in by_age:

@@ -7,7 +7,7 @@ import resource
 import time
 from pathlib import Path
 
-_GROWTH_BYTES = 16 * 1024 * 1024
+_GROWTH_BYTES = 4 * 1024 * 1024
 _PAUSE_S = 5.0
 _STATM = Path("/proc/self/statm")
 
