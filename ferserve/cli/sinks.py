@@ -106,22 +106,28 @@ class PictureSink(Sink):
 
 
 class TableSink(Sink):
-    """Shows the newest result in a live table, and a summary at the end of each source."""
+    """Shows the newest result in a live table, and a summary at the end of each source that could be opened."""
 
     def start(self, source: str) -> None:
         """See :class:`Sink`."""
         from ferserve.cli.live import LiveView
 
-        self._view = LiveView(source)
-        self._view.__enter__()
+        self._view = LiveView(source)  # its clock runs from now on
+        self._shown = False
 
     def result(self, source: str, result: FrameResult) -> None:
-        """See :class:`Sink`."""
+        """See :class:`Sink`; the fault of a whole source is on stderr."""
+        if not result.frame_id:
+            return
+        if not self._shown:
+            self._view.__enter__()
+            self._shown = True
         self._view.show(result)
 
     def end(self, source: str) -> None:
         """See :class:`Sink`."""
-        self._view.__exit__(None, None, None)
+        if self._shown:
+            self._view.__exit__(None, None, None)
 
 
 class WindowSink(Sink):

@@ -30,19 +30,21 @@ def test_stream_as_lines(folder: Path, where: list[str]) -> None:
     assert lines[0].startswith("frame 1: #1 ")
 
 
-def test_stream_in_a_terminal_is_a_live_table_and_a_summary(folder: Path) -> None:
+def test_stream_in_a_terminal_is_a_live_table_and_a_summary_per_video(folder: Path, tmp_path: Path) -> None:
+    clip, other = folder / "clip.avi", builders.video_file(tmp_path / "other.avi", frames=3)
     leader, follower = pty.openpty()
-    command = [*FERSERVE, "stream", str(folder / "clip.avi"), "--model", str(folder / "brightness.onnx")]
+    command = [*FERSERVE, "stream", str(clip), "/nowhere.avi", str(other), "--model", str(folder / "brightness.onnx")]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     process = subprocess.Popen(command, stdout=follower, stderr=subprocess.PIPE, env=env)
     os.close(follower)
     shown = _read_all(leader)
-    assert process.wait(20) == 0
+    assert process.wait(20) == 1
     assert process.stderr is not None
-    assert process.stderr.read() == b""
+    assert process.stderr.read().startswith(b"ferserve: /nowhere.avi: source must be a readable file")
     process.stderr.close()
-    for words in ("confidence", "12 at ", "12 with a face", "stages, ms per frame"):
+    for words in ("confidence", str(clip), "12 at ", "12 with a face", str(other), "3 with a face"):
         assert words in shown
+    assert shown.count("stages, ms per frame") == 2
 
 
 def _read_all(leader: int) -> str:
