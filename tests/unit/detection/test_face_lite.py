@@ -218,6 +218,53 @@ def test_a_close_face_comes_back_whole_and_once(  # type: ignore[no-untyped-def]
     assert _iou(found.xyxy[0], truth) > 0.6
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "face_px", "side_px"),
+    [
+        (640, 480, 20, 640),
+        (640, 480, 80, 0),
+        (1920, 1080, 20, 1920),
+        (1920, 1080, 60, 0),
+        (4000, 3000, 40, 2048),
+        (4000, 3000, 1500, 0),
+    ],
+)
+def test_a_face_is_found_if_the_look_has_some_20_px_of_it(  # type: ignore[no-untyped-def]
+    detector, width: int, height: int, face_px: int, side_px: int
+) -> None:
+    image, truth = _close_up(width, height, face_px)
+    found = detector.detect(image, side_px=side_px, min_score=0.5)
+    assert max(_iou(box, truth) for box in found.xyxy) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "faces_px"),
+    [
+        (640, 480, (30, 80, 200)),
+        (1920, 1080, (45, 100, 300, 500)),
+        (4000, 3000, (150, 300, 1400)),
+        (8000, 6000, (300, 600, 1500)),
+    ],
+)
+def test_near_and_far_faces_of_one_picture_come_back_once_each(  # type: ignore[no-untyped-def]
+    detector, width: int, height: int, faces_px: tuple[int, ...]
+) -> None:
+    head = LUMA[20:220, 125:325]
+    image, x, truths = np.full((height, width), 100, np.uint8), 20, []
+    for face_px in faces_px:
+        scale = face_px / 119.0
+        side = round(200 * scale)
+        image[20 : 20 + side, x : x + side] = cv2.resize(head, (side, side), interpolation=cv2.INTER_AREA)
+        middle = np.array([x + 101.5 * scale, 20 + 96.5 * scale])
+        half = np.array([45.5, 59.5]) * scale
+        truths.append(np.concatenate([middle - half, middle + half]).astype(np.float32))
+        x += side + 20
+    found = detector.detect(image, side_px=0, min_score=0.5)
+    assert len(found) == len(faces_px)
+    for truth in truths:
+        assert max(_iou(box, truth) for box in found.xyxy) > 0.5
+
+
 @pytest.mark.parametrize("face_px", [40, 120, 400, 900])
 def test_the_least_score_filters_and_moves_nothing(detector, face_px: int) -> None:  # type: ignore[no-untyped-def]
     image, _ = _close_up(1280, 960, face_px)
