@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.tracking.boxes import Box, distance, log_side
+from ferserve.tracking.boxes import Box, distance, held_in, is_cut, log_side
+from ferserve.tracking.template import Pixels
 from ferserve.tracking.track import Track
 from ferserve.vision.geometry import iou_matrix
 
@@ -47,13 +48,18 @@ def by_overlap(
     return {row: tracks[column] for row, column in _best_pairs(scores)}
 
 
-def by_appearance(boxes: dict[int, Box], tracks: list[Track], now_ns: int, likeness: Likeness) -> dict[int, Track]:
-    """The lost track of each detection that may be one come back; ``boxes`` holds the detections by row."""
+def by_appearance(
+    boxes: dict[int, Box], tracks: list[Track], now_ns: int, likeness: Likeness, luma: Pixels
+) -> dict[int, Track]:
+    """The lost track of each detection in ``luma`` (H, W) that may be one come back; ``boxes`` holds them by row.
+
+    Who left over the edge of the frame is expected there.
+    """
     latest = sorted(tracks, key=lambda track: -track.seen_ns)[:MAX_COMPARED]
     if not boxes or not latest:
         return {}
     rows = list(boxes)
-    least = np.array([[_least_likeness(boxes[row], track, now_ns) for track in latest] for row in rows])
+    least = np.array([[_least_likeness(boxes[row], track, now_ns, luma) for track in latest] for row in rows])
     if not (least <= 1).any():
         return {}
     scores = likeness(rows, latest)
@@ -61,15 +67,15 @@ def by_appearance(boxes: dict[int, Box], tracks: list[Track], now_ns: int, liken
     return {rows[row]: latest[column] for row, column in _best_pairs(scores)}
 
 
-def _least_likeness(box: Box, track: Track, now_ns: int) -> float:
+def _least_likeness(box: Box, track: Track, now_ns: int, luma: Pixels) -> float:
     """How alike a detection and a lost track must look; above 1 if they cannot be one face."""
     if not track.place_known:
         return CUT_LIKENESS
-    expected = track.expected(now_ns)
+    expected = held_in(track.expected(now_ns), luma)
     if abs(log_side(box) - log_side(expected)) > MAX_GROWTH_WHILE_LOST:
         return math.inf
     off = distance(box, expected) / math.exp(log_side(expected))
-    if off <= NEAR_SIDES:
+    if off <= NEAR_SIDES and not is_cut(expected, luma):  # anybody may come in over the edge
         return NEAR_LIKENESS
     return FAR_LIKENESS if off <= NEAR_SIDES + REACH_SIDES_PER_NS * (now_ns - track.seen_ns) else math.inf
 

@@ -13,6 +13,10 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 _EDGE_PX = 0.01
 """A face that overlaps the frame by less is outside, even after rounding."""
+_CUT_PX = 1.0
+"""A box that ends nearer to the edge of the frame is cut by it."""
+_FACE_WIDTH = 0.77
+"""Width of a face's box as a share of its height."""
 
 
 def between(a: Box, b: Box, part: float) -> Box:
@@ -51,6 +55,31 @@ def overlaps_frame(xyxy: Box, luma: NDArray[np.uint8]) -> bool:
     """Whether a part of the box lies in the frame ``luma`` (H, W)."""
     height, width = luma.shape
     return xyxy[0] < width - _EDGE_PX and xyxy[1] < height - _EDGE_PX and xyxy[2] > _EDGE_PX and xyxy[3] > _EDGE_PX
+
+
+def is_cut(xyxy: Box, luma: NDArray[np.uint8]) -> bool:
+    """Whether the box touches the edge of the frame ``luma`` (H, W), so that a part of the face may lie outside."""
+    height, width = luma.shape
+    return xyxy[0] < _CUT_PX or xyxy[1] < _CUT_PX or xyxy[2] > width - _CUT_PX or xyxy[3] > height - _CUT_PX
+
+
+def completed(xyxy: Box, luma: NDArray[np.uint8]) -> Box:
+    """The box of a face that the edge of the frame ``luma`` (H, W) cuts, grown over it to a face's proportions."""
+    x0, y0, x1, y1 = xyxy
+    height, width = luma.shape
+    wide, tall = _FACE_WIDTH * (y1 - y0), (x1 - x0) / _FACE_WIDTH
+    if x1 - x0 < wide:
+        x0, x1 = (x1 - wide, x1) if x0 < _CUT_PX else (x0, x0 + wide) if x1 > width - _CUT_PX else (x0, x1)
+    else:
+        y0, y1 = (y1 - tall, y1) if y0 < _CUT_PX else (y0, y0 + tall) if y1 > height - _CUT_PX else (y0, y1)
+    return x0, y0, x1, y1
+
+
+def held_in(xyxy: Box, luma: NDArray[np.uint8]) -> Box:
+    """The box, moved so that its centre lies in the frame ``luma`` (H, W)."""
+    height, width = luma.shape
+    x, y = (xyxy[0] + xyxy[2]) / 2, (xyxy[1] + xyxy[3]) / 2
+    return shifted(xyxy, min(max(x, 0), width) - x, min(max(y, 0), height) - y)
 
 
 def overlap(a: Box, b: Box) -> float:

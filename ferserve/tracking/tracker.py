@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ferserve.labels import MIN_FACE_SCORE
 from ferserve.tracking.appearance import likeness
 from ferserve.tracking.assignment import Likeness, by_appearance, by_overlap
-from ferserve.tracking.boxes import Box, between, grown, log_side, overlap, overlaps_frame, shifted
+from ferserve.tracking.boxes import Box, between, completed, grown, is_cut, log_side, overlap, overlaps_frame, shifted
 from ferserve.tracking.cut import Scene
 from ferserve.tracking.template import Pixels, Sampler, cut_templates, match_templates
 from ferserve.tracking.track import MAX_MISSES, DetectedSize, Sighting, Track
@@ -104,9 +104,9 @@ class Tracker:
         matches = self._assign(detections, now_ns, luma)
         found = [self._updated(matches.get(row), detections, row, now_ns, luma) for row in range(len(detections))]
         if luma is not None and found:
-            self._remember_looks(found, luma)
+            self._remember_looks(found, luma, now_ns)
         for track in found:
-            if track.clear is None or _is_clear(track, found):
+            if track.clear is None or _is_clear(track, found, luma, now_ns):
                 track.clear = Sighting(track.xyxy, track.velocity, now_ns)
         matched = {id(track) for track in matches.values()}
         missed = [track for track in self._tracks if id(track) not in matched]
@@ -128,8 +128,8 @@ class Tracker:
         lost = [t for t in self._tracks if t.track_id and t.portrait is not None and id(t) not in taken]
         if lost:  # before a new id is given
             unnamed = [row for row in range(len(detections)) if row not in matches or not matches[row].track_id]
-            boxes: dict[int, Box] = {row: tuple(detections.xyxy[row].tolist()) for row in unnamed}
-            matches |= by_appearance(boxes, lost, now_ns, compare)
+            boxes = {row: _whole(detections.xyxy, row, luma) for row in unnamed}
+            matches |= by_appearance(boxes, lost, now_ns, compare, luma)
         return matches
 
     def _likeness(self, xyxy: NDArray[np.float32], luma: Pixels) -> Likeness:
@@ -137,7 +137,8 @@ class Tracker:
             scores = np.zeros((len(rows), len(tracks)))
             known = [column for column, track in enumerate(tracks) if track.portrait is not None]
             portraits = [track.portrait for track in tracks if track.portrait is not None]
-            scores[:, known] = likeness(luma, xyxy[rows], portraits, self._sample)
+            boxes = np.array([_whole(xyxy, row, luma) for row in rows], np.float32)
+            scores[:, known] = likeness(luma, boxes, portraits, self._sample)
             return scores
 
         return compare
@@ -163,12 +164,12 @@ class Tracker:
         track.misses, track.sure, track.place_known = 0, True, True
         return track
 
-    def _remember_looks(self, found: list[Track], luma: Pixels) -> None:
+    def _remember_looks(self, found: list[Track], luma: Pixels, now_ns: int) -> None:
         """Cut the templates of the faces of a pass, and note the scene."""
         templates = cut_templates(luma, np.array([t.xyxy for t in found], np.float32), self._sample)
         for track, template in zip(found, templates, strict=True):
             track.template = template
-            if track.portrait is None or _is_clear(track, found):
+            if track.portrait is None or _is_clear(track, found, luma, now_ns):
                 track.portrait = template
         self._scene = Scene(luma, [track.xyxy for track in found])
 
@@ -232,7 +233,16 @@ class Tracker:
         return Tracked(detections, np.array([t.track_id for t in shown], np.int64), unsure)
 
 
-def _is_clear(track: Track, others: Sequence[Track]) -> bool:
-    """Whether no other face touches this one, with a margin: a head is larger than the box of its face."""
+def _whole(xyxy: NDArray[np.float32], row: int, luma: Pixels) -> Box:
+    x0, y0, x1, y1 = xyxy[row].tolist()
+    return completed((x0, y0, x1, y1), luma)
+
+
+def _is_clear(track: Track, others: Sequence[Track], luma: Pixels | None, now_ns: int) -> bool:
+    """Whether no other face touches this one, with a margin: a head is larger than the box of its face. Nor may the
+    frame's edge cut it, unless it did for as long as a lost face is remembered."""
+    lately = track.clear is not None and now_ns - track.clear.time_ns <= MAX_LOST_NS
+    if luma is not None and lately and is_cut(track.xyxy, luma):
+        return False
     box = grown(track.xyxy, CLEAR_MARGIN)
     return all(overlap(box, grown(other.xyxy, CLEAR_MARGIN)) == 0 for other in others if other is not track)

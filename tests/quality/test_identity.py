@@ -32,8 +32,8 @@ def _head(*, mirrored: bool) -> NDArray[np.float32]:
 ONE, OTHER = _head(mirrored=False), _head(mirrored=True)
 
 
-def _background(seed: int) -> NDArray[np.float32]:
-    noise = np.random.default_rng(seed).normal(0, 1, (HEIGHT, WIDTH)).astype(np.float32)
+def _background(seed: int, width: int = WIDTH) -> NDArray[np.float32]:
+    noise = np.random.default_rng(seed).normal(0, 1, (HEIGHT, width)).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 9)
     return np.asarray(110 + 15 * smooth / smooth.std(), np.float32)
 
@@ -89,12 +89,16 @@ def _id_at(result: FrameResult, place: Place | None) -> int | None:
     return nearest.track_id if nearest and off(nearest) < HEAD / 3 else None
 
 
-def _line(start: Place, end: Place, seconds: float, wait: int = 12) -> Track:
+def _line(start: Place, end: Place, seconds: float, wait: int = 12) -> Callable[[int], Place]:
     def at(frame: int) -> Place:
         done = min(max((frame - wait) / (seconds * FPS), 0), 1)
         return start[0] + (end[0] - start[0]) * done, start[1] + (end[1] - start[1]) * done
 
     return at
+
+
+def _standing(place: Place) -> Track:
+    return lambda _: place
 
 
 LEFT, MIDDLE, RIGHT = (80, 180), (320, 180), (560, 180)
@@ -132,6 +136,63 @@ def test_a_face_that_returns_within_a_second_gets_its_id_back(
     assert _id_at(results[-1], place) == _id_at(results[10], place) == 1
 
 
+OVER_THE_EDGE = {
+    "left": ((120, 180), (-90, 180)),
+    "right": ((520, 180), (730, 180)),
+    "top": ((320, 170), (320, -90)),
+    "bottom": ((320, 200), (320, 450)),
+}
+
+
+def _out_and_in(edge: str, frames: int, pause: int) -> tuple[Track, Track]:
+    """The way out over an edge in ``frames``, and after a pause the way in again."""
+    inside, outside = OVER_THE_EDGE[edge]
+    leaves = _line(inside, outside, frames / FPS)
+    turn = 12 + frames + pause
+    enters = _line(outside, inside, frames / FPS, wait=turn)
+    return (lambda i: leaves(i) if i < turn else None), (lambda i: enters(i) if i >= turn else None)
+
+
+@pytest.mark.parametrize("edge", OVER_THE_EDGE)
+def test_a_face_that_leaves_over_an_edge_and_returns_within_a_second_gets_its_id_back(
+    edge: str, engine: Engine, options: StreamOptions
+) -> None:
+    leaves, enters = _out_and_in(edge, 12, 4)
+    film = _film(_background(0), [(ONE, leaves), (ONE, enters)], 48)
+    results = _stream(engine, film, options)
+    assert not results[26].faces
+    assert _id_at(results[10], leaves(10)) == _id_at(results[-1], enters(47)) == 1
+
+
+@pytest.mark.parametrize("edge", ["left", "top"])
+def test_another_person_who_comes_in_over_the_same_edge_is_new(
+    edge: str, engine: Engine, options: StreamOptions
+) -> None:
+    leaves, enters = _out_and_in(edge, 12, 4)
+    film = _film(_background(0), [(ONE, leaves), (OTHER, enters)], 48)
+    results = _stream(engine, film, options)
+    assert (_id_at(results[10], leaves(10)), _id_at(results[-1], enters(47))) == (1, 2)
+
+
+@pytest.mark.parametrize("px_per_second", [300, 600, 900])
+def test_two_people_keep_their_ids_while_the_camera_turns(
+    px_per_second: int, engine: Engine, options: StreamOptions
+) -> None:
+    wide = _background(0, width=1600)
+    paths = (
+        _line((590, 180), (590 - 0.36 * px_per_second, 180), 0.36),
+        _line((420, 180), (420 - 0.36 * px_per_second, 180), 0.36),
+    )
+    film = []
+    for i in range(36):
+        here = [path(i) for path in paths]
+        moved = 400 + 590 - round(here[0][0])
+        film += _film(wide[:, moved : moved + WIDTH], [(ONE, _standing(here[0])), (OTHER, _standing(here[1]))], 1)
+    results = _stream(engine, film, options)
+    assert [_id_at(results[10], path(10)) for path in paths] == [_id_at(results[-1], path(35)) for path in paths]
+    assert len({_id_at(results[-1], path(35)) for path in paths} - {None}) == 2
+
+
 def test_a_face_that_returns_after_more_than_a_second_is_new(engine: Engine, options: StreamOptions) -> None:
     def path(frame: int) -> Place | None:
         return None if 12 <= frame < 54 else MIDDLE
@@ -151,10 +212,12 @@ def test_another_person_after_a_cut_is_new_from_the_first_frame_on(
     assert {_id_at(result, MIDDLE) for result in results[cut_at:]} == {2}
 
 
+@pytest.mark.parametrize("place", [LEFT, (500, 120)])
 def test_a_person_who_is_there_again_after_a_cut_away_and_back_gets_the_id_back(
-    engine: Engine, options: StreamOptions
+    place: Place, engine: Engine, options: StreamOptions
 ) -> None:
     first = _film(_background(0), [(ONE, lambda _: LEFT)], 12)
     second = _film(_background(5), [(OTHER, lambda _: MIDDLE)], 12)
-    results = _stream(engine, first + second + first, options)
-    assert [_id_at(results[i], p) for i, p in ((6, LEFT), (18, MIDDLE), (-1, LEFT))] == [1, 2, 1]
+    again = _film(_background(9), [(ONE, lambda _: place)], 12)
+    results = _stream(engine, first + second + again, options)
+    assert [_id_at(results[i], p) for i, p in ((6, LEFT), (18, MIDDLE), (-1, place))] == [1, 2, 1]

@@ -23,6 +23,7 @@ from ferserve.tracking.boxes import Box, log_side
 from ferserve.tracking.track import DetectedSize, Sighting, Track
 
 SECOND = 10**9
+FRAME = np.zeros((480, 800), np.uint8)
 Likenesses = NDArray[np.float64]
 
 
@@ -123,7 +124,7 @@ def test_nothing_matches_nothing(nothing: str) -> None:
     tracks = [] if nothing == "tracks" else [_track(1, (0, 0, 9, 9))]
     boxes = np.zeros((0 if nothing == "detections" else 1, 4), np.float32)
     assert by_overlap(boxes, tracks, 0, None) == {}
-    assert by_appearance({}, tracks, 0, lambda rows, known: np.ones((len(rows), len(known)))) == {}
+    assert by_appearance({}, tracks, 0, lambda rows, known: np.ones((len(rows), len(known))), FRAME) == {}
 
 
 HERE = (100.0, 100.0, 160.0, 160.0)
@@ -142,15 +143,39 @@ HERE = (100.0, 100.0, 160.0, 160.0)
 )
 def test_the_farther_a_lost_face_comes_back_the_more_it_must_look_alike(box: Box, lost: Track, least: float) -> None:
     for alike in (0.0, 0.34, 0.36, 0.69, 0.71, 0.84, 0.86, 1.0):
-        found = by_appearance({4: box}, [lost], SECOND // 2, lambda rows, tracks, alike=alike: np.array([[alike]]))
+        found = by_appearance(
+            {4: box}, [lost], SECOND // 2, lambda rows, tracks, alike=alike: np.array([[alike]]), FRAME
+        )
         assert _ids(found) == ({4: 1} if alike >= least else {})
+
+
+@pytest.mark.parametrize(
+    ("left_at", "velocity", "back_at"),
+    [
+        ((20.0, 100.0, 80.0, 160.0), (-6e-7, 0.0), (-30.0, 100.0, 30.0, 160.0)),
+        ((720.0, 100.0, 780.0, 160.0), (2e-6, 0.0), (765.0, 100.0, 825.0, 160.0)),
+        ((300.0, 30.0, 360.0, 90.0), (0.0, -1e-6), (300.0, -25.0, 360.0, 35.0)),
+        ((300.0, 400.0, 360.0, 460.0), (1e-7, 1e-6), (350.0, 450.0, 410.0, 510.0)),
+    ],
+    ids=["left", "right", "top", "bottom"],
+)
+def test_who_left_the_frame_is_expected_at_its_edge_and_must_look_alike(
+    left_at: Box, velocity: tuple[float, float], back_at: Box
+) -> None:
+    gone = _lost(1, left_at)
+    gone.clear = Sighting(left_at, velocity, 0)
+    for alike in (0.5, FAR_LIKENESS - 0.01, FAR_LIKENESS + 0.01, 0.9):
+        found = by_appearance(
+            {0: back_at}, [gone], SECOND // 2, lambda rows, tracks, alike=alike: np.array([[alike]]), FRAME
+        )
+        assert _ids(found) == ({0: 1} if alike >= FAR_LIKENESS else {})
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_lost_faces_go_to_the_detections_that_look_most_like_them(seed: int) -> None:
     alike = np.random.default_rng(seed).uniform(0, 1, (4, 5))
     lost = [_lost(i + 1, HERE, place_known=False) for i in range(5)]
-    found = by_appearance(dict.fromkeys(range(4), HERE), lost, SECOND // 2, lambda rows, tracks: alike)
+    found = by_appearance(dict.fromkeys(range(4), HERE), lost, SECOND // 2, lambda rows, tracks: alike, FRAME)
     assert _ids(found) == {row: column + 1 for row, column in _greedy(alike, CUT_LIKENESS).items()}
 
 
@@ -162,5 +187,5 @@ def test_only_the_latest_lost_faces_are_compared() -> None:
         compared.extend(track.track_id for track in tracks)
         return np.zeros((len(rows), len(tracks)))
 
-    assert by_appearance({0: HERE}, lost, SECOND // 2, likeness) == {}
+    assert by_appearance({0: HERE}, lost, SECOND // 2, likeness, FRAME) == {}
     assert sorted(compared) == list(range(2 * MAX_COMPARED + 1, 3 * MAX_COMPARED + 1))
