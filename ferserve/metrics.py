@@ -32,6 +32,12 @@ class Metrics(Protocol):
         counts.
         """
 
+    def frame_degraded(self) -> None:
+        """A frame was classified although something is wrong with its file, which ``result.degraded`` names.
+
+        Called by the engine, after :meth:`frame_answered` for the same frame.
+        """
+
     def frame_cancelled(self) -> None:
         """The caller of a single frame cancelled it before a worker took it up, or while it was worked on. Called by
         the engine.
@@ -64,6 +70,9 @@ class NoMetrics:
     """Counts nothing."""
 
     def frame_answered(self, result: FrameResult) -> None:
+        """See :class:`Metrics`."""
+
+    def frame_degraded(self) -> None:
         """See :class:`Metrics`."""
 
     def frame_cancelled(self) -> None:

@@ -87,11 +87,15 @@ class FrameOptions:
     """Most faces per frame; the largest are kept."""
     detection_side_px: int = 0
     """Longest side of the image that the detector gets, at most 65535 px; frames are never enlarged."""
+    use_truncated: bool = False
+    """Use a JPEG of one scan (baseline) whose end is missing as far as it goes, its missing rows grey, and say so in
+    ``degraded``; otherwise it is a fault."""
 
     def __post_init__(self) -> None:
         _require_type("model", self.model, str)
         _require_length("model", self.model)
         require_range("min_score", self.min_score, 0, 1)
+        _require_type("use_truncated", self.use_truncated, bool)
         require_range("max_faces", self.max_faces, 0, 2**31, whole=True)
         require_range("detection_side_px", self.detection_side_px, 0, 65535, " px", whole=True)
 

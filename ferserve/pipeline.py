@@ -99,7 +99,7 @@ class Pipeline:
         if isinstance(frame.payload, Crops):
             return self._run_crops(frame, frame.payload, settings, classifier, watch, budget)
         needs_color = classifier.spec.input.color != "luma" or (self._detector_wants_color and frame.boxes is None)
-        picture = decode(frame.payload, color=needs_color, budget=budget)
+        picture = decode(frame.payload, color=needs_color, budget=budget, use_truncated=settings.options.use_truncated)
         watch.lap("decode")
         budget.check("detect")
         detections, track_ids = self._find(frame, picture, settings, state, now_ns)
@@ -139,7 +139,9 @@ class Pipeline:
         boxes, notes = [], []
         for row, image in enumerate(crops.images):  # one at a time: decoded images may be large
             budget.check("decode")
-            picture = decode(image, color=spec.color != "luma", budget=budget)
+            picture = decode(
+                image, color=spec.color != "luma", budget=budget, use_truncated=settings.options.use_truncated
+            )
             watch.lap("decode")
             boxes.append(_whole(picture.width, picture.height))
             require_crop(boxes[row], spec, f"crops.images[{row}]")

@@ -12,7 +12,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.results: list[FrameResult] = []
-        self.cancelled = 0
+        self.cancelled = self.degraded = 0
         self.refused: list[str] = []
         self.opened: list[bool] = []
         """Whether each opened stream was resumed."""
@@ -25,6 +25,11 @@ class Counting:
         """See :class:`ferserve.metrics.Metrics`."""
         with self._lock:
             self.results.append(result)
+
+    def frame_degraded(self) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.degraded += 1
 
     def frame_cancelled(self) -> None:
         """See :class:`ferserve.metrics.Metrics`."""

@@ -39,6 +39,7 @@ def command(
     device: flags.Device = None,
     min_score: flags.MinScore = None,
     detection_side: flags.DetectionSide = 0,
+    use_truncated: flags.UseTruncated = False,
     config: flags.ConfigFile = None,
 ) -> None:
     """Find the faces in pictures and say what they express."""
@@ -48,7 +49,8 @@ def command(
     from ferserve.options import FrameOptions
     from ferserve.rendering.json import print_error
 
-    options = FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side)
+    name = model_name(target, model)
+    options = FrameOptions(name, min_score, detection_side_px=detection_side, use_truncated=use_truncated)
     failed = False
     with (
         connect(target, model, detector, device, config, tls_ca) as client,

@@ -44,6 +44,10 @@ DetectionSide: TypeAlias = Annotated[
 MinScore: TypeAlias = Annotated[
     float | None, typer.Option(metavar="SCORE", help="Lowest detector score of a face, 0 to 1.")
 ]
+UseTruncated: TypeAlias = Annotated[
+    bool,
+    typer.Option("--use-truncated", help="Use a JPEG whose end is missing as far as it goes, and say so."),
+]
 Recursive: TypeAlias = Annotated[bool, typer.Option("--recursive", "-r", help="Look into the subfolders of folders.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 

@@ -22,6 +22,7 @@ def effective_frame(options: FrameOptions, config: EngineConfig, model: str) -> 
         min_score=config.min_score if options.min_score is None else options.min_score,
         max_faces=min(options.max_faces or config.max_faces, config.max_faces),
         detection_side_px=options.detection_side_px or config.detection_side_px,
+        use_truncated=options.use_truncated,
     )
 
 

@@ -88,6 +88,8 @@ class PendingFrame:
 
     def _tell(self, result: FrameResult, outcome: Outcome) -> None:
         self.metrics.frame_answered(result)
+        if result.degraded:
+            self.metrics.frame_degraded()
         self.on_outcome(outcome)
 
     def _failed(self, error: BaseException, started_ns: int) -> FrameResult:

@@ -221,8 +221,8 @@ class FrameResult(Value):
     width: int = 0
     height: int = 0
     degraded: str = ""
-    """What is wrong with the image file although every pixel is there, in the decoder's words, or that only its first
-    frame or page was taken; empty otherwise."""
+    """What is wrong with the image file although every pixel is there, in the decoder's words, or which part of it was
+    taken: its first frame or page, or the rows that a truncated JPEG has; empty otherwise."""
     tracks_lost: bool = False
     """Whether the stream came back without its tracks just before this frame, since the server was started again or no
     longer had them: all faces have new track ids, and smoothing and calibration start afresh. Clients set it."""

@@ -117,16 +117,18 @@ class Frame(_message.Message):
     def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., encoded: _Optional[bytes] = ..., raw: _Optional[_Union[RawImage, _Mapping]] = ..., crops: _Optional[_Union[Crops, _Mapping]] = ..., boxes: _Optional[_Union[Boxes, _Mapping]] = ..., neutral: bool = ...) -> None: ...
 
 class ClassifyOptions(_message.Message):
-    __slots__ = ("model", "min_score", "max_faces", "detection_side_px")
+    __slots__ = ("model", "min_score", "max_faces", "detection_side_px", "use_truncated")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
     MAX_FACES_FIELD_NUMBER: _ClassVar[int]
     DETECTION_SIDE_PX_FIELD_NUMBER: _ClassVar[int]
+    USE_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     model: str
     min_score: float
     max_faces: int
     detection_side_px: int
-    def __init__(self, model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_faces: _Optional[int] = ..., detection_side_px: _Optional[int] = ...) -> None: ...
+    use_truncated: bool
+    def __init__(self, model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_faces: _Optional[int] = ..., detection_side_px: _Optional[int] = ..., use_truncated: bool = ...) -> None: ...
 
 class StreamConfig(_message.Message):
     __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id", "min_detection_interval", "priority", "neutral_first_ms", "last_track_id", "resume_token")

@@ -29,12 +29,18 @@ _large = threading.Lock()
 
 
 def decode(
-    image: EncodedImage | RawImage, *, color: bool, max_pixels: int = 0, budget: FrameBudget | None = None
+    image: EncodedImage | RawImage,
+    *,
+    color: bool,
+    max_pixels: int = 0,
+    budget: FrameBudget | None = None,
+    use_truncated: bool = False,
 ) -> Picture:
     """Decode ``image`` to BT.601 luma, and to BGR too if ``color`` is set.
 
     What it costs is taken from the ``budget`` of its frame before anything is decoded; an image that comes alone may
-    have ``max_pixels`` instead. Raises :class:`InvalidFrameError`, and :class:`OverloadedError` if memory runs out.
+    have ``max_pixels`` instead. ``use_truncated`` is :attr:`ferserve.options.FrameOptions.use_truncated`. Raises
+    :class:`InvalidFrameError`, and :class:`OverloadedError` if memory runs out.
     """
     size_bytes = len(image.data) if isinstance(image, EncodedImage) else image.data_bytes
     budget = budget or FrameBudget(FrameLimits(max_pixels), size_bytes)
@@ -42,26 +48,28 @@ def decode(
         if isinstance(image, RawImage):
             budget.take_pixels(image.width, image.height)
             return decode_raw(image, color=color)
-        return _decode_file(image.data, color, budget)
+        return _decode_file(image.data, color, budget, use_truncated)
     except MemoryError:
         raise OverloadedError(
             "memory must suffice for the pixels of a frame, got an allocation that failed; try again, or scale it down"
         ) from None
 
 
-def _decode_file(data: bytes, color: bool, budget: FrameBudget) -> Picture:
+def _decode_file(data: bytes, color: bool, budget: FrameBudget, use_truncated: bool) -> Picture:
     header = read_header(data)
     budget.take_pixels(header.width, header.height)
     size_bytes = decoding_bytes(data, header, color=color)
     budget.take_decoding(header.codec, size_bytes)
     if size_bytes <= _LARGE_BYTES:
-        return _decode_by_codec(data, header, color)
+        return _decode_by_codec(data, header, color, use_truncated)
     with _large:
-        return _decode_by_codec(data, header, color)
+        return _decode_by_codec(data, header, color, use_truncated)
 
 
-def _decode_by_codec(data: bytes, header: ImageHeader, color: bool) -> Picture:
-    return decode_jpeg(data, header, color=color) if header.codec == "jpeg" else _decode_other(data, header, color)
+def _decode_by_codec(data: bytes, header: ImageHeader, color: bool, use_truncated: bool) -> Picture:
+    if header.codec == "jpeg":
+        return decode_jpeg(data, header, color=color, use_truncated=use_truncated)
+    return _decode_other(data, header, color)
 
 
 def _decode_other(data: bytes, header: ImageHeader, color: bool) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 
 import numpy as np
 import simplejpeg
@@ -10,8 +11,8 @@ import simplejpeg
 from ferserve.errors import InvalidFrameError
 from ferserve.vision.exif import turn_upright
 from ferserve.vision.image_header import WAY_OUT, ImageHeader
-from ferserve.vision.jpeg_header import sampling
-from ferserve.vision.jpeg_markers import EOI, SOF, segments
+from ferserve.vision.jpeg_cut import keep_whole_rows
+from ferserve.vision.jpeg_markers import EOI, SOF, sampling, segments
 from ferserve.vision.jpeg_scans import probe_of
 from ferserve.vision.opencv import decode_by_opencv, luma_of, require_room
 from ferserve.vision.picture import Picture, Pixels
@@ -20,15 +21,19 @@ _MAX_SIDE_PX = 65_500
 """libjpeg's limit."""
 _MAX_BLOCKS = 10
 """In a minimum coded unit (T.81, B.2.3)."""
-_DAMAGE = re.compile("bad Huffman code|bad arithmetic code|instead of RST|Inconsistent progression")
+_WRONG_CODES = re.compile("bad Huffman code|bad arithmetic code")
+_DAMAGE = re.compile(f"{_WRONG_CODES.pattern}|instead of RST|Inconsistent progression")
 """Warnings of libjpeg after which some pixels are wrong."""
 _COMPARED_ROWS = 64
 _NO_END = "Premature end of JPEG file"
 _END = bytes((0xFF, EOI))
 
 
-def decode_jpeg(data: bytes, header: ImageHeader, *, color: bool) -> Picture:
-    """Luma, and BGR too if ``color``; raises :class:`InvalidFrameError` and MemoryError."""
+def decode_jpeg(data: bytes, header: ImageHeader, *, color: bool, use_truncated: bool = False) -> Picture:
+    """Luma, and BGR too if ``color``; raises :class:`InvalidFrameError` and MemoryError.
+
+    With ``use_truncated``, a file of one scan whose end is missing is no fault: its missing rows come out grey.
+    """
     _require_sides(header)
     notes = []
     if header.stray_bytes:
@@ -38,7 +43,13 @@ def decode_jpeg(data: bytes, header: ImageHeader, *, color: bool) -> Picture:
     try:
         simplejpeg.decode_jpeg(data, _colorspace(color), fastdct=True, buffer=pixels)
     except ValueError as error:
-        pixels, note = _decode_doubtful(data, pixels, str(error))
+        warning = str(error)
+        try:
+            pixels, note = _decode_doubtful(data, pixels, warning)
+        except InvalidFrameError:
+            if not use_truncated or header.several_scans or _WRONG_CODES.search(warning):
+                raise
+            note = _use_whole_rows(data, pixels, warning)
         notes += [note] if note else []
     pixels = turn_upright(pixels, header.orientation)
     degraded = "; ".join(notes)
@@ -81,6 +92,17 @@ def _decode_doubtful(data: bytes, pixels: Pixels, warning: str) -> tuple[Pixels,
     if not _same(pixels, again):
         raise _fault(data, warning)
     return pixels, warning
+
+
+def _use_whole_rows(data: bytes, pixels: Pixels, warning: str) -> str:
+    """Fill ``pixels`` with the rows that are there; a note of how many. Raises :class:`InvalidFrameError`."""
+    try:
+        rows = keep_whole_rows(data, pixels, _colorspace(pixels.shape[2] == 3))
+    except (ValueError, struct.error, IndexError):
+        rows = 0
+    if not rows:
+        raise _fault(data, warning)
+    return f"truncated: {100 * rows // len(pixels)} % of the rows are there, the others are grey"
 
 
 def _same(one: Pixels, other: Pixels) -> bool:

@@ -9,7 +9,7 @@ import simplejpeg
 from ferserve.errors import InvalidFrameError
 from ferserve.vision.exif import UPRIGHT, orientation_of
 from ferserve.vision.image_header import WAY_OUT, ImageHeader
-from ferserve.vision.jpeg_markers import APP1, EOI, PROGRESSIVE, SOF, SOS, Segment, segments
+from ferserve.vision.jpeg_markers import APP1, EOI, PROGRESSIVE, SOF, SOS, Segment, sampling, segments
 
 _COMMON_LUMA = frozenset({(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4)})
 """Factors of the luma of the samplings that TurboJPEG has names for; the chroma has 1x1."""
@@ -88,13 +88,6 @@ def _require_agreement(data: bytes, header: ImageHeader) -> None:
             f"encoded must be a valid JPEG, got one of {header.width}x{header.height} px that hides one of "
             f"{width}x{height}"
         )
-
-
-def sampling(data: bytes, frame: Segment) -> list[tuple[int, int]]:
-    """Factors (h, v) of each component."""
-    (count,) = struct.unpack_from(">B", data, frame.start + 9)
-    factors = data[frame.start + 11 : frame.start + 11 + 3 * count : 3]
-    return [(max(each >> 4, 1), max(each & 15, 1)) for each in factors]
 
 
 def _checked_frame(data: bytes, frame: Segment) -> tuple[int, int, int]:

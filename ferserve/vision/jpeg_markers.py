@@ -83,3 +83,10 @@ def _last_segment(data: bytes, at: int) -> Segment | None:
     except struct.error:
         return None
     return last
+
+
+def sampling(data: bytes, frame: Segment) -> list[tuple[int, int]]:
+    """Factors (h, v) of each component."""
+    (count,) = struct.unpack_from(">B", data, frame.start + 9)
+    factors = data[frame.start + 11 : frame.start + 11 + 3 * count : 3]
+    return [(max(each >> 4, 1), max(each & 15, 1)) for each in factors]

@@ -16,7 +16,7 @@ from ferserve.vision.jpeg_markers import DRI, END_OF_SCAN, EOI, MAX_SCANS, PROGR
 _RESTART = re.compile(rb"(\xff[\xd0-\xd7])")
 # Begins with a one, because decoders make up zeros: the first missing code comes out different. The rest is random, so
 # that chroma blocks soon end and luma comes next.
-_FILLER = b"\xaa" + shake_256(b"filler").digest(255).replace(b"\xff", b"\0")
+FILLER = b"\xaa" + shake_256(b"filler").digest(255).replace(b"\xff", b"\0")
 _MAX_INTERVALS = 65_536
 """In a scan that is probed; each takes a filler."""
 _FINAL_ZEROS_OF_CHROMA = 1
@@ -115,7 +115,7 @@ class _Walk:
         parts = _RESTART.split(pixels, count - 1) if count > 1 else [pixels]
         if parts[1::2] != [bytes((0xFF, 0xD0 + i % 8)) for i in range(count - 1)]:
             return None
-        parts[::2] = [interval.rstrip(b"\xff") + _FILLER for interval in parts[::2]]  # fill bytes would make a marker
+        parts[::2] = [interval.rstrip(b"\xff") + FILLER for interval in parts[::2]]  # fill bytes would make a marker
         return parts
 
     def _units(self, components: bytes) -> int:

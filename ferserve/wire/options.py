@@ -24,13 +24,14 @@ def frame_options_to_proto(options: FrameOptions) -> pb.ClassifyOptions:
         min_score=options.min_score,
         max_faces=options.max_faces,
         detection_side_px=options.detection_side_px,
+        use_truncated=options.use_truncated,
     )
 
 
 def frame_options_from_proto(message: pb.ClassifyOptions) -> FrameOptions:
     """The options of a call; raises :class:`InvalidOptionsError`."""
     min_score = message.min_score if message.HasField("min_score") else None
-    return FrameOptions(message.model, min_score, message.max_faces, message.detection_side_px)
+    return FrameOptions(message.model, min_score, message.max_faces, message.detection_side_px, message.use_truncated)
 
 
 def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:
