@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto
 
-.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare soak fuzz sanitize aarch64 demo docs clean
+.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare soak fuzz fuzz-decode fuzz-wire sanitize aarch64 demo docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -71,6 +71,12 @@ bench-compare: setup ## is this tree slower than BASE? in turns for MINUTES=3, w
 
 fuzz: setup ## a million random calls of the kernels between guard pages
 	$(BIN)/python -m tests.kernels.fuzz --calls 1000000
+
+fuzz-decode: setup ## five minutes of mutated pictures, judged by time and memory too
+	$(BIN)/python -m tests.fuzz.decode --seconds 300 --seed $(or $(SEED),0)
+
+fuzz-wire: setup ## five minutes of mutated messages
+	$(BIN)/python -m tests.fuzz.wire --seconds 300 --seed $(or $(SEED),0)
 
 sanitize: setup ## the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer; ends with a normal build
 	CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined" LDFLAGS="-fsanitize=address,undefined" \

@@ -98,7 +98,7 @@ def _use_whole_rows(data: bytes, pixels: Pixels, warning: str) -> str:
     """Fill ``pixels`` with the rows that are there; a note of how many. Raises :class:`InvalidFrameError`."""
     try:
         rows = keep_whole_rows(data, pixels, _colorspace(pixels.shape[2] == 3))
-    except (ValueError, struct.error, IndexError):
+    except (ValueError, LookupError, StopIteration, struct.error):
         rows = 0
     if not rows:
         raise _fault(data, warning)

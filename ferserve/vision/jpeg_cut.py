@@ -27,7 +27,7 @@ def keep_whole_rows(data: bytes, pixels: Pixels, colorspace: str) -> int:
     """Decode what is there of ``data`` into ``pixels`` (H, W, 1 or 3), make the other rows grey; how many are whole.
 
     ``data`` is a JPEG of one scan whose header has been read. Raises ValueError if not even a part can be decoded, and
-    ``struct.error`` or IndexError for one that ends in its header.
+    ``struct.error``, LookupError or StopIteration for one that ends in its header.
     """
     start = _Start.of(data)
     part, intervals = start.part(data)

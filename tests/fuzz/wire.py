@@ -1,0 +1,115 @@
+"""Mutated messages: ``make fuzz-wire``, or ``python -m tests.fuzz.wire --seconds 60 --seed 0``.
+
+Each is read as a server reads it, turned into our types, and checked against the engine's limits. It must become a
+frame or options, or raise an error of ours or protobuf's, within 250 ms; what breaks this is written to ``build/fuzz``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from ferserve.errors import FerserveError
+from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.bounds import bounded
+from ferserve.wire.frames import frame_from_proto
+from ferserve.wire.options import frame_options_from_proto, stream_options_from_proto
+from tests.fuzz.mutations import mutated
+
+FOUND = Path("build/fuzz")
+MAX_MS = 250
+MAX_FACES = 64
+MAX_MESSAGE, LONG = 1000, "a long message"
+PIXELS = bytes(range(256)) * 2
+READERS = {
+    kind: bounded(kind.FromString) for kind in (pb.ClassifyRequest, pb.ClassifyStreamRequest, pb.GetModelRequest)
+}
+
+
+def seeds() -> list[tuple[Any, bytes]]:
+    """Messages of every kind, with every field set in one of them."""
+    raw = pb.RawImage(format=pb.PIXEL_FORMAT_BGR24, width=16, height=10, stride_bytes=48, data=PIXELS[:480])
+    options = pb.ClassifyOptions(model="emotion-lite", min_score=0.5, max_faces=3, detection_side_px=640)
+    config = pb.StreamConfig(
+        options=options,
+        delivery=pb.DELIVERY_EVERY,
+        smoothing_ms=100,
+        detection_interval=4,
+        frame_deadline_ms=100,
+        stream_id="camera",
+        min_detection_interval=2,
+        priority=pb.PRIORITY_HIGH,
+        neutral_first_ms=1000,
+    )
+    boxes = pb.Boxes(boxes=[pb.Box(x0=i, y0=i, x1=i + 9, y1=i + 9) for i in range(3)])
+    frames = [
+        pb.Frame(frame_id=7, capture_time_ns=123, encoded=PIXELS, boxes=boxes, neutral=True),
+        pb.Frame(raw=raw, boxes=pb.Boxes()),
+        pb.Frame(crops=pb.Crops(images=[pb.Image(encoded=PIXELS), pb.Image(raw=raw)])),
+    ]
+    messages = [
+        *(pb.ClassifyRequest(frame=frame, options=options) for frame in frames),
+        *(pb.ClassifyStreamRequest(frame=frame) for frame in frames),
+        pb.ClassifyStreamRequest(config=config),
+        pb.GetModelRequest(name="emotion-lite"),
+    ]
+    return [(type(message), message.SerializeToString()) for message in messages]
+
+
+def one_message(kind: Any, data: bytes) -> str:
+    """What came of it; raises AssertionError, and whatever should not have been raised."""
+    began = time.thread_time()
+    try:
+        message = READERS[kind](data)
+        if kind is pb.ClassifyRequest:
+            frame_options_from_proto(message.options)
+            frame_from_proto(message.frame, MAX_FACES)
+        elif kind is pb.ClassifyStreamRequest:
+            stream_options_from_proto(message.config)
+            if message.HasField("frame"):
+                frame_from_proto(message.frame, MAX_FACES)
+        outcome = "a message"
+    except DecodeError:
+        outcome = "DecodeError"
+    except FerserveError as error:
+        outcome = type(error).__name__ if len(str(error)) < MAX_MESSAGE else LONG
+    assert outcome != LONG
+    spent_ms = (time.thread_time() - began) * 1000
+    assert spent_ms <= MAX_MS, f"{spent_ms:.0f} ms"
+    return outcome
+
+
+def main() -> None:
+    """Run for the time that was asked for, and print what came of the messages."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rng, messages, seen = random.Random(options.seed), seeds(), Counter[str]()
+    others = [data for _, data in messages]
+    ends, failed = time.monotonic() + options.seconds, 0
+    while time.monotonic() < ends:
+        kind, data = rng.choice(messages)
+        data = mutated(rng, data, others)
+        if rng.random() < 0.05:
+            data *= rng.choice((10, 1000, 20_000))
+        try:
+            seen[one_message(kind, data)] += 1
+        except Exception as error:
+            failed += 1
+            FOUND.mkdir(parents=True, exist_ok=True)
+            path = FOUND / f"wire-{options.seed}-{failed}-{kind.__name__}.bin"
+            path.write_bytes(data)
+            print(f"{path}: {error!r}", flush=True)
+    print(f"seed {options.seed}: {seen.total()} messages, {dict(seen.most_common(12))}, {failed} failed")
+    raise SystemExit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
