@@ -52,13 +52,14 @@ def _expand(argument: str, kind: Kind, recursive: bool) -> list[Input]:
     except ConfigError as error:
         return [Input(argument, argument, str(error))]
     if os.path.isdir(path):
-        return _chosen(argument, _files(path, recursive), kind, recursive)
+        hint = "" if recursive else "; --recursive looks into subfolders"
+        return _chosen(argument, _files(path, recursive), kind, hint)
     if any(sign in path for sign in _MAGIC) and not os.path.lexists(path):
-        return _chosen(argument, _matches(path, recursive), kind, recursive)
+        return _chosen(argument, _matches(path, recursive), kind)
     return [Input(argument, path)]
 
 
-def _chosen(argument: str, paths: Iterable[str | Input], kind: Kind, recursive: bool) -> list[Input]:
+def _chosen(argument: str, paths: Iterable[str | Input], kind: Kind, hint: str = "") -> list[Input]:
     """The inputs among ``paths``; one with a fault if there is none."""
     chosen, others = [], 0
     for path in paths:
@@ -73,7 +74,6 @@ def _chosen(argument: str, paths: Iterable[str | Input], kind: Kind, recursive: 
         print_error(argument, f"{files} {kind}{'s' * (others > 1)} skipped")
     if chosen:
         return chosen
-    hint = "" if recursive else "; --recursive looks into subfolders"
     return [Input(argument, argument, f"source must hold or match at least one {kind}, got none{hint}")]
 
 
