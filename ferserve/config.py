@@ -76,7 +76,7 @@ class EngineConfig:
     """Most frames that wait for a worker, over all streams; further ones are refused. A stream, or all single calls of
     a client, may hold eight times the places that are free, a client sixteen times: so others find room, and one client
     alone still has four places for each of 64 streams."""
-    max_queue_bytes: int = 512 * 1024 * 1024
+    max_queue_bytes: int = 128 * 1024 * 1024
     """Most memory of waiting frames, over all streams; shared as ``max_queue`` is."""
     resume_s: float = 30.0
     """How long a named stream can be resumed after its connection broke."""

@@ -16,10 +16,15 @@ from typing import Any
 import grpc
 
 from ferserve.config import ServerConfig
-from ferserve.errors import FerserveError, FrameDeadlineError, OverloadedError
+from ferserve.errors import FerserveError, FrameDeadlineError, OverloadedError, StreamProtocolError
 from ferserve.server.callers import caller_of
+from ferserve.server.large_reads import LargeReads
 from ferserve.server.sockets import Connection, Endpoint, endpoint_of
 
+_LARGE_BYTES = 1024 * 1024
+"""A message from here on is copied for longer than a small frame is answered."""
+_FORGETTING = 0.9
+"""What the largest message counts for with each later one."""
 _FRAME_BYTES = 16_384
 _FRAME_HEADER_BYTES = 9
 _OVERHEAD_BYTES = 5 + 13
@@ -53,6 +58,8 @@ class Meter:
         self.client = client
         self.inode = 0
         self.received = 0
+        self.usual_bytes = 0.0
+        """The largest message lately."""
         self.reads: set[Read] = set()
         self._unfinished = 0
         self._delivered = 0
@@ -61,6 +68,7 @@ class Meter:
         """Count a message that came out."""
         frames = message_bytes // _FRAME_BYTES + 1
         self._delivered += message_bytes + frames * _FRAME_HEADER_BYTES + _OVERHEAD_BYTES
+        self.usual_bytes = max(float(message_bytes), self.usual_bytes * _FORGETTING)
 
     def refuse_all(self, error: FerserveError) -> None:
         """Refuse every call of the connection that waits for a message."""
@@ -93,31 +101,51 @@ class Receiver:
         self._client_budget = max(config.max_receiving_bytes_per_client, self._max_message)
         self._meters: dict[Endpoint | None, Meter] = {}
         self._waiting = 0
+        self._large: dict[str, LargeReads] = defaultdict(LargeReads)
+        self._parsing = asyncio.Lock()
+        """Held for each large message."""
 
     def context(self, context: Any, parse: Callable[[bytes], Any]) -> ReceivingContext:
         """The ``context`` of a call, whose messages are read by this receiver and made by ``parse``."""
         return ReceivingContext(self, context, parse)
 
-    async def read(self, context: Any, *, is_first: bool) -> Any:
-        """The bytes of the next message of a call, or ``grpc.aio.EOF``; the first has to come in time.
+    async def read(self, context: Any, parse: Callable[[bytes], Any], *, is_first: bool) -> Any:
+        """The next message of a call, or ``grpc.aio.EOF``; the first has to come in time.
 
-        Raises :class:`FrameDeadlineError` if it does not, and :class:`OverloadedError` if too much is unfinished.
+        Raises :class:`FrameDeadlineError` if it does not, :class:`OverloadedError` if too much is unfinished, and what
+        ``parse`` raises.
         """
-        read = Read(self._meter(context), time.monotonic() + self._timeout_s if is_first else float("inf"))
-        read.connection.reads.add(read)
+        meter = self._meter(context)
+        if meter.usual_bytes < _LARGE_BYTES:
+            return await self._read(context, parse, meter, is_first)
+        turns = self._large[meter.client]
+        with await turns.turn(max(1, int(self._client_budget / (2 * meter.usual_bytes)))):
+            return await self._read(context, parse, meter, is_first)
+
+    async def _read(self, context: Any, parse: Callable[[bytes], Any], meter: Meter, is_first: bool) -> Any:
+        read = Read(meter, time.monotonic() + self._timeout_s if is_first else float("inf"))
+        meter.reads.add(read)
         self._waiting += 1
+        message: Any = None
         try:
             message = await context.read()
+            if message is grpc.aio.EOF:
+                return message
+            read.deadline = float("inf")
+            if len(message) < _LARGE_BYTES:
+                return parse(message)
+            async with self._parsing:
+                await asyncio.sleep(0)  # one in each pass of the loop, so that others, and the guard, have their turn
+                return parse(message)
         except asyncio.CancelledError:
             if read.refusal is None:
                 raise
             raise read.refusal from None
         finally:
             self._waiting -= 1
-            read.connection.reads.remove(read)
-        if message is not grpc.aio.EOF:
-            read.connection.deliver(len(message))
-        return message
+            meter.reads.remove(read)
+            if isinstance(message, bytes):
+                meter.deliver(len(message))
 
     def needs_measuring(self) -> bool:
         """Whether the calls that wait could exceed a budget, were all their messages of the largest size."""
@@ -142,6 +170,8 @@ class Receiver:
         found = {connection.peer: connection for connection in connections}
         for peer in [peer for peer, meter in self._meters.items() if peer not in found and not meter.reads]:
             del self._meters[peer]
+        for client in [client for client, turns in self._large.items() if not turns]:
+            del self._large[client]
         held = {
             meter: meter.update(found[peer], self._max_message)
             for peer, meter in self._meters.items()
@@ -193,9 +223,15 @@ class ReceivingContext:
 
     async def read(self) -> Any:
         """The next message, or ``grpc.aio.EOF``. Raises as :meth:`Receiver.read`, and :class:`DecodeError`."""
-        message = await self._receiver.read(self._context, is_first=self._is_first)
-        self._is_first = False
-        return message if message is grpc.aio.EOF else self._parse(message)
+        is_first, self._is_first = self._is_first, False
+        return await self._receiver.read(self._context, self._parse, is_first=is_first)
+
+    async def read_one(self, method: str) -> Any:
+        """The message of a unary call. Raises as :meth:`read`, and :class:`StreamProtocolError` if there is none."""
+        message = await self.read()
+        if message is grpc.aio.EOF:
+            raise StreamProtocolError(f"a call of {method} must have one message, got none")
+        return message
 
     async def messages(self) -> AsyncIterator[Any]:
         """All messages, one after the other."""

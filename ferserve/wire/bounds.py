@@ -24,12 +24,17 @@ _Shape: TypeAlias = Mapping[int, Any]
 """By field number: None for pixels, a shape for a message that leads to some. Other fields are missing."""
 
 
-def bounded(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """``parse``, the ``FromString`` of a message's class, for messages of strangers.
+def bounded(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
+    """``parse``, the ``FromString`` of a message's class, for messages of strangers; any other as it is.
 
     The function raises :class:`StreamProtocolError` for a message of too many parts, and DecodeError for garbled ones.
     """
-    shape = _shape(parse.__self__.DESCRIPTOR)  # type: ignore[attr-defined]
+    if parse is None:
+        return bytes
+    message_type = getattr(parse, "__self__", None)
+    if message_type is None:
+        return parse
+    shape = _shape(message_type.DESCRIPTOR)
 
     def parse_bounded(data: bytes) -> Any:
         if len(data) > MAX_OTHER_BYTES:

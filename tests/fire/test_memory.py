@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 
+from ferserve.v1 import emotion_pb2 as pb
 from tests.fire.attack import Attack, Target
 from tests.fire.measure import UnderFire
 from tests.fire.quick import BesideCamera
@@ -71,7 +72,22 @@ def inflates(target: Target) -> None:
             connection.status(stream, 5)
 
 
-ATTACKS = [never_reads, stops_reading, holds_back_calls, holds_back_frames, inflates]
+def sends_large_pictures(target: Target) -> None:
+    """Whole calls of 31 megapixels, raw, sixteen at a time."""
+    raw = pb.RawImage(format=pb.PIXEL_FORMAT_GRAY8, width=8192, height=3968, data=bytes(8192 * 3968))
+    body = message(pb.ClassifyRequest(frame=pb.Frame(raw=raw)).SerializeToString())
+    connection = target.connect()
+    while target.burning:
+        streams = [connection.open(CLASSIFY) for _ in range(16)]
+        for stream in streams:
+            if target.burning:
+                connection.send(stream, body, end=True, limit_s=2)
+        for stream in streams:
+            while target.burning and connection.status(stream, 0.1) is None:
+                pass
+
+
+ATTACKS = [never_reads, stops_reading, holds_back_calls, holds_back_frames, inflates, sends_large_pictures]
 
 
 @pytest.mark.fire

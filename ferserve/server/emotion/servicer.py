@@ -74,6 +74,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         self._calls.track()
         options = frame_options_from_proto(request.options)
         frame = frame_from_proto(request.frame, self._engine.config.max_faces)
+        del request  # its pixels were copied; while the frame waits, once is enough
         result = await self._bridge.wrap(self._engine.submit(frame, options, caller_of(context)))
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("image from %s: %s", peer_name(context.peer()), outcome_of(result))
