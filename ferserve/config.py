@@ -157,6 +157,8 @@ class ServerConfig:
     max_connection_age_s: float = 0.0
     """How long a connection may live, give or take a tenth; then its streams get ``grace_s`` to end, and must be
     reopened. 0 for ever: a camera's connection lives as long as the camera."""
+    max_calls_per_client: int = 1000
+    """Most calls in flight per client: single calls, streams and health watchers."""
     max_streams_per_client: int = 64
     """Most open streams per client address."""
     max_pending_results: int = 64
@@ -201,7 +203,7 @@ class ServerConfig:
         )
         for name in limits:
             _check(f"server.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
-        for name in ("max_connections", "max_connections_per_client"):
+        for name in ("max_connections", "max_connections_per_client", "max_calls_per_client"):
             _check(f"server.{name}", getattr(self, name), 1 <= getattr(self, name) <= 1_000_000, "from 1 to 1000000")
         for name in ("max_connection_idle_s", "max_connection_age_s"):
             _check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 2_000_000, "from 0 to 2000000 s")

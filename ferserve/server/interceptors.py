@@ -22,6 +22,7 @@ from ferserve.errors import (
     WrongWorkerError,
 )
 from ferserve.metrics import NO_METRICS, Metrics
+from ferserve.server.callers import caller_of
 from ferserve.server.logs import one_line, peer_name
 from ferserve.server.receiving import Receiver
 from ferserve.wire.bounds import bounded
@@ -64,6 +65,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return make(behavior, None, handler.response_serializer)
 
     async def _receive(self, handler: grpc.RpcMethodHandler, method: str, _: Any, context: Any) -> Any:
+        with self._receiver.calls.hold(caller_of(context).name):
+            return await self._answer(handler, method, context)
+
+    async def _answer(self, handler: grpc.RpcMethodHandler, method: str, context: Any) -> Any:
         context = self._receiver.context(context, bounded(handler.request_deserializer))
         behavior = getattr(handler, _kind_of(handler))
         if handler.request_streaming:

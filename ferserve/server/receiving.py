@@ -18,6 +18,7 @@ import grpc
 from ferserve.config import ServerConfig
 from ferserve.errors import FerserveError, FrameDeadlineError, OverloadedError, StreamProtocolError
 from ferserve.server.callers import caller_of
+from ferserve.server.client_limit import ClientLimit
 from ferserve.server.large_reads import LargeReads
 from ferserve.server.sockets import Connection, Endpoint, endpoint_of
 
@@ -101,6 +102,9 @@ class Receiver:
         self._client_budget = max(config.max_receiving_bytes_per_client, self._max_message)
         self._meters: dict[Endpoint | None, Meter] = {}
         self._waiting = 0
+        self.calls = ClientLimit(
+            "calls in flight", config.max_calls_per_client, "server.max_calls_per_client", "wait for one first"
+        )
         self._large: dict[str, LargeReads] = defaultdict(LargeReads)
         self._parsing = asyncio.Lock()
         """Held for each large message."""

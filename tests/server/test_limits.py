@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ferserve.config import ServerConfig
 from ferserve.errors import KIND_KEY, OverloadedError
 from ferserve.server.callers import caller_of, client_address
-from ferserve.server.emotion.limits import StreamLimit
+from ferserve.server.client_limit import ClientLimit
 from ferserve.server.grpc_options import with_message_limit
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
@@ -35,16 +36,46 @@ async def test_streams_per_client_are_limited_and_closed_ones_no_longer_count(st
         await second.finish()
 
 
-def test_clients_are_counted_by_address_without_port() -> None:
-    limit = StreamLimit(1)
+async def test_calls_per_client_are_limited_whatever_they_call(start_server: StartServer) -> None:
+    """Three watchers of the health service, and one more; then one of them leaves."""
+    async with grpc.aio.insecure_channel(await start_server(max_calls_per_client=3)) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        watchers = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(3)]
+        for watcher in watchers:
+            assert (await watcher.read()).status == health_pb2.HealthCheckResponse.SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await stub.Check(health_pb2.HealthCheckRequest())
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert failure.value.details().startswith(
+            "calls in flight per client must be at most 3 (server.max_calls_per_client), got one more from 127.0.0.1"
+        )
+        watchers[0].cancel()
+        while not await _is_checked(stub):
+            pass
+        for watcher in watchers:
+            watcher.cancel()
+
+
+async def _is_checked(stub: health_pb2_grpc.HealthStub) -> bool:
+    try:
+        await stub.Check(health_pb2.HealthCheckRequest())
+    except grpc.aio.AioRpcError:
+        return False
+    return True
+
+
+def test_clients_are_counted_each_by_itself() -> None:
+    limit = ClientLimit("apples", 1, "basket.apples", "eat one")
     with (
-        limit.hold("ipv4:10.0.0.1:1000"),
-        limit.hold("ipv4:10.0.0.2:1000"),
-        pytest.raises(OverloadedError, match=r"from 10\.0\.0\.1"),
-        limit.hold("ipv4:10.0.0.1:2000"),
+        limit.hold("anna"),
+        limit.hold("bert"),
+        pytest.raises(
+            OverloadedError, match=r"^apples per client must be at most 1 \(basket.apples\), .* anna; eat one"
+        ),
+        limit.hold("anna"),
     ):
         pass
-    with limit.hold("ipv4:10.0.0.1:3000"):
+    with limit.hold("anna"):
         pass
 
 

@@ -15,7 +15,7 @@ from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.bridge import LoopBridge
 from ferserve.server.callers import caller_of
 from ferserve.server.calls import ActiveCalls
-from ferserve.server.emotion.limits import StreamLimit
+from ferserve.server.client_limit import ClientLimit
 from ferserve.server.emotion.stream import StreamSession
 from ferserve.server.emotion.stream_log import outcome_of
 from ferserve.server.logs import peer_name
@@ -54,7 +54,9 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         self._config = config
         self._metrics = metrics
         self._placement = placement
-        self._limit = StreamLimit(config.max_streams_per_client)
+        self._limit = ClientLimit(
+            "open streams", config.max_streams_per_client, "server.max_streams_per_client", "close one first"
+        )
         self._calls = ActiveCalls()
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -97,7 +99,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         """
         with contextlib.ExitStack() as counted:
             try:
-                counted.enter_context(self._limit.hold(context.peer()))
+                counted.enter_context(self._limit.hold(caller_of(context).name))
                 counted.enter_context(await self._place(context))
             except FerserveError:
                 with contextlib.suppress(asyncio.TimeoutError):
