@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 
 from ferserve.client.greenlets import require_system_threads
 from ferserve.errors import FerserveError
+
+_HANDLES_FORKS = "grpc" in sys.modules and os.environ.get("GRPC_ENABLE_FORK_SUPPORT") != "0"
+"""Whether gRPC was imported before it could be told not to."""
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 """gRPC's own fork handlers start threads in the child, which crash it if the parent had a call under way. The variable
@@ -22,6 +27,18 @@ def note_grpc_use() -> None:
     """Call before a channel is opened."""
     if _GrpcUse.pid is None:
         _GrpcUse.pid = os.getpid()
+        if _HANDLES_FORKS:
+            os.register_at_fork(before=_warn)
+
+
+def _warn() -> None:
+    if _GrpcUse.pid == os.getpid():
+        warnings.warn(
+            "the child of this fork may crash: gRPC was imported before ferserve's client, and handles forks itself; "
+            "set GRPC_ENABLE_FORK_SUPPORT=0 in the environment, or import ferserve.Client before grpc",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 class GrpcProcess:

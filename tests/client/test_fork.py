@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,34 @@ def test_a_forked_child_is_told_why_its_client_cannot_work(served: str, tmp_path
 
 def test_a_client_that_made_no_call_before_the_fork_works_on_both_sides(served: str, tmp_path: Path) -> None:
     assert _run(served, tmp_path, "unused") == ["child True", "exit 0", "parent True"]
+
+
+EARLY = """
+import grpc, os, sys, warnings
+import ferserve
+
+with ferserve.Client(sys.argv[1]) as client:
+    for used in (False, True):
+        if used:
+            client.models()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+        os.waitpid(pid, 0)
+        print([str(warning.message)[:34] for warning in caught if warning.category is RuntimeWarning])
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"), [({}, "['the child of this fork may crash, ']"), ({"GRPC_ENABLE_FORK_SUPPORT": "0"}, "[]")]
+)
+def test_forks_that_grpc_handles_itself_are_warned_of(served: str, setting: dict[str, str], told: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "GRPC_ENABLE_FORK_SUPPORT"} | setting
+    command = [sys.executable, "-c", EARLY, served]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=True)
+    assert done.stdout.splitlines() == ["[]", told]
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
