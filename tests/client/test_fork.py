@@ -123,7 +123,7 @@ with ferserve.Client(sys.argv[1]) as client:
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"), [({}, "['the child of this fork may crash, ']"), ({"GRPC_ENABLE_FORK_SUPPORT": "0"}, "[]")]
+    ("setting", "told"), [({}, "['the child of this fork may crash: ']"), ({"GRPC_ENABLE_FORK_SUPPORT": "0"}, "[]")]
 )
 def test_forks_that_grpc_handles_itself_are_warned_of(served: str, setting: dict[str, str], told: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "GRPC_ENABLE_FORK_SUPPORT"} | setting
