@@ -165,6 +165,8 @@ def test_nobody_saves_up_turns(clients: str) -> None:
             turns.put(turn.flow, turn.work)
         return served
 
+    turns.put(rested, 1)
+    turns.end(turns.take(), 1.0)
     turns.put(busy, 0)
     serve(100)
     turns.put(rested, 1)
