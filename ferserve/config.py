@@ -43,6 +43,9 @@ class EngineConfig:
     """Folder of the engines that TensorRT builds; empty for ``~/.cache/ferserve``."""
     threads: int = 0
     """Worker threads; 0 for one per processor that this process may use."""
+    spare_threads: int = 1
+    """Further threads, which take up short frames while all others have been busy with long ones for a while, so that a
+    camera does not wait for large pictures of others; 0 for none."""
     min_score: float = 0.5
     """Lowest detector score of a face, unless the caller sets one; in [0, 1]."""
     max_faces: int = 64
@@ -90,6 +93,7 @@ class EngineConfig:
     def __post_init__(self) -> None:
         _check("engine.device", self.device, self.device in get_args(Device), f"one of {', '.join(get_args(Device))}")
         _check("engine.threads", self.threads, 0 <= self.threads <= 1024, "from 0 to 1024")
+        _check("engine.spare_threads", self.spare_threads, 0 <= self.spare_threads <= 16, "from 0 to 16")
         _check("engine.min_score", self.min_score, 0 <= self.min_score <= 1, "from 0 to 1")
         _check("engine.max_faces", self.max_faces, 1 <= self.max_faces <= 1000, "from 1 to 1000")
         _check("engine.max_pixels", self.max_pixels, self.max_pixels >= 1, "at least 1")

@@ -50,11 +50,13 @@ class Engine:
         self.metrics = metrics
         self.threads = self.config.threads or usable_processors()
         cv2.setNumThreads(1)  # one thread per frame: OpenCV's own would take the cores of other frames
-        self._pool: WorkerPool[Pipeline] = WorkerPool(self.threads)
+        self._pool: WorkerPool[Pipeline] = WorkerPool(self.threads, self.config.spare_threads)
         self._registry = ModelRegistry(self.config, self.threads, self._pool.is_contended)
         cache_dir = Path(self.config.cache_dir) if self.config.cache_dir else None
         make_detector = open_detector(self.config.detector, self.config.device, cache_dir)
-        pipelines = [Pipeline(make_detector(), self._pool.load) for _ in range(self.threads)]
+        pipelines = [
+            Pipeline(make_detector(), self._pool.load) for _ in range(self.threads + self.config.spare_threads)
+        ]
         self._warm_up(pipelines)
         self._backlog = Backlog(self.config.max_queue, self.config.max_queue_bytes)
         self._lock = threading.Lock()

@@ -16,7 +16,10 @@ from ferserve.types import Frame
 
 @contextlib.contextmanager
 def held_workers(engine: Engine) -> Iterator[threading.Event]:
-    """Keep every worker in the callback of a frame until the event is set, or the block ends."""
+    """Keep every worker in the callback of a frame until the event is set, or the block ends.
+
+    Spare ones take up a frame only if its stream's last one was short, and once the others have been busy for a while.
+    """
     gate, inside = threading.Event(), threading.Semaphore(0)
 
     def hold(outcome: Outcome) -> None:
@@ -25,8 +28,13 @@ def held_workers(engine: Engine) -> Iterator[threading.Event]:
 
     dark = raw_image(np.zeros((64, 64), np.uint8))
     with contextlib.ExitStack() as streams:
-        for _ in range(engine.threads):
-            streams.enter_context(engine.open_stream()).send(Frame(0, dark), hold)
+        opened = [
+            streams.enter_context(engine.open_stream()) for _ in range(engine.threads + engine.config.spare_threads)
+        ]
+        for stream in opened:
+            stream.submit(Frame(0, dark)).result(10)
+        for stream in opened:
+            stream.send(Frame(1, dark), hold)
             assert inside.acquire(timeout=10)
         try:
             yield gate

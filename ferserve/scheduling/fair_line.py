@@ -77,13 +77,18 @@ class FairLine(Generic[M]):
         member._entry = [member._tag, next(self._arrivals), member]
         heapq.heappush(self._heap, member._entry)
 
+    def peek(self) -> M:
+        """The member whose turn it is; some must wait."""
+        while True:
+            member: M = self._heap[0][2]
+            if member._entry is self._heap[0]:
+                return member
+            heapq.heappop(self._heap)  # its tag has changed since
+
     def take(self) -> M:
         """Take out the member whose turn it is; some must wait."""
-        while True:
-            entry = heapq.heappop(self._heap)
-            member: M = entry[2]
-            if member._entry is entry:  # otherwise its tag has changed since
-                break
+        member = self.peek()
+        heapq.heappop(self._heap)
         member._entry = None
         member._turns += 1
         self._waiting -= 1

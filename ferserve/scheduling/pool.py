@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ferserve.errors import ModelNotReadyError
 from ferserve.forks import ProcessGuard
 from ferserve.scheduling.caller import Caller
-from ferserve.scheduling.turns import Flow, Turns
+from ferserve.scheduling.turns import Flow, Turn, Turns
 
 Context = TypeVar("Context")
 Context_contra = TypeVar("Context_contra", contravariant=True)
@@ -31,6 +31,12 @@ _STRETCH_NS = 2_000_000
 """A thread that worked for this long without a rest yields before its last known piece of work."""
 _REST_NS = 10_000_000
 """A wait of this length counts as a rest."""
+_LONG_RATIO = 2
+"""Work is short beside turns that have taken this many times as long already, or did so the last time."""
+_SHORT_NS = 10_000_000
+"""Nothing is shorter: below, waiting costs less than sharing the processors."""
+_LEAST_PAUSE_S = 0.002
+"""Between two looks of a spare thread."""
 
 
 class SerialQueue(Protocol[Context_contra]):
@@ -47,10 +53,18 @@ class SerialQueue(Protocol[Context_contra]):
 class WorkerPool(Generic[Context]):
     """Threads that work on queues, each with a context of its own."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, spare: int = 0) -> None:
+        """``spare``: further threads, which take up short work while all others are busy with long work.
+
+        Nothing can interrupt a turn, but the system shares the processors among threads. So whoever wants little does
+        not wait until large work of others is done.
+        """
         self.process = ProcessGuard("engine")
         self._threads: list[threading.Thread] = []
-        self._size = threads
+        self._size, self._spare = threads, spare
+        self._under_way: dict[int, tuple[int, float]] = {}  # begin and estimate, ns, by thread but for the spare ones
+        self._wanted = threading.Event()  # there may be work for a spare thread
+        self._help_is_near = False  # one looks for work at the right time by itself
         self._turns: Turns[SerialQueue[Context]] = Turns()
         self._lock = threading.Lock()
         self._permits: queue.SimpleQueue[bool] = queue.SimpleQueue()  # a semaphore that waits in C
@@ -61,12 +75,13 @@ class WorkerPool(Generic[Context]):
 
     def start(self, contexts: Sequence[Context]) -> None:
         """Start one thread per context; no other thread uses it."""
-        if len(contexts) != self._size:
-            raise ValueError(f"contexts must be one per thread ({self._size}), got {len(contexts)}")
-        self._threads = [
-            threading.Thread(target=self._work, args=(context,), name=f"ferserve-worker-{i}", daemon=True)
-            for i, context in enumerate(contexts)
-        ]
+        if len(contexts) != self._size + self._spare:
+            raise ValueError(f"contexts must be one per thread ({self._size + self._spare}), got {len(contexts)}")
+        for i, context in enumerate(contexts):
+            work = self._work if i < self._size else self._help
+            self._threads.append(
+                threading.Thread(target=work, args=(context,), name=f"ferserve-worker-{i}", daemon=True)
+            )
         for thread in self._threads:
             thread.start()
 
@@ -80,6 +95,7 @@ class WorkerPool(Generic[Context]):
             if self._closed:
                 raise ModelNotReadyError("cannot take work: the engine shuts down; try another server")
             self._turns.put(work.flow, work)
+            self._call_help()
         self._permits.put(True)
 
     def stream_flow(self, caller: Caller, weight: float) -> Flow[SerialQueue[Context]]:
@@ -119,6 +135,7 @@ class WorkerPool(Generic[Context]):
             return
         with self._lock:
             self._closed = True
+            self._wanted.set()
         for _ in self._threads:
             self._permits.put(False)
         for thread in self._threads:
@@ -133,20 +150,74 @@ class WorkerPool(Generic[Context]):
     def _take_turn(self, context: Context, stretch: _Stretch) -> bool:
         """Do the next piece of work; True if its queue has more."""
         stretch.resume(last=len(self._turns) <= 1)
+        thread = threading.get_ident()
         with self._lock:
             turn = self._turns.take()
             self._busy += 1
-        began_ns = self._progress_ns = time.monotonic_ns()
+            began_ns = self._progress_ns = time.monotonic_ns()
+            self._under_way[thread] = (began_ns, turn.estimate * 1e9)
+            self._call_help()
         more = turn.work.run_one(context)
         with self._lock:
             self._busy -= 1
+            del self._under_way[thread]
             self._progress_ns = stretch.pause()
-            worked_ns = self._progress_ns - began_ns
-            self._worked_ns += worked_ns
-            self._turns.end(turn, worked_ns / 1e9)
-            if more:
-                self._turns.put(turn.flow, turn.work)
+            self._end(turn, self._progress_ns - began_ns, more)
         return more
+
+    def _end(self, turn: Turn[SerialQueue[Context]], worked_ns: int, more: bool) -> None:
+        self._worked_ns += worked_ns
+        self._turns.end(turn, worked_ns / 1e9)
+        if more:
+            self._turns.put(turn.flow, turn.work)
+
+    def _call_help(self) -> None:
+        """Wake a spare thread if there may be work for it; one that waits for its time already is left to it."""
+        if self._spare and self._busy == self._size and len(self._turns):
+            wait_ns = self._until_short_ns()
+            if wait_ns is not None and (wait_ns <= 0 or not self._help_is_near):
+                self._wanted.set()
+
+    def _help(self, context: Context) -> None:
+        """Take up short work while the other threads are busy with long work."""
+        pause_s: float | None = None
+        while True:
+            self._wanted.wait(pause_s)
+            with self._lock:
+                if self._closed:
+                    return
+                self._wanted.clear()
+                wait_ns = self._until_short_ns()
+                turn = self._turns.take() if wait_ns is not None and wait_ns <= 0 and self._take_permit() else None
+                self._help_is_near = turn is None and wait_ns is not None
+            if turn is None:
+                pause_s = None if wait_ns is None else max(wait_ns / 1e9, _LEAST_PAUSE_S)
+                continue
+            pause_s = 0.0
+            began_ns = time.monotonic_ns()
+            more = turn.work.run_one(context)
+            with self._lock:
+                self._end(turn, time.monotonic_ns() - began_ns, more)
+            if more:
+                self._permits.put(True)
+
+    def _until_short_ns(self) -> int | None:
+        """How long until the next work is short beside what the other threads are busy with; None if it will not be."""
+        if self._busy < self._size or not len(self._turns):
+            return None
+        estimate_ns = int(self._turns.next_estimate() * 1e9)
+        if not estimate_ns:  # nobody knows what a new stream sends
+            return None
+        long_ns = _LONG_RATIO * max(estimate_ns, _SHORT_NS)
+        unproven = [began for began, estimate in self._under_way.values() if estimate < long_ns]
+        return max(unproven) + long_ns - time.monotonic_ns() if unproven else 0
+
+    def _take_permit(self) -> bool:
+        """Take the permit of one piece of work; False if all that waits is about to be taken by other threads."""
+        try:
+            return self._permits.get_nowait()
+        except queue.Empty:
+            return False
 
 
 class _Stretch:

@@ -102,6 +102,10 @@ class Turns(Generic[Work]):
         if not flow.client.waits:
             self._line.enter(flow.client)
 
+    def next_estimate(self) -> float:
+        """Seconds that the next piece of work may take, 0 if its flow had no turn yet; some must wait."""
+        return self._line.peek().line.peek().estimate
+
     def take(self) -> Turn[Work]:
         """The next piece of work; some must wait. Call :meth:`end` when it is done."""
         client = self._line.take()

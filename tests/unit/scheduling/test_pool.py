@@ -51,7 +51,9 @@ class _Gate:
 
 
 class _Clock:
-    """Stands still but for the work of a test."""
+    """Stands still but for the work of a test; sleeping is no work."""
+
+    sleep = staticmethod(time.sleep)
 
     def __init__(self) -> None:
         self.now_ns = 0
@@ -67,6 +69,11 @@ class _Priced(_Counter):
         self.done = threading.Event()
         super().__init__(pool, name, total, log, self.done)
         self._clock, self._cost_ms = clock, cost_ms
+
+    def refill(self) -> None:
+        """One more piece."""
+        self._left.append(0)
+        self.done.clear()
 
     def run_one(self, context: str) -> bool:
         self._clock.now_ns += self._cost_ms * 1_000_000
@@ -117,27 +124,20 @@ def test_many_threads_never_share_a_queue() -> None:
     assert sorted(log) == sorted(str(i) for i in range(8) for _ in range(200))
 
 
-def test_the_load_is_the_part_of_time_that_went_into_work() -> None:
+def test_the_load_is_the_part_of_time_that_went_into_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two threads works for 10 ms, then rests for as long."""
+    clock = _Clock()
+    monkeypatch.setattr(pool_module, "time", clock)
     pool = _started("one", "two")
-
-    class _Half:
-        """Works for 10 ms, then leaves the thread alone for as long."""
-
-        flow = pool.call_flow(WITHIN_PROCESS)
-
-        def run_one(self, context: str) -> bool:
-            until = time.monotonic() + 0.01
-            while time.monotonic() < until:
-                pass
-            return False
-
-    assert pool.load() < 0.1
-    for _ in range(100):
-        pool.schedule(_Half())
-        time.sleep(0.02)
+    assert pool.load() == 0
+    for _ in range(200):
+        half = _Priced(pool, clock, "half", 1, [], 10)
+        pool.schedule(half)
+        assert half.done.wait(10)
+        clock.now_ns += 10_000_000
         load = pool.load()
     pool.close()
-    assert 0.1 < load < 0.5  # half of one of two threads, and some more on a busy machine
+    assert load == pytest.approx(0.25, abs=0.05)
 
 
 def test_a_thread_that_works_on_and_on_lets_others_run_before_its_last_piece(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,6 +197,65 @@ def test_a_pool_is_stalled_while_all_threads_are_stuck_in_their_work(monkeypatch
     while pool.stalled_s():
         threading.Event().wait(0.001)
     gates[1].set()
+    pool.close()
+
+
+def _crowded(monkeypatch: pytest.MonkeyPatch) -> tuple[WorkerPool[str], _Clock, _Priced, threading.Event]:
+    """A pool with one thread and a spare one, a queue whose pieces take 1 ms, and the gate that holds the thread."""
+    clock, gate = _Clock(), threading.Event()
+    monkeypatch.setattr(pool_module, "time", clock)
+    pool: WorkerPool[str] = WorkerPool(1, spare=1)
+    pool.start(["context", "spare"])
+    known = _Priced(pool, clock, "known", 1, [], 1)
+    pool.schedule(known)
+    assert known.done.wait(10)
+    holding = _Gate(pool, gate)
+    pool.schedule(holding)
+    assert holding.entered.wait(10)
+    known.refill()
+    return pool, clock, known, gate
+
+
+def test_short_work_is_taken_up_by_a_spare_thread_once_the_others_are_busy_with_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool, clock, known, gate = _crowded(monkeypatch)
+    pool.schedule(known)
+    assert not known.done.wait(0.05)  # what the thread does may be short too
+    clock.now_ns += 20_000_000
+    assert known.done.wait(10)
+    assert not gate.is_set()
+    gate.set()
+    pool.close()
+
+
+def test_work_that_nobody_knows_waits_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, clock, _, gate = _crowded(monkeypatch)
+    unknown = _Priced(pool, clock, "unknown", 1, [], 1)
+    clock.now_ns += 10**9
+    pool.schedule(unknown)
+    assert not unknown.done.wait(0.05)
+    gate.set()
+    assert unknown.done.wait(10)
+    pool.close()
+
+
+def test_long_work_waits_for_a_thread_and_short_work_does_not_once_the_other_is_known_to_be_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool, clock, known, gate = _crowded(monkeypatch)
+    long = _Priced(pool, clock, "long", 1, [], 1000)
+    gate.set()
+    pool.schedule(long)
+    assert long.done.wait(10)
+    second_gate = threading.Event()
+    holding = _Gate(pool, second_gate)
+    holding.flow = long.flow  # the same stream is long again
+    pool.schedule(holding)
+    assert holding.entered.wait(10)
+    pool.schedule(known)
+    assert known.done.wait(10)  # at once, on a clock that stands still
+    second_gate.set()
     pool.close()
 
 
