@@ -149,6 +149,6 @@ def _unsupported(data: bytes) -> str:
     most = [max(each) for each in zip(*factors, strict=True)]
     fractional = any(most[i] % factor[i] for factor in factors for i in range(2))
     if fractional or sum(h * v for h, v in factors) > _MAX_BLOCKS:
-        names = ", ".join(f"{h}x{v}" for h, v in factors)
+        names = ", ".join(f"{h}x{v}" for h, v in factors[:3])
         return f"one of sampling factors {names}, which are not supported"
     return ""

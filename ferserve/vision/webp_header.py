@@ -33,8 +33,8 @@ def frame_alone(data: bytes) -> bytes:
     if data[_FIRST_CHUNK : _FIRST_CHUNK + 4] != b"VP8X":
         return data
     (length,) = struct.unpack_from("<I", frame, 4)
-    frame = frame[: 8 + length + length % 2]
-    return b"RIFF" + struct.pack("<I", 4 + 8 + length + length % 2) + b"WEBP" + frame
+    frame = frame[: 8 + length + length % 2]  # a chunk that claims more is cut off, and the decoder says so
+    return b"RIFF" + struct.pack("<I", 4 + len(frame)) + b"WEBP" + frame
 
 
 def _size(data: bytes, at: int) -> tuple[int, int]:
