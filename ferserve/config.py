@@ -46,6 +46,8 @@ class EngineConfig:
     spare_threads: int = 1
     """Further threads, which take up short frames while all others have been busy with long ones for a while, so that a
     camera does not wait for large pictures of others; 0 for none."""
+    max_first_run_s: float = 60.0
+    """How long a model may take for its first row on the CPU when it is loaded; a graph may be endless."""
     min_score: float = 0.5
     """Lowest detector score of a face, unless the caller sets one; in [0, 1]."""
     max_faces: int = 64
@@ -97,6 +99,8 @@ class EngineConfig:
         _check("engine.min_score", self.min_score, 0 <= self.min_score <= 1, "from 0 to 1")
         _check("engine.max_faces", self.max_faces, 1 <= self.max_faces <= 1000, "from 1 to 1000")
         _check("engine.max_pixels", self.max_pixels, self.max_pixels >= 1, "at least 1")
+        run_s = self.max_first_run_s
+        _check("engine.max_first_run_s", run_s, 0 < run_s <= 86_400, "above 0, up to 86400 s")
         _check("engine.max_expansion", self.max_expansion, self.max_expansion >= 1, "at least 1")
         _check("engine.max_frame_ms", self.max_frame_ms, 0 < self.max_frame_ms <= 600_000, "above 0, up to 600000 ms")
         side, most = self.detection_side_px, self.max_detection_side_px

@@ -44,3 +44,6 @@ class Session(Protocol):
 
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """All outputs, in the order of :attr:`outputs`."""
+
+    def run_first(self, feeds: Mapping[str, Tensor], limit_s: float) -> list[Tensor]:
+        """:meth:`run` for a graph that may be endless or too large; raises :class:`ModelSpecError` if it is."""

@@ -33,6 +33,10 @@ class Classifier:
         """Let :attr:`infer` go through a batcher's ``infer``, which in turn calls :meth:`infer_now`."""
         self.infer = infer
 
+    def require_answer(self, limit_s: float) -> None:
+        """Run the model once, on a blank row; raises :class:`ModelSpecError` if it does not end within ``limit_s``."""
+        self.session.run_first({self._input: np.zeros_like(self.empty_batch(1))}, limit_s)
+
     def infer_now(self, batch: Tensor) -> list[NDArray[np.float32]]:
         """Probabilities (N, K) of every head, in the order of ``spec.heads``, for a batch (N, *row_shape)."""
         limit = self.session.max_rows_per_run

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ import onnxruntime as ort
 from ferserve.config import Device
 from ferserve.errors import ConfigError, ModelSpecError
 from ferserve.runtime.base import Tensor, TensorInfo
+from ferserve.runtime.first_run import within
 from ferserve.runtime.native_stderr import captured_stderr
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,17 @@ class OnnxSession:
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """See :class:`ferserve.runtime.base.Session`."""
         return [np.asarray(output) for output in self._session.run(self._output_names, feeds)]
+
+    def run_first(self, feeds: Mapping[str, Tensor], limit_s: float) -> list[Tensor]:
+        """See :class:`ferserve.runtime.base.Session`."""
+        options = ort.RunOptions()
+
+        def stop() -> None:
+            options.terminate = True
+
+        run = partial(self._session.run, self._output_names, feeds, options)
+        answer = within(limit_s, stop, run) if self.uses_cpu else run()  # a GPU's first run may build for minutes
+        return [np.asarray(output) for output in answer]
 
 
 def offers_cuda() -> bool:

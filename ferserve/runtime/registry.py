@@ -127,7 +127,7 @@ class ModelRegistry:
     def _load(self, file: ModelFile) -> LoadedModel:
         cache_dir = Path(self._config.cache_dir) if self._config.cache_dir else None
         classifier = Classifier(open_session(file.path, self._config.device, cache_dir), file.spec)
-        classifier.infer_now(_blank_row(classifier))  # the first run allocates; let no frame wait for that
+        classifier.require_answer(self._config.max_first_run_s)  # it allocates, too: let no frame wait for that
         self._batch(classifier)
         loaded = LoadedModel(file, classifier, is_default=file.spec.name == self._default_name)
         _ = loaded.description  # hashes the file now, not on a caller's event loop
