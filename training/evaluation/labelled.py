@@ -40,12 +40,17 @@ class Labelled:
 
     def take(self, most: int | None) -> Labelled:
         """At most ``most`` rows, evenly spread."""
-        step = max(1, -(-len(self.truth) // most)) if most else 1
-        every = slice(None, None, step)
-        groups = None if self.groups is None else self.groups[every]
+        return self._select(slice(None, None, max(1, -(-len(self.truth) // most)) if most else 1))
+
+    def among(self, rows: NDArray[np.intp]) -> Labelled:
+        """Those whose row number in the file is among ``rows``."""
+        return self._select(np.isin(self.rows, rows))
+
+    def _select(self, chosen: NDArray[np.bool_] | slice) -> Labelled:
+        groups = None if self.groups is None else self.groups[chosen]
         return replace(
-            self, images=self.images[every], truth=self.truth[every], agreed=self.agreed[every], rows=self.rows[every],
-            groups=groups,
+            self, images=self.images[chosen], truth=self.truth[chosen], agreed=self.agreed[chosen],
+            rows=self.rows[chosen], groups=groups,
         )  # fmt: skip
 
 
