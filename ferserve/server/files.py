@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import sys
 
 logger = logging.getLogger(__name__)
 
@@ -17,11 +18,11 @@ def connections_within_files(wanted: int) -> int:
     Raises the process's limit on open files as far as it needs and may. Without a reserve, a server that is full of
     connections could not load a model either, and gRPC would try to accept the next one again and again.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _RESERVE
-    if soft < needed <= hard or soft < hard < needed:
-        soft = min(hard, needed)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (sys.maxsize if limit == resource.RLIM_INFINITY else limit for limit in limits)
+    if soft < (needed := min(hard, wanted + _RESERVE)):
+        soft = needed
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, limits[1]))
     allowed = min(wanted, soft - min(_RESERVE, soft // 2))
     if allowed < wanted:
         logger.warning(

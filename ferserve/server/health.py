@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ferserve.config import ServerConfig
 from ferserve.server.address import bind, host_and_port
 from ferserve.server.grpc_options import server_options
+from ferserve.server.guard import ConnectionGuard
 from ferserve.server.interceptors import ErrorInterceptor
 from ferserve.server.logs import one_line
 from ferserve.server.receiving import Receiver
@@ -101,8 +102,9 @@ class ProbeServer:
 
     async def start(self) -> str:
         """Listen and serve; raises :class:`ConfigError` if the health port is taken."""
+        receiver = Receiver(self._config)
         self._server = grpc.aio.server(
-            interceptors=(ErrorInterceptor(Receiver(self._config)),),
+            interceptors=(ErrorInterceptor(receiver),),
             options=server_options(self._config, shares_port=self._shares_port),
         )
         self._health.register(self._server)
@@ -112,9 +114,13 @@ class ProbeServer:
         if self._config.health_port:
             address = host_and_port(self._config.host, self._config.health_port)
             bind(self._server, address, port_name="health_port")
+        ports = {self._config.health_port} - {0}
+        self._guard = ConnectionGuard(receiver, ports, self._config.max_connections_per_client)
         await self._server.start()
+        self._guard.start()
         return address
 
     async def stop(self, grace_s: float | None = None) -> None:
         """Stop; watchers get a moment to hear that the server is gone, unless ``grace_s`` is 0."""
         await self._server.stop(WATCHERS_GRACE_S if grace_s is None else min(grace_s, WATCHERS_GRACE_S) or None)
+        await self._guard.stop()
