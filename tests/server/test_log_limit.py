@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import logging
-import struct
 from collections.abc import Iterator
 
 import pytest
-from hpack import Encoder
 
 from ferserve.server.log_limit import LimitedHandler
 from ferserve.server.logs import LOG_FORMAT, ShortFormatter
-from tests.fire.rude import connect_socket
+from tests.fire.quick import BesideCamera
 from tests.fire.server import FireServer
+from tests.fire.test_garbage import metadata_that_is_no_text
 
 
 class _Log:
@@ -104,35 +102,13 @@ def test_info_has_more_room_and_debug_no_bound(log: _Log) -> None:
     assert log.lines().count("frame answered") == 1000
 
 
-async def test_metadata_that_is_no_utf8_fills_no_log() -> None:
-    """A thousand calls with a hundred such values each."""
+def test_metadata_that_is_no_text_fills_no_log() -> None:
+    """For as long as a camera takes sixty frames."""
     with FireServer() as server:
         before = server.log_bytes()
-        await asyncio.to_thread(_send_bad_metadata, server.address, 1000)
+        BesideCamera(server)(metadata_that_is_no_text)
         written = server.log_bytes() - before
         assert server.terminate(20) < 20
         assert written < 2000
         assert "Invalid encoding on b'\\xff'" in server.log()
         assert "such lines; the others were left out" in server.log().splitlines()[-1]
-
-
-def _send_bad_metadata(address: str, calls: int) -> None:
-    """By hand, since no library sends such headers."""
-    names = {":method": "POST", ":scheme": "http", ":path": "/ferserve.v1.EmotionService/ListModels", ":authority": "x"}
-    headers = [*names.items(), ("te", "trailers"), ("content-type", "application/grpc")]
-    block = Encoder().encode(headers) + b"\0\x01k\x01\xff" * 100
-    with connect_socket(address) as connection:
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(4, 0, 0, b""))
-        for number in range(calls):
-            connection.sendall(_frame(1, 5, 2 * number + 1, block))
-            connection.settimeout(0.001)
-            try:
-                assert connection.recv(1 << 20)
-            except TimeoutError:
-                pass
-            finally:
-                connection.settimeout(10)
-
-
-def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
-    return struct.pack(">I", len(body))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + body

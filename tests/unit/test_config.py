@@ -95,6 +95,26 @@ def test_what_would_fail_later_is_refused_at_the_start(setting: str, value: obje
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [
+        ("receive_timeout_s", 0.0, "above 0 s, got 0.0"),
+        ("receive_timeout_s", float("nan"), "above 0 s, got nan"),
+        ("max_receiving_bytes", 0, "at least 1, got 0"),
+        ("max_receiving_bytes_per_client", -1, "at least 1, got -1"),
+        ("max_connections", 0, "from 1 to 1000000, got 0"),
+        ("max_connections_per_client", 10**7, "from 1 to 1000000, got 10000000"),
+        ("max_calls_per_client", 0, "from 1 to 1000000, got 0"),
+        ("max_connection_idle_s", float("inf"), "from 0 to 2000000 s, got inf"),
+        ("max_connection_age_s", -0.5, "from 0 to 2000000 s, got -0.5"),
+    ],
+)
+def test_limits_on_clients_are_checked(setting: str, value: float, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ServerConfig(**{setting: value})  # type: ignore[arg-type]
+    assert str(caught.value) == f"server.{setting} must be {expected}"
+
+
 def test_a_message_may_be_as_large_as_grpc_can_count() -> None:
     assert ServerConfig(max_message_bytes=2**31 - 1).max_message_bytes == 2**31 - 1
     with pytest.raises(
