@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import os
 import random
 import statistics
 import sys
@@ -168,6 +169,8 @@ def save(path: Path, comparison: Comparison, found: Sequence[Finding]) -> None:
 
 def compare(options: argparse.Namespace, scratch: Path) -> int:
     """The exit code."""
+    if options.json and not os.access(options.json.absolute().parent, os.W_OK):
+        raise TreeError(f"--json must be in a folder that can be written, got {options.json}; name another")
     base = export_revision(options.tree, options.base, scratch / "base")
     ours = export_files(options.tree, scratch / "ours")
     comparison = Comparison(scratch, base, ours, (options.only, *["heavy"] * options.all))
