@@ -65,7 +65,7 @@ class Comparison:
     def __post_init__(self) -> None:
         self.log_ratios: dict[str, list[float]] = defaultdict(list)
         self.failed: dict[str, str] = {}
-        self._cwd = entrance(self.scratch, self.ours)
+        self._cwd = entrance(self.ours)
         self._pythons = [make_environment(tree, tree.folder.with_suffix(".venv")) for tree in (self.base, self.ours)]
         self._plans: dict[str, list[int]] = {}
         self._random = random.Random()

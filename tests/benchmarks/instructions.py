@@ -121,11 +121,11 @@ class Gate:
         return report(now, judge(now, then.instructions), against)
 
     def count(self, trees: Sequence[Tree], seeds: Sequence[int]) -> list[Counts]:
-        """The least counts of each tree over the seeds, on all processors."""
-        cwd = entrance(self.scratch, trees[-1])
+        """The least counts of each tree over the seeds, on all processors; each tree runs its own benchmarks."""
+        places = {tree.folder: entrance(tree) for tree in trees}
 
         def run(tree: Tree, seed: int) -> Counts:
-            return count_tree(tree, cwd, self.scratch / f"{tree.folder.name}-{seed}", seed, self.only)
+            return count_tree(tree, places[tree.folder], self.scratch / f"{tree.folder.name}-{seed}", seed, self.only)
 
         pool = ThreadPoolExecutor(usable_processors())
         try:

@@ -129,12 +129,11 @@ def scratch_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def entrance(scratch: Path, ours: Tree) -> Path:
-    """The folder to run ``python -m tests.benchmarks...`` in: there lie the benchmarks of ``ours`` and nothing else,
+def entrance(tree: Tree) -> Path:
+    """The folder to run ``python -m tests.benchmarks...`` in: there lie the benchmarks of ``tree`` and nothing else,
     so that PYTHONPATH chooses the ``ferserve`` that they measure."""
-    folder = scratch / "entrance"
-    folder.mkdir(exist_ok=True)
-    link = folder / "tests"
-    if not link.exists():
-        link.symlink_to(ours.folder / "tests", target_is_directory=True)
+    folder = tree.folder.with_suffix(".entrance")
+    if not folder.exists():
+        folder.mkdir()
+        (folder / "tests").symlink_to(tree.folder / "tests", target_is_directory=True)
     return folder

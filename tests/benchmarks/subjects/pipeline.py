@@ -22,6 +22,7 @@ from ferserve.runtime.registry import LoadedModel
 from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import Crops, Detections, EncodedImage, Frame, FrameResult, Payload
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.vision.budget import FrameLimits
 from ferserve.vision.decode import decode
 from ferserve.wire.frames import frame_from_proto
 from tests import builders
@@ -74,7 +75,7 @@ def without_model(payloads: list[Payload], boxes: np.ndarray | None) -> Work:
     cv2.setNumThreads(1)
     spec = ModelSpec("still", "1", InputSpec(48, 48), SPEC.heads)
     model = LoadedModel(ModelFile(Path("still.onnx"), spec), Classifier(StillSession(), spec), is_default=True)
-    settings = Settings(model, FrameOptions(max_faces=16, min_score=0.5), MAX_PIXELS)
+    settings = Settings(model, FrameOptions(max_faces=16, min_score=0.5), FrameLimits(MAX_PIXELS))
     state = StreamState(StateSettings("still", 400.0, 0.0, SELDOM, SELDOM, strict_minimum=True), square_crops)
     pipeline = Pipeline(KnowingDetector(), lambda: 0.0)
     numbers = itertools.count(1)

@@ -101,7 +101,7 @@ def selection(_: Room) -> Work:
     corners = rng.uniform(0, 300, (16, 2))
     boxes = np.concatenate([corners, corners + rng.uniform(20, 200, (16, 2))], axis=1).astype(np.float32)
     picture, spec = Picture(np.zeros((480, 640), np.uint8)), InputSpec(48, 48)
-    ours = lambda: rows_to_classify(client_boxes(boxes, picture, 16), spec, 8)  # noqa: E731
+    ours = lambda: rows_to_classify(client_boxes(boxes, picture, 16, 1 << 24), spec, 8)  # noqa: E731
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     assert set(ours()) == set(np.argsort(-areas)[:8])  # type: ignore[call-overload]
     return Work(ours)
