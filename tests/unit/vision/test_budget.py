@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from ferserve.errors import InvalidFrameError
 from ferserve.types import EncodedImage, PixelFormat, RawImage
@@ -17,6 +15,7 @@ from ferserve.vision.budget import FrameAbandonedError, FrameBudget, FrameLimits
 from ferserve.vision.decode import decode
 from ferserve.vision.picture import Picture
 from ferserve.vision.read_header import read_header
+from tests.bombs import TABLES, black, chunk, frame, jpeg, png, progressive, repeated_scans, scan, segment, zeros
 from tests.unit.vision.jpegs import RGB, encoded
 
 LIMITS = FrameLimits(max_pixels=50_000_000)
@@ -26,75 +25,24 @@ def _decode(data: bytes, limits: FrameLimits = LIMITS, *, color: bool = False) -
     return decode(EncodedImage(data), color=color, budget=FrameBudget(limits, len(data)))
 
 
-def _black(codec: str, width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    Image.new(mode, (width, height)).save(buffer, codec, **options)
-    return buffer.getvalue()
-
-
-def _segment(marker: int, body: bytes) -> bytes:
-    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
-
-
-def _frame(marker: int, width: int, height: int, components: int = 1) -> bytes:
-    names = b"".join(bytes((i + 1, 0x11, 0)) for i in range(components))
-    return _segment(marker, struct.pack(">BHHB", 8, height, width, components) + names)
-
-
-def _scan(component: int, first: int = 0, last: int = 63) -> bytes:
-    return _segment(0xDA, bytes((1, component, 0, first, last, 0)))
-
-
-# One Huffman code each, of an empty block.
-TABLES = _segment(0xDB, bytes(1) + b"\1" * 64) + b"".join(
-    _segment(0xC4, bytes((kind, 0, 1, *[0] * 14, 0))) for kind in (0x00, 0x10)
-)
-
-
-def _jpeg(*segments: bytes) -> bytes:
-    return b"".join((b"\xff\xd8", *segments, b"\xff\xd9"))
-
-
-def _repeated_scans(side: int, scans: int) -> bytes:
-    """A baseline JPEG of three components that has its first one's empty scan again and again."""
-    return _jpeg(TABLES, _frame(0xC0, side, side, 3), TABLES, _scan(1) * scans, _scan(2), _scan(3))
-
-
-def _progressive(side: int, scans: int) -> bytes:
-    return _jpeg(TABLES, _frame(0xC2, side, side), _scan(1, 0, 0), _scan(1, 1) * (scans - 1))
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def _png(width: int, height: int, *chunks: bytes) -> bytes:
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"".join((b"\x89PNG\r\n\x1a\n", header, *chunks, _chunk(b"IEND", b"")))
-
-
-def _zeros(size: int) -> bytes:
-    return zlib.compress(bytes(size), 9)
-
-
-SMALL_PIXELS = _chunk(b"IDAT", _zeros(8 * 9))
+SMALL_PIXELS = chunk(b"IDAT", zeros(8 * 9))
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (
-            lambda: _repeated_scans(4000, 90),
+            lambda: repeated_scans(4000, 90),
             "at most 50331648 bytes of memory to decode (engine.max_expansion), got",
         ),
-        (lambda: _repeated_scans(8, 3000), "encoded must have at most 100 scans, got a JPEG with more"),
-        (lambda: _progressive(4000, 90), "frame must take at most 50331648 bytes of memory to decode"),
-        (lambda: _progressive(7000, 10), "for a JPEG; scale it down, or send a plainer file"),
-        (lambda: _progressive(8, 5000), "encoded must have at most 100 scans"),
-        (lambda: _png(6000, 6000, _chunk(b"IDAT", b"")), "bytes of memory to decode"),
-        (lambda: _black("WEBP", 7000, 7000, lossless=True), "for a WEBP"),
-        (lambda: _black("GIF", 7000, 7000, "P"), "for a GIF"),
-        (lambda: _black("TIFF", 7000, 1000, "L", compression="tiff_adobe_deflate", tiffinfo={278: 1000}), "for a TIFF"),
+        (lambda: repeated_scans(8, 3000), "encoded must have at most 100 scans, got a JPEG with more"),
+        (lambda: progressive(4000, 90), "frame must take at most 50331648 bytes of memory to decode"),
+        (lambda: progressive(7000, 10), "for a JPEG; scale it down, or send a plainer file"),
+        (lambda: progressive(8, 5000), "encoded must have at most 100 scans"),
+        (lambda: png(6000, 6000, chunk(b"IDAT", b"")), "bytes of memory to decode"),
+        (lambda: black("WEBP", 7000, 7000, lossless=True), "for a WEBP"),
+        (lambda: black("GIF", 7000, 7000, "P"), "for a GIF"),
+        (lambda: black("TIFF", 7000, 1000, "L", compression="tiff_adobe_deflate", tiffinfo={278: 1000}), "for a TIFF"),
         (lambda: b"BM" + struct.pack("<IHHIIiiHHI", 99, 0, 0, 54, 40, 7000, 7000, 1, 8, 1) + bytes(99), "for a BMP"),
         (lambda: b"BM" + struct.pack("<IHHIIHHHH", 99, 0, 0, 26, 12, 20_000, 20_000, 1, 24), "got 20000x20000"),
     ],
@@ -108,14 +56,14 @@ def test_a_small_file_that_would_cost_much_is_refused(make: Callable[[], bytes],
 @pytest.mark.parametrize(
     "data",
     [
-        _black("JPEG", 4000, 3000),
-        _black("JPEG", 4000, 3000, "L", optimize=True),
-        _black("JPEG", 1920, 1080, progressive=True),
-        _black("PNG", 3840, 2160),
-        _black("WEBP", 3840, 2160, lossless=True),
-        _black("GIF", 1920, 1080, "P"),
-        _black("TIFF", 1920, 1080, compression="tiff_adobe_deflate"),
-        _black("BMP", 1920, 1080),
+        black("JPEG", 4000, 3000),
+        black("JPEG", 4000, 3000, "L", optimize=True),
+        black("JPEG", 1920, 1080, progressive=True),
+        black("PNG", 3840, 2160),
+        black("WEBP", 3840, 2160, lossless=True),
+        black("GIF", 1920, 1080, "P"),
+        black("TIFF", 1920, 1080, compression="tiff_adobe_deflate"),
+        black("BMP", 1920, 1080),
     ],
 )
 def test_black_pictures_are_decoded(data: bytes) -> None:
@@ -128,18 +76,18 @@ def test_a_large_file_may_cost_more() -> None:
     tight = FrameLimits(10**6, max_expansion=8)  # 64 KB count at the least: 524 288 bytes
     assert _decode(data, tight).width == 1000
     with pytest.raises(InvalidFrameError, match="at most 524288 bytes"):
-        _decode(_progressive(1000, 2), tight)
+        _decode(progressive(1000, 2), tight)
 
 
-@pytest.mark.parametrize("hidden", [_frame(0xC0, 40_000, 40_000), _frame(0xC2, 9000, 9000)])
+@pytest.mark.parametrize("hidden", [frame(0xC0, 40_000, 40_000), frame(0xC2, 9000, 9000)])
 @pytest.mark.parametrize("cover", [b"\xff\x01", b"\xff\xd3", b"\xff\x01\xff\xdb"])
 def test_a_second_size_is_not_hidden_behind_the_first(cover: bytes, hidden: bytes) -> None:
     """The decoder takes a marker without a length for what it is; a reader that jumps over ``hidden`` sees 8 x 8."""
-    jump = _segment(0xFE, hidden)
+    jump = segment(0xFE, hidden)
     for data in (
-        _jpeg(cover, TABLES, hidden, TABLES, _scan(1), bytes(65_500), _frame(0xC0, 8, 8)),
-        _jpeg(jump, cover, TABLES, hidden, _frame(0xC0, 8, 8), _scan(1)),
-        _jpeg(TABLES, _frame(0xC0, 8, 8), hidden, _scan(1)),
+        jpeg(cover, TABLES, hidden, TABLES, scan(1), bytes(65_500), frame(0xC0, 8, 8)),
+        jpeg(jump, cover, TABLES, hidden, frame(0xC0, 8, 8), scan(1)),
+        jpeg(TABLES, frame(0xC0, 8, 8), hidden, scan(1)),
     ):
         with pytest.raises(InvalidFrameError):
             _decode(data)
@@ -164,29 +112,29 @@ def test_the_decoders_own_size_counts() -> None:
 @pytest.mark.parametrize(
     "extra",
     [
-        _chunk(b"zTXt", b"a\0\0" + _zeros(8_000_000)) * 2,
-        _chunk(b"iCCP", b"a\0\0" + _zeros(8_000_000)),
-        _chunk(b"iTXt", b"a\0\1\0\0\0" + _zeros(8_000_000)),
-        _chunk(b"tEXt", b"a\0b") * 4000,
-        _chunk(b"vpAg", bytes(100_000)),
+        chunk(b"zTXt", b"a\0\0" + zeros(8_000_000)) * 2,
+        chunk(b"iCCP", b"a\0\0" + zeros(8_000_000)),
+        chunk(b"iTXt", b"a\0\1\0\0\0" + zeros(8_000_000)),
+        chunk(b"tEXt", b"a\0b") * 4000,
+        chunk(b"vpAg", bytes(100_000)),
     ],
 )
 def test_a_png_gets_the_same_pixels_without_its_other_chunks(extra: bytes) -> None:
-    data = _png(8, 8, extra, SMALL_PIXELS, extra)
+    data = png(8, 8, extra, SMALL_PIXELS, extra)
     np.testing.assert_array_equal(_decode(data).luma, np.zeros((8, 8)))
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (_png(8, 8, _chunk(b"tEXt", b"") * 40_000, SMALL_PIXELS), "encoded must be a PNG of at most 17501 chunks"),
+        (png(8, 8, chunk(b"tEXt", b"") * 40_000, SMALL_PIXELS), "encoded must be a PNG of at most 17501 chunks"),
         (b"\x89PNG\r\n\x1a\n" + SMALL_PIXELS * 3, "got one that begins with b'IDAT' of "),
         (
-            _png(8, 8, _chunk(b"IHDR", struct.pack(">IIBBBBB", 9000, 9000, 8, 0, 0, 0, 0)), SMALL_PIXELS),
+            png(8, 8, chunk(b"IHDR", struct.pack(">IIBBBBB", 9000, 9000, 8, 0, 0, 0, 0)), SMALL_PIXELS),
             "cut or damaged",
         ),
-        (_black("GIF", 8, 8, "P")[:-1] + b"!\xfe\1a" + b"\1a" * 90_000 + b"\0;", "a GIF of at most 12813 blocks"),
-        (_black("GIF", 8, 8, "P")[:-1] + b"!\xfe\0" * 200 + b";", "a GIF of at most 100 extensions a frame"),
+        (black("GIF", 8, 8, "P")[:-1] + b"!\xfe\1a" + b"\1a" * 90_000 + b"\0;", "a GIF of at most 12813 blocks"),
+        (black("GIF", 8, 8, "P")[:-1] + b"!\xfe\0" * 200 + b";", "a GIF of at most 100 extensions a frame"),
     ],
 )
 def test_a_file_of_too_many_parts_is_refused(data: bytes, message: str) -> None:
@@ -200,7 +148,7 @@ def test_a_large_png_holds_no_more_than_its_pixels() -> None:
     noise[:, 0] = 0
     for surplus, is_refused in ((b"", False), (bytes(9), False), (bytes(50_000_000), True)):
         packed = zlib.compress(noise.tobytes() + surplus, 1)
-        data = _png(1200, 1024, _chunk(b"IDAT", packed[:1000]), _chunk(b"IDAT", packed[1000:]))
+        data = png(1200, 1024, chunk(b"IDAT", packed[:1000]), chunk(b"IDAT", packed[1000:]))
         if is_refused:
             with pytest.raises(InvalidFrameError, match="got one with more pixels than its size"):
                 _decode(data)
@@ -248,7 +196,7 @@ def test_strips_that_overlap_are_refused() -> None:
 
 
 def test_the_pixels_of_all_crops_count_together() -> None:
-    crop = _black("JPEG", 1000, 1000)
+    crop = black("JPEG", 1000, 1000)
     budget = FrameBudget(FrameLimits(2_500_000), 3 * len(crop))
     for _ in range(2):
         decode(EncodedImage(crop), color=False, budget=budget)
@@ -257,7 +205,7 @@ def test_the_pixels_of_all_crops_count_together() -> None:
 
 
 def test_the_memory_of_all_crops_counts_together() -> None:
-    crop, budget = EncodedImage(_black("PNG", 1000, 1000)), FrameBudget(LIMITS, 64 * 1000)
+    crop, budget = EncodedImage(black("PNG", 1000, 1000)), FrameBudget(LIMITS, 64 * 1000)
     for _ in range(8):
         decode(crop, color=False, budget=budget)
     with pytest.raises(InvalidFrameError, match=r"50331648 bytes of memory to decode \(engine.max_expansion\)"):
