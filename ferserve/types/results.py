@@ -7,7 +7,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ferserve.labels import CLARITY, CLEAR, MIN_CERTAINTY, MIN_FACE_SCORE
-from ferserve.types.arrays import is_array
 from ferserve.types.value import Value, to_plain
 
 if TYPE_CHECKING:
@@ -16,8 +15,11 @@ if TYPE_CHECKING:
 
 
 def _leader(probabilities: NDArray[np.float32], reserved: frozenset[int]) -> int:
-    if not reserved and is_array(probabilities):
-        return int(probabilities.argmax())
+    if not reserved:
+        try:
+            return int(probabilities.argmax())
+        except AttributeError:  # tuples, without NumPy; asking first would cost more on every frame
+            pass
     return max((i for i in range(len(probabilities)) if i not in reserved), key=lambda i: probabilities[i])
 
 
