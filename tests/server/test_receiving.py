@@ -8,8 +8,10 @@ from collections.abc import Awaitable
 import grpc
 import pytest
 
-from ferserve.errors import KIND_KEY
-from ferserve.server.receiving import Meter, Read
+from ferserve.config import ServerConfig
+from ferserve.errors import KIND_KEY, FrameDeadlineError
+from ferserve.server.large_reads import LargeReads
+from ferserve.server.receiving import Meter, Read, Receiver
 from ferserve.server.sockets import Connection
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
@@ -46,14 +48,40 @@ async def test_a_first_message_that_does_not_come_ends_the_call(
     assert details.startswith("the first message of a call must arrive within 0.05 s (server.receive_timeout_s), got")
 
 
-async def test_later_frames_may_take_their_time(start_server: StartServer) -> None:
-    async with stub_of(await start_server(receive_timeout_s=0.05)) as stub:
-        stream = RawStream(stub)
-        await stream.open()
-        await asyncio.sleep(0.5)  # ten times as long, and several looks at the clock
-        await stream.send(1)
-        assert (await stream.receive()).frame_id == 1
-        await stream.finish()
+class _Silent:
+    """gRPC's context of a call that sends ``messages`` and then nothing."""
+
+    def __init__(self, *messages: bytes) -> None:
+        self._messages = list(messages)
+        self.write = None
+
+    def peer(self) -> str:
+        return "ipv4:10.0.0.1:4000"
+
+    def peer_identities(self) -> None:
+        return None
+
+    async def read(self) -> bytes:
+        if not self._messages:
+            await asyncio.Event().wait()
+        return self._messages.pop(0)
+
+
+@pytest.mark.parametrize("size", [100, 2 * MIB])
+async def test_only_the_first_message_has_a_deadline(size: int) -> None:
+    receiver = Receiver(ServerConfig(max_message_bytes=4 * MIB, receive_timeout_s=1e-9))
+    context = receiver.context(_Silent(bytes(size)), len)
+    assert await context.read() == size
+    later = asyncio.ensure_future(context.read())
+    first = asyncio.ensure_future(receiver.context(_Silent(), len).read())
+    await asyncio.sleep(0.01)
+    receiver.check_deadlines()
+    with pytest.raises(FrameDeadlineError, match="the first message of a call must arrive within"):
+        await first
+    assert not later.done()
+    later.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await later
 
 
 @pytest.mark.parametrize(
@@ -178,3 +206,25 @@ async def test_a_meter_starts_anew_if_another_connection_has_the_same_port() -> 
 
 def _received(count: int, inode: int = 1) -> Connection:
     return Connection(("10.0.0.1", 4000), count, inode, 7)
+
+
+async def test_large_messages_of_a_client_come_in_turn() -> None:
+    """Two at a time; one that gives up does not hold up those behind it."""
+    turns = LargeReads()
+    first, second = await turns.turn(2), await turns.turn(2)
+    third, fourth = asyncio.ensure_future(turns.turn(2)), asyncio.ensure_future(turns.turn(2))
+    with first, second:
+        await asyncio.sleep(0.01)
+        assert not third.done()
+        third.cancel()
+        assert bool(turns)
+    with await fourth:
+        assert not third.done() or third.cancelled()
+    assert not turns
+
+
+async def test_a_call_that_rests_gives_its_turn_away() -> None:
+    turns = LargeReads()
+    with await turns.turn(1), await asyncio.wait_for(turns.turn(1), 30):
+        assert bool(turns)
+    assert not turns
