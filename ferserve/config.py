@@ -177,7 +177,7 @@ class ServerConfig:
     """Health says NOT_SERVING once all worker threads have been busy with the same work for this long, s; 0 turns it
     off. The largest frame takes one second or so."""
     loop_lag_ms: float = 100.0
-    """A lag of the event loop beyond this one is logged; every call waits for as long."""
+    """A lag of the event loop beyond this one is logged (``-v``); every call waits for as long."""
     worker_timeout_s: float = 2.0
     """A worker that does not answer its supervisor for this long, or stalls, is killed and started again, s. An event
     loop under load answers within tens of ms."""

@@ -42,4 +42,4 @@ class LoopLag:
             lag_s = max(time.monotonic() - due, 0.0)
             self._metrics.loop_lagged(lag_s)
             if lag_s > self._limit_s:
-                logger.warning("the event loop was held up for %.0f ms", lag_s * 1000)
+                logger.info("the event loop was held up for %.0f ms", lag_s * 1000)
