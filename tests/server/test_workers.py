@@ -105,7 +105,7 @@ def test_a_failed_start_of_workers_is_reported_in_one_line(model_dir: Path) -> N
 async def test_few_streams_are_spread_evenly(server: ServerProcess) -> None:
     """One client with a single connection, or six at once: the workers share them."""
     async with open_channel(server.address) as channel:
-        connectors = [StreamConnector(channel, server.address, 0) for _ in range(2 * WORKERS)]
+        connectors = [StreamConnector(lambda: channel, server.address, 0) for _ in range(2 * WORKERS)]
         calls = await asyncio.gather(*(_open(connector) for connector in connectors))
         places = [as_dict(await call.initial_metadata())[WORKER_KEY] for call in calls]
         assert Counter(places) == {str(index): 2 for index in range(WORKERS)}
@@ -128,7 +128,7 @@ async def _open(connector: StreamConnector) -> grpc.aio.StreamStreamCall:
 
 async def test_a_broken_stream_comes_back_to_its_worker(server: ServerProcess) -> None:
     async with open_channel(server.address) as channel:
-        connector = StreamConnector(channel, server.address, 0)
+        connector = StreamConnector(lambda: channel, server.address, 0)
         call = await _open(connector)
         await connector.settle(call)
         home = as_dict(await call.initial_metadata())[WORKER_KEY]
@@ -147,7 +147,7 @@ async def test_new_streams_fill_a_worker_that_was_replaced(server: ServerProcess
     async with open_channel(server.address) as channel, contextlib.AsyncExitStack() as held:
 
         async def place(stack: contextlib.AsyncExitStack) -> str:
-            connector = StreamConnector(channel, server.address, 0)
+            connector = StreamConnector(lambda: channel, server.address, 0)
             stack.push_async_callback(connector.close)
             call = await _open(connector)
             stack.callback(call.cancel)
