@@ -36,8 +36,8 @@ from tests.benchmarks.trees import ROOT, Tree, TreeError, entrance, export_files
 
 FAMILY_ERROR = 0.01
 MARGIN = math.log(1.02)
-TURNS = 3
-"""Pairs of blocks per subject and round."""
+LEAST_TURNS, MOST_TURNS, TURNS_PER_ROUND = 3, 25, 120
+"""Pairs of blocks per subject and round: few subjects get more, for starting the processes takes longer anyway."""
 CANNOT_JUDGE = 125
 
 
@@ -82,15 +82,17 @@ class Comparison:
             for side in sides:
                 side.wait_until_ready()
                 self.failed |= side.failed or {}
-            for title in sorted(set(sides[0].titles) & set(sides[1].titles)):
-                self.log_ratios[title].append(self._measure(title, sides))
+            titles = sorted(set(sides[0].titles) & set(sides[1].titles))
+            turns = min(max(TURNS_PER_ROUND // max(len(titles), 1), LEAST_TURNS), MOST_TURNS)
+            for title in titles:
+                self.log_ratios[title].append(self._measure(title, sides, turns))
 
-    def _measure(self, title: str, sides: Sequence[Side]) -> float:
+    def _measure(self, title: str, sides: Sequence[Side], turns: int) -> float:
         """The median log ratio of some turns."""
         if title not in self._plans:
             self._plans[title] = sides[1].ask("plan", title)
         ratios = []
-        for _ in range(TURNS):
+        for _ in range(turns):
             seconds = {}
             for side in self._random.sample(sides, 2):
                 seconds[id(side)] = side.ask("block", title, *self._plans[title])
