@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -218,10 +220,14 @@ class Engine:
         return Settings(model, effective_frame(options, self.config, model.spec.name), limits)
 
     def _warm_up(self, pipelines: list[Pipeline]) -> None:
-        """Run one grey frame through every pipeline, so that no client waits for first-time allocations."""
+        """Run one grey frame through every pipeline, so that no client waits for first-time allocations.
+
+        A first run may take any time; ``max_frame_ms`` is for the frames of clients.
+        """
         grey = RawImage(PixelFormat.GRAY8, 320, 240, bytes(320 * 240))
         boxes = np.zeros((0, 4), np.float32) if self.config.detector == "none" else None
         settings = self._settings(FrameOptions())
+        settings = replace(settings, limits=replace(settings.limits, max_frame_ms=math.inf))
         for pipeline in pipelines:
             pipeline.run(Frame(0, grey, boxes=boxes), settings, None, time.monotonic_ns())
 

@@ -48,8 +48,8 @@ class FrameBudget:
         self._abandoned = abandoned
         self._pixels_left = limits.max_pixels
         by_size = max(frame_bytes, SMALL_FRAME_BYTES) * limits.max_expansion
-        by_time = int(limits.max_frame_ms * DECODING_BYTES_PER_MS)
-        self._max_bytes = self._bytes_left = min(by_size, by_time)
+        by_time = limits.max_frame_ms * DECODING_BYTES_PER_MS
+        self._max_bytes = self._bytes_left = int(min(by_size, by_time))
         self._setting = "engine.max_frame_ms" if by_time < by_size else "engine.max_expansion"
         self._began_ns = time.monotonic_ns()
         self._began_working_ns = time.thread_time_ns()

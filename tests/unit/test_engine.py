@@ -278,3 +278,11 @@ def test_waiting_frames_are_bounded_in_bytes(model: Path) -> None:
         assert dropped == [None, None, DropReason.OVERLOADED, DropReason.OVERLOADED]
         huge = _shade(0, side=200)  # alone it may be larger than the whole limit
         assert engine.classify(Frame(9, huge)).ok
+
+
+def test_the_first_run_of_an_engine_may_take_longer_than_a_frame(model: Path) -> None:
+    with (
+        Engine(EngineConfig(model=str(model), max_frame_ms=1e-6)) as engine,
+        pytest.raises(InvalidFrameError, match=r"\(engine.max_frame_ms\)"),
+    ):
+        engine.classify(Frame(1, _shade(0)))
