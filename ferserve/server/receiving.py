@@ -150,6 +150,7 @@ class Receiver:
             meter.reads.remove(read)
             if isinstance(message, bytes):
                 meter.deliver(len(message))
+            message = read.refusal = None  # an error's traceback leads back here, and would keep the message
 
     def needs_measuring(self) -> bool:
         """Whether the calls that wait could exceed a budget, were all their messages of the largest size."""
