@@ -51,8 +51,12 @@ def endpoint_of(peer: str) -> Endpoint | None:
 
 
 def connections_to(ports: set[int]) -> Iterator[Connection]:
-    """The connections that clients have to these TCP ports."""
-    for name in os.listdir(_FOLDER):
+    """The connections that clients have to these TCP ports; none if the system does not tell."""
+    try:
+        names = os.listdir(_FOLDER)
+    except OSError:  # no Linux, or no descriptor to spare at the moment
+        return
+    for name in names:
         with contextlib.suppress(OSError):  # closed meanwhile, or no TCP connection
             if connection := _connection(int(name), ports):
                 yield connection
