@@ -101,7 +101,7 @@ def _batch_sum() -> float:
     return float(out.sum())
 
 
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork")
 def test_a_forked_child_starts_threads_of_its_own() -> None:
     wanted = _batch_sum()
     with multiprocessing.get_context("fork").Pool(1) as pool:

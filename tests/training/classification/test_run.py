@@ -216,7 +216,7 @@ def test_evaluate_judges_a_run_on_the_images_that_it_held_out(
     assert main(["evaluate", str(out), "--data", str(data)]) == 0
     assert "private_test, emotion:\n" in capsys.readouterr().out
     assert main(["evaluate", str(out), "--data", str(data), "--head", "fer2013"]) == 2
-    assert "head, labels, split and flip must be left out for a run" in capsys.readouterr().err
+    assert "head, labels, split, flip and end-to-end must be left out for a run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [{"seed": 3, "split_by": "image", "task": "gender"}, {"seed": 4, "limit": 9}])
