@@ -145,6 +145,8 @@ class Receiver:
             if read.refusal is None:
                 raise
             raise read.refusal from None
+        except Exception as error:
+            raise error.with_traceback(None) from None  # the frames of the parser would keep the message
         finally:
             self._waiting -= 1
             meter.reads.remove(read)

@@ -1,6 +1,6 @@
 """What one frame may cost: pixels, the memory that its decoding writes, and time. All but the time is known before.
 
-Memory stands for time too: no decoder here takes longer than 4 ns per byte that it writes (docs/robustness.md).
+Memory stands for time too: no decoder here takes longer than 4 ns per byte that it writes (docs/decisions/0064).
 """
 
 from __future__ import annotations

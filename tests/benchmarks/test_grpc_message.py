@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from ferserve.bench.poller import Poller
 from ferserve.bench.target import Target, open_target
 from ferserve.config import Config, EngineConfig, ServerConfig
 from ferserve.v1 import emotion_pb2 as pb
+from tests.benchmarks.exchange import exchange_with
 from tests.tiny_models import brightness_spec, write_brightness_model
 
 FRAME = bytes(range(250)) * 180
@@ -71,21 +72,6 @@ def echo(request: pytest.FixtureRequest, transport: str) -> Iterator[str]:
     yield ours.recv()
     process.kill()
     process.join()
-
-
-def exchange_with(call: Call, poller: Poller, answers: list[bytes]) -> Callable[..., bytes]:
-    """A function that sends a message in pieces and waits for the answer."""
-
-    def exchange(*pieces: bytes) -> bytes:
-        answers.clear()
-        call.send(*pieces)
-        poller.watch_writes(call)
-        while not answers:
-            assert not call.ended
-            poller.wait(1)
-        return answers[0]
-
-    return exchange
 
 
 @pytest.mark.benchmark(group="bare echo, bench client")

@@ -7,12 +7,10 @@ breaks this is written to ``build/fuzz``; files that once did are in ``tests/fuz
 
 from __future__ import annotations
 
-import argparse
 import io
 import random
 import resource
 import time
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +21,11 @@ from ferserve.types import EncodedImage
 from ferserve.vision.budget import FrameBudget, FrameLimits
 from ferserve.vision.decode import decode
 from ferserve.vision.read_header import read_header
+from tests.fuzz import campaign
 from tests.fuzz.mutations import mutated, with_checksums
 from tests.unit.vision.jpegs import RGB, encoded, sampled
 
 CORPUS = Path(__file__).parent / "corpus"
-FOUND = Path("build/fuzz")
 MAX_MS, MAX_BYTES = 250, 64_000_000
 MAX_MESSAGE, LONG = 1000, "a long message"
 LIMITS = FrameLimits(max_pixels=50_000_000)
@@ -77,29 +75,19 @@ def one_file(data: bytes, *, color: bool, use_truncated: bool) -> str:
 
 
 def main() -> None:
-    """Run for the time that was asked for, and print what came of the files."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    rng, files, seen = random.Random(options.seed), seeds(), Counter[str]()
-    np.zeros(MAX_BYTES, np.uint8)[::4096] = 1  # what one file may take is no growth
-    ends, failed = time.monotonic() + options.seconds, 0
+    """Fuzz the decoders."""
+    files = seeds()
     pending = list(files)
-    while time.monotonic() < ends:
+    np.zeros(MAX_BYTES, np.uint8)[::4096] = 1  # what one file may take is no growth
+
+    def draw(rng: random.Random) -> bytes:
         data = pending.pop() if pending else mutated(rng, rng.choice(files), files)
-        if data.startswith(b"\x89PNG") and rng.random() < 0.8:
-            data = with_checksums(data)
-        try:
-            seen[one_file(data, color=rng.random() < 0.5, use_truncated=rng.random() < 0.3)] += 1
-        except Exception as error:
-            failed += 1
-            FOUND.mkdir(parents=True, exist_ok=True)
-            path = FOUND / f"decode-{options.seed}-{failed}.bin"
-            path.write_bytes(data)
-            print(f"{path}: {error!r}", flush=True)
-    print(f"seed {options.seed}: {seen.total()} files, {dict(seen.most_common(12))}, {failed} failed")
-    raise SystemExit(failed > 0)
+        return with_checksums(data) if data.startswith(b"\x89PNG") and rng.random() < 0.8 else data
+
+    def judge(rng: random.Random, data: bytes) -> str:
+        return one_file(data, color=rng.random() < 0.5, use_truncated=rng.random() < 0.3)
+
+    campaign.run("decode", __doc__, draw, judge, bytes)
 
 
 if __name__ == "__main__":

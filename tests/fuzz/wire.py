@@ -6,11 +6,8 @@ frame or options, or raise an error of ours or protobuf's, within 250 ms; what b
 
 from __future__ import annotations
 
-import argparse
 import random
 import time
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -20,9 +17,9 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.bounds import bounded
 from ferserve.wire.frames import frame_from_proto
 from ferserve.wire.options import frame_options_from_proto, stream_options_from_proto
+from tests.fuzz import campaign
 from tests.fuzz.mutations import mutated
 
-FOUND = Path("build/fuzz")
 MAX_MS = 250
 MAX_FACES = 64
 MAX_MESSAGE, LONG = 1000, "a long message"
@@ -81,34 +78,21 @@ def one_message(kind: Any, data: bytes) -> str:
         outcome = type(error).__name__ if len(str(error)) < MAX_MESSAGE else LONG
     assert outcome != LONG
     spent_ms = (time.thread_time() - began) * 1000
-    assert spent_ms <= MAX_MS, f"{spent_ms:.0f} ms"
+    assert spent_ms <= MAX_MS, f"{kind.__name__}: {spent_ms:.0f} ms"
     return outcome
 
 
 def main() -> None:
-    """Run for the time that was asked for, and print what came of the messages."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    rng, messages, seen = random.Random(options.seed), seeds(), Counter[str]()
+    """Fuzz the reading of messages."""
+    messages = seeds()
     others = [data for _, data in messages]
-    ends, failed = time.monotonic() + options.seconds, 0
-    while time.monotonic() < ends:
+
+    def draw(rng: random.Random) -> tuple[Any, bytes]:
         kind, data = rng.choice(messages)
         data = mutated(rng, data, others)
-        if rng.random() < 0.05:
-            data *= rng.choice((10, 1000, 20_000))
-        try:
-            seen[one_message(kind, data)] += 1
-        except Exception as error:
-            failed += 1
-            FOUND.mkdir(parents=True, exist_ok=True)
-            path = FOUND / f"wire-{options.seed}-{failed}-{kind.__name__}.bin"
-            path.write_bytes(data)
-            print(f"{path}: {error!r}", flush=True)
-    print(f"seed {options.seed}: {seen.total()} messages, {dict(seen.most_common(12))}, {failed} failed")
-    raise SystemExit(failed > 0)
+        return kind, data * (rng.choice((10, 1000, 20_000)) if rng.random() < 0.05 else 1)
+
+    campaign.run("wire", __doc__, draw, lambda _, drawn: one_message(*drawn), lambda drawn: drawn[1])
 
 
 if __name__ == "__main__":

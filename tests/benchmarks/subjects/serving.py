@@ -16,6 +16,7 @@ from ferserve.types import EncodedImage, Frame
 from ferserve.v1 import emotion_pb2 as pb
 from tests import builders
 from tests.benchmarks.echo_server import echo_process
+from tests.benchmarks.exchange import exchange_with
 from tests.benchmarks.subjects.subject import Room, Subject, Work
 
 FRAME_NS = 33_333_333
@@ -28,16 +29,7 @@ def exchanges(room: Room, address: str, bodies: tuple[bytes, ...]) -> Callable[[
     call = Call(address, METHOD)
     poller.add(call, answers.append)
     ids = itertools.count(1)
-
-    def exchange(*pieces: bytes) -> bytes:
-        answers.clear()
-        call.send(*pieces)
-        poller.watch_writes(call)
-        while not answers:
-            assert not call.ended
-            poller.wait(1)
-        return answers[0]
-
+    exchange = exchange_with(call, poller, answers)
     started = pb.ClassifyStreamResponse.FromString(exchange(config_request(model="", delivery="every")))
     assert started.HasField("started")
 
