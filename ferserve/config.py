@@ -189,6 +189,8 @@ class ServerConfig:
     """PEM file with authorities; clients must present a certificate of one of them."""
     health_port: int = 0
     """TCP port of a second health service without TLS, for probes that cannot use TLS; 0 for no such port."""
+    admin: bool = False
+    """Whether calls for administrators are served, such as channelz, which shows the connections of all clients."""
 
     def __post_init__(self) -> None:
         _check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")

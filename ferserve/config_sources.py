@@ -18,6 +18,9 @@ from typing import Any, Literal, get_origin
 from ferserve.config import Config
 from ferserve.errors import ConfigError
 
+_SWITCHES = {"true": True, "1": True, "on": True, "yes": True, "false": False, "0": False, "off": False, "no": False}
+"""What the environment may say of a setting that is true or false."""
+
 
 def load_config(
     path: Path | None = None,
@@ -96,11 +99,22 @@ def _typed(kind: type[Any], section: str, key: str, value: Any, source: str) -> 
     _require_known(key, fields, f"{source}: {section} setting")
     wanted = fields[key]
     wanted = str if get_origin(wanted) is Literal else wanted  # the dataclass checks the choice
+    if wanted is bool:
+        return _switch(value, f"{source}: {section}.{key}")
     try:
-        if isinstance(value, wanted) and not isinstance(value, bool):  # no setting is a bool
+        if isinstance(value, wanted) and not isinstance(value, bool):
             return value
         if isinstance(value, str) or (wanted is float and isinstance(value, int) and not isinstance(value, bool)):
             return wanted(value)
     except (ValueError, OverflowError):
         pass
     raise ConfigError(f"{source}: {section}.{key} must be {wanted.__name__}, got {value!r}")
+
+
+def _switch(value: Any, name: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    switch = _SWITCHES.get(value.lower()) if isinstance(value, str) else None
+    if switch is None:
+        raise ConfigError(f"{name} must be true or false, got {value!r}")
+    return switch

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from ferserve.config import EngineConfig, ServerConfig
 from ferserve.engine import Engine
 from ferserve.metrics import NO_METRICS
+from ferserve.server.channelz import channelz_services
 from ferserve.server.emotion.servicer import EmotionServicer
 from ferserve.server.grpc_options import with_message_limit
 from ferserve.server.grpc_server import GrpcServer
-from ferserve.server.health import Health, ProbeServer
+from ferserve.server.health import HEALTH_NAME, Health, ProbeServer
 from ferserve.server.lifecycle import ServerGroup, Startable
 from ferserve.server.loop_lag import LoopLag
+from ferserve.server.reflection import Reflection
 from ferserve.server.services import Service
 from ferserve.server.stall_watch import StallWatch
 
@@ -48,6 +50,9 @@ class Server(ServerGroup):
         metrics = engine.metrics
         config = with_message_limit(config, engine.config.max_pixels)
         services: list[Service] = [EmotionServicer(engine, config, metrics, placement)]
+        if config.admin:
+            services += channelz_services()
+        services.append(Reflection([*(service.name for service in services), HEALTH_NAME]))
         health = Health([service.name for service in services])
         is_worker = placement is not None
         main = GrpcServer(services, config, health, metrics, shares_port=is_worker)

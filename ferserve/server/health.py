@@ -22,6 +22,7 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 _WHOLE_SERVER = ""
+HEALTH_NAME: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 WATCHERS_GRACE_S = 0.5
 """How long a server that is otherwise done waits for watchers of its health to get the news."""

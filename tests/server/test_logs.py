@@ -43,7 +43,7 @@ def _one(lines: list[str], pattern: str) -> None:
 
 
 EVENTS = [
-    r"serving ferserve\.v1\.EmotionService on 127\.0\.0\.1:\d+, plain text",
+    r"serving ferserve\.v1\.EmotionService\b.* on 127\.0\.0\.1:\d+, plain text",
     r"/ferserve\.v1\.EmotionService/Classify from ipv4:127\.0\.0\.1:\d+ refused: model_not_found: .*a\\nb.*",
     r"stream gate\\n7 from ipv4:127\.0\.0\.1:\d+ opened: model brightness, delivery every, priority normal",
     r"stream gate\\n7 from \S+ closed after \d+\.\d s: 2 frames answered, 1 of them faults, 0 dropped",

@@ -21,6 +21,11 @@ def test_later_sources_win(tmp_path: Path) -> None:
     assert config.server.max_message_bytes == ServerConfig().max_message_bytes
 
 
+@pytest.mark.parametrize(("text", "expected"), [("1", True), ("True", True), ("on", True), ("0", False), ("no", False)])
+def test_the_environment_turns_switches(text: str, expected: bool) -> None:
+    assert load_config(env={"FERSERVE_SERVER_ADMIN": text}).server.admin is expected
+
+
 def test_nothing_given_gives_the_defaults() -> None:
     assert load_config(env={}) == Config()
 
@@ -32,6 +37,7 @@ def test_nothing_given_gives_the_defaults() -> None:
         ({"FERSERVE_SERVER_PORT": "http"}, "environment: server.port must be int, got 'http'"),
         ({"FERSERVE_SERVER_PORT": "70000"}, "server.port must be from 0 to 65535, got 70000"),
         ({"FERSERVE_ENGINE_MIN_SCORE": "nan"}, "engine.min_score must be from 0 to 1, got nan"),
+        ({"FERSERVE_SERVER_ADMIN": "maybe"}, "environment: server.admin must be true or false, got 'maybe'"),
     ],
 )
 def test_mistakes_in_the_environment_are_named(env: dict[str, str], message: str) -> None:
@@ -47,6 +53,7 @@ def test_mistakes_in_the_environment_are_named(env: dict[str, str], message: str
         ("port = 1", "section 'port' is unknown"),
         ("server = 1", "server must be a table of settings, got 1"),
         ("[server]\nport = true", "server.port must be int, got True"),
+        ("[server]\nadmin = 1", "server.admin must be true or false, got 1"),
         ("[server\n", "must be TOML"),
         ("[engine]\nsmoothing_ms = true", "engine.smoothing_ms must be float, got True"),
         (f"[engine]\nresume_s = {10**400}", f"engine.resume_s must be float, got {10**400}"),
