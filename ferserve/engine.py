@@ -23,7 +23,8 @@ from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.processors import usable_processors
 from ferserve.runtime.base import Tensor
 from ferserve.runtime.batching import Measurement
-from ferserve.runtime.registry import LoadedModel, ModelRegistry
+from ferserve.runtime.loader import LoadedModel
+from ferserve.runtime.registry import ModelRegistry
 from ferserve.scheduling.backlog import Backlog
 from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
 from ferserve.scheduling.effective import effective_frame, effective_stream, settings_of_state
@@ -73,11 +74,14 @@ class Engine:
         return f"{model.spec.name} {model.spec.version} on {model.runs_on}"
 
     def models(self) -> list[ModelDescription]:
-        """Every model that can be asked for, by name."""
+        """Every version of every model, by name and version; each says in what ``state`` it is."""
         return self._registry.models()
 
     def model(self, name: str) -> ModelDescription:
-        """One model, the default one for an empty name; raises :class:`ModelNotFoundError`."""
+        """One version of a model: ``NAME`` for its default version, ``NAME@VERSION``, ``NAME@ALIAS``.
+
+        The empty name is the default model's. Raises :class:`ModelNotFoundError`.
+        """
         return self._registry.describe(name)
 
     def is_loaded(self, name: str) -> bool:
@@ -89,23 +93,27 @@ class Engine:
 
         :meth:`submit`, :meth:`infer` and :meth:`open_stream` do the same in their caller's thread; an event loop calls
         this in another thread first. Raises :class:`ModelNotFoundError`, :class:`ModelSpecError`,
-        :class:`ConfigError`, and :class:`ModelNotReadyError` after :meth:`close`.
+        :class:`ConfigError`, and :class:`ModelNotReadyError` if it was unloaded and after :meth:`close`.
         """
         self._require_open()
         return self._registry.get(name)
 
-    def replace_model(self, path: Path) -> LoadedModel:
-        """Load the model file at ``path`` and use it from now on in place of a model of its name.
+    def load_model(self, name: str) -> list[ModelDescription]:
+        """Read the files of a model again, and use what they hold from now on; returns the versions that were loaded.
 
-        Open streams keep the model that they were opened with. If the file cannot be loaded, nothing changes. Raises
-        as :meth:`load` does.
+        ``NAME`` stands for all versions, ``NAME@VERSION`` for one. The former ones answer until the new ones are warm.
+        If one cannot be loaded, nothing changes. Raises :class:`ModelNotFoundError` or :class:`ModelLoadError`.
         """
         self._require_open()
-        return self._registry.replace(path)
+        return self._registry.load(name)
 
-    def drop_model(self, name: str) -> None:
-        """Free the memory of a model once its streams end; the next call that asks for it loads it again."""
-        self._registry.drop(name)
+    def unload_model(self, name: str) -> None:
+        """Take a model, all versions or ``NAME@VERSION``, from the callers to come; open streams keep it.
+
+        Until :meth:`load_model` they get :class:`ModelNotReadyError`. Raises :class:`ModelNotFoundError`.
+        """
+        self._require_open()
+        self._registry.unload(name)
 
     def submit(
         self, frame: Frame, options: FrameOptions | None = None, caller: Caller = WITHIN_PROCESS
@@ -138,7 +146,7 @@ class Engine:
         """
         loaded = self.load(model)
         _require_rows(rows, loaded)
-        return submit_rows(loaded.classifier.infer, rows, self._pool, caller, self._backlog)
+        return submit_rows(loaded.infer, rows, self._pool, caller, self._backlog)
 
     def infer(self, model: str, rows: Tensor) -> list[NDArray[np.float32]]:
         """:meth:`submit_rows`, and wait for the answer."""

@@ -52,15 +52,21 @@ class InvalidOptionsError(FerserveError, ValueError):
 
 
 class ModelNotFoundError(FerserveError, LookupError):
-    """No bundled model and no model in ``model_dir`` has this name."""
+    """No model at hand has this name, or no version of it this one."""
 
     kind = "model_not_found"
 
 
 class ModelNotReadyError(FerserveError):
-    """A model is loading, failed to load, or is shutting down."""
+    """A model is loading, failed to load or was unloaded, or the server is shutting down."""
 
     kind = "model_not_ready"
+
+
+class ModelLoadError(FerserveError):
+    """A model could not be loaded while the server runs; what it served before goes on."""
+
+    kind = "model_load"
 
 
 class OverloadedError(FerserveError):

@@ -18,7 +18,7 @@ from ferserve.models.spec import HeadSpec, InputSpec
 from ferserve.options import FrameOptions
 from ferserve.runtime.base import Tensor
 from ferserve.runtime.classifier import Classifier
-from ferserve.runtime.registry import LoadedModel
+from ferserve.runtime.loader import LoadedModel
 from ferserve.tracking.state import StreamState
 from ferserve.tracking.tracker import Tracked
 from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadResult, Timings
@@ -112,7 +112,7 @@ class Pipeline:
         _fill(batch, picture, detections, classifier)
         watch.lap("preprocess")
         budget.check("infer")
-        heads = _heads(classifier, batch)
+        heads = _heads(settings.model, batch)
         if state:
             heads = state.refine(heads, track_ids, now_ns, neutral=frame.neutral)
         watch.lap("infer")
@@ -154,7 +154,7 @@ class Pipeline:
             watch.lap("preprocess")
         budget.check("infer")
         detections = Detections.from_boxes(np.concatenate(boxes)) if boxes else Detections.empty()
-        heads = _heads(classifier, batch)
+        heads = _heads(settings.model, batch)
         watch.lap("infer")
         result = _result(frame, _faces(detections, _untracked(detections), heads), classifier, watch, None)
         return dataclasses.replace(result, degraded="; ".join(notes)) if notes else result
@@ -246,12 +246,12 @@ def _whole(width: int, height: int) -> NDArray[np.float32]:
     return box
 
 
-def _heads(classifier: Classifier, batch: Tensor) -> list[tuple[HeadResult, ...]]:
+def _heads(model: LoadedModel, batch: Tensor) -> list[tuple[HeadResult, ...]]:
     """The results of every head, per face."""
     if len(batch) == 0:
         return []
-    outputs = classifier.infer(batch)
-    by_head = (_head(spec, out) for spec, out in zip(classifier.spec.heads, outputs, strict=True))
+    outputs = model.infer(batch)
+    by_head = (_head(spec, out) for spec, out in zip(model.spec.heads, outputs, strict=True))
     return list(zip(*by_head, strict=True))
 
 

@@ -31,7 +31,8 @@ SECTIONS = {
         "RawImage", "PixelFormat", "Crops",
     ),
     "Options": ("FrameOptions", "StreamOptions", "Delivery", "Priority"),
-    "Results": ("FrameResult", "Face", "HeadResult", "FrameFault", "DropReason", "Timings", "ModelDescription"),
+    "Results": ("FrameResult", "Face", "HeadResult", "FrameFault", "DropReason", "Timings"),
+    "Models": ("ModelDescription", "ModelState"),
     "The engine": ("Engine", "EngineConfig"),
 }  # fmt: skip
 """The errors follow by themselves."""

@@ -156,4 +156,5 @@ def _detectors() -> list[_Detector]:
 
 
 def _print_json(entry: ModelDescription | _Detector) -> None:
-    print(json_lib.dumps({"kind": "model", **dataclasses.asdict(entry)}), flush=True)
+    fields = dataclasses.asdict(entry) if isinstance(entry, _Detector) else entry.to_dict()
+    print(json_lib.dumps({"kind": "model", **fields}), flush=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ferserve.errors import ModelSpecError
 from ferserve.models.spec import HeadSpec, ModelSpec
-from ferserve.runtime.base import Infer, Session, Tensor, TensorInfo
+from ferserve.runtime.base import Session, Tensor, TensorInfo
 
 
 class Classifier:
@@ -22,22 +22,16 @@ class Classifier:
         self._input = _require_input(session, spec)
         outputs = {output.name: (i, output) for i, output in enumerate(session.outputs)}
         self._rows = [(head, _require_output(outputs, head)) for head in spec.heads]
-        self.infer: Infer = self.infer_now
-        """Probabilities of a batch, as :meth:`infer_now`, possibly in one run with the rows of other threads."""
 
     def empty_batch(self, size: int) -> Tensor:
         """An uninitialised batch (size, *row_shape) of the model's dtype, for the preprocessing to fill."""
         return np.empty((size, *self.spec.input.row_shape), self.spec.input.dtype)
 
-    def use_batcher(self, infer: Infer) -> None:
-        """Let :attr:`infer` go through a batcher's ``infer``, which in turn calls :meth:`infer_now`."""
-        self.infer = infer
-
     def require_answer(self, limit_s: float) -> None:
         """Run the model once, on a blank row; raises :class:`ModelSpecError` if it does not end within ``limit_s``."""
         self.session.run_first({self._input: np.zeros_like(self.empty_batch(1))}, limit_s)
 
-    def infer_now(self, batch: Tensor) -> list[NDArray[np.float32]]:
+    def infer(self, batch: Tensor) -> list[NDArray[np.float32]]:
         """Probabilities (N, K) of every head, in the order of ``spec.heads``, for a batch (N, *row_shape)."""
         limit = self.session.max_rows_per_run
         if not limit or len(batch) <= limit:

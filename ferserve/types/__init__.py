@@ -5,7 +5,7 @@ Arrays are (row, column); boxes are (x0, y0, x1, y1) in pixels, half-open.
 
 from ferserve.types.detections import Detections
 from ferserve.types.frames import Crops, EncodedImage, Frame, Payload, PixelFormat, RawImage
-from ferserve.types.models import ModelDescription
+from ferserve.types.models import ModelDescription, ModelState
 from ferserve.types.results import DropReason, Face, FrameFault, FrameResult, HeadResult, Timings
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "FrameResult",
     "HeadResult",
     "ModelDescription",
+    "ModelState",
     "Payload",
     "PixelFormat",
     "RawImage",

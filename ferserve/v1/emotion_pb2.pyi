@@ -29,6 +29,13 @@ class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PRIORITY_LOW: _ClassVar[Priority]
     PRIORITY_NORMAL: _ClassVar[Priority]
     PRIORITY_HIGH: _ClassVar[Priority]
+
+class ModelState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MODEL_STATE_UNSPECIFIED: _ClassVar[ModelState]
+    MODEL_STATE_READY: _ClassVar[ModelState]
+    MODEL_STATE_LOADING: _ClassVar[ModelState]
+    MODEL_STATE_UNAVAILABLE: _ClassVar[ModelState]
 PIXEL_FORMAT_UNSPECIFIED: PixelFormat
 PIXEL_FORMAT_GRAY8: PixelFormat
 PIXEL_FORMAT_BGR24: PixelFormat
@@ -43,6 +50,10 @@ PRIORITY_UNSPECIFIED: Priority
 PRIORITY_LOW: Priority
 PRIORITY_NORMAL: Priority
 PRIORITY_HIGH: Priority
+MODEL_STATE_UNSPECIFIED: ModelState
+MODEL_STATE_READY: ModelState
+MODEL_STATE_LOADING: ModelState
+MODEL_STATE_UNAVAILABLE: ModelState
 
 class Box(_message.Message):
     __slots__ = ("x0", "y0", "x1", "y1")
@@ -117,18 +128,20 @@ class Frame(_message.Message):
     def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., encoded: _Optional[bytes] = ..., raw: _Optional[_Union[RawImage, _Mapping]] = ..., crops: _Optional[_Union[Crops, _Mapping]] = ..., boxes: _Optional[_Union[Boxes, _Mapping]] = ..., neutral: bool = ...) -> None: ...
 
 class ClassifyOptions(_message.Message):
-    __slots__ = ("model", "min_score", "max_faces", "detection_side_px", "use_truncated")
+    __slots__ = ("model", "min_score", "max_faces", "detection_side_px", "use_truncated", "models")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
     MAX_FACES_FIELD_NUMBER: _ClassVar[int]
     DETECTION_SIDE_PX_FIELD_NUMBER: _ClassVar[int]
     USE_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
     model: str
     min_score: float
     max_faces: int
     detection_side_px: int
     use_truncated: bool
-    def __init__(self, model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_faces: _Optional[int] = ..., detection_side_px: _Optional[int] = ..., use_truncated: bool = ...) -> None: ...
+    models: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_faces: _Optional[int] = ..., detection_side_px: _Optional[int] = ..., use_truncated: bool = ..., models: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
     __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id", "min_detection_interval", "priority", "neutral_first_ms", "last_track_id", "resume_token")
@@ -187,21 +200,23 @@ class ClassifyStreamResponse(_message.Message):
     def __init__(self, started: _Optional[_Union[StreamStarted, _Mapping]] = ..., result: _Optional[_Union[FrameResult, _Mapping]] = ...) -> None: ...
 
 class StreamStarted(_message.Message):
-    __slots__ = ("model", "resumed", "last_frame_id", "effective", "resume_token")
+    __slots__ = ("model", "resumed", "last_frame_id", "effective", "resume_token", "models")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     LAST_FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
     model: Model
     resumed: bool
     last_frame_id: int
     effective: StreamConfig
     resume_token: bytes
-    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resumed: bool = ..., last_frame_id: _Optional[int] = ..., effective: _Optional[_Union[StreamConfig, _Mapping]] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resumed: bool = ..., last_frame_id: _Optional[int] = ..., effective: _Optional[_Union[StreamConfig, _Mapping]] = ..., resume_token: _Optional[bytes] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class FrameResult(_message.Message):
-    __slots__ = ("frame_id", "capture_time_ns", "faces", "fault", "dropped", "timings", "model_name", "model_version", "width", "height", "degraded")
+    __slots__ = ("frame_id", "capture_time_ns", "faces", "fault", "dropped", "timings", "model_name", "model_version", "width", "height", "degraded", "models")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     CAPTURE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
     FACES_FIELD_NUMBER: _ClassVar[int]
@@ -213,6 +228,7 @@ class FrameResult(_message.Message):
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
     frame_id: int
     capture_time_ns: int
     faces: Faces
@@ -224,7 +240,8 @@ class FrameResult(_message.Message):
     width: int
     height: int
     degraded: str
-    def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., faces: _Optional[_Union[Faces, _Mapping]] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., dropped: _Optional[_Union[Dropped, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., degraded: _Optional[str] = ...) -> None: ...
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., faces: _Optional[_Union[Faces, _Mapping]] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., dropped: _Optional[_Union[Dropped, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., degraded: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Faces(_message.Message):
     __slots__ = ("faces",)
@@ -326,8 +343,30 @@ class GetModelRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class LoadModelRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class LoadModelResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+
+class UnloadModelRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class UnloadModelResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class Model(_message.Message):
-    __slots__ = ("name", "version", "description", "heads", "input_width", "input_height", "input_color", "license", "trained_on", "metrics", "runs_on", "is_default", "sha256")
+    __slots__ = ("name", "version", "description", "heads", "input_width", "input_height", "input_color", "license", "trained_on", "metrics", "runs_on", "is_default", "sha256", "state", "reason", "aliases")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -348,6 +387,9 @@ class Model(_message.Message):
     RUNS_ON_FIELD_NUMBER: _ClassVar[int]
     IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     description: str
@@ -361,7 +403,10 @@ class Model(_message.Message):
     runs_on: str
     is_default: bool
     sha256: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., description: _Optional[str] = ..., heads: _Optional[_Iterable[_Union[Head, _Mapping]]] = ..., input_width: _Optional[int] = ..., input_height: _Optional[int] = ..., input_color: _Optional[str] = ..., license: _Optional[str] = ..., trained_on: _Optional[_Iterable[str]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., runs_on: _Optional[str] = ..., is_default: bool = ..., sha256: _Optional[str] = ...) -> None: ...
+    state: ModelState
+    reason: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., description: _Optional[str] = ..., heads: _Optional[_Iterable[_Union[Head, _Mapping]]] = ..., input_width: _Optional[int] = ..., input_height: _Optional[int] = ..., input_color: _Optional[str] = ..., license: _Optional[str] = ..., trained_on: _Optional[_Iterable[str]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., runs_on: _Optional[str] = ..., is_default: bool = ..., sha256: _Optional[str] = ..., state: _Optional[_Union[ModelState, str]] = ..., reason: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Head(_message.Message):
     __slots__ = ("name", "labels")

@@ -79,14 +79,14 @@ class EmotionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """The models that this server can serve.
+        """Every version of every model of this server, those that cannot be served too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """One model; NOT_FOUND if no model has that name.
+        """One version of a model; NOT_FOUND if no model has that name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -225,6 +225,130 @@ class EmotionService(object):
             '/ferserve.v1.EmotionService/GetModel',
             ferserve_dot_v1_dot_emotion__pb2.GetModelRequest.SerializeToString,
             ferserve_dot_v1_dot_emotion__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class AdminServiceStub(object):
+    """Loads and unloads models while the server runs. Only servers with the setting server.admin have this service; one
+    with several workers answers once all of them are done.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.LoadModel = channel.unary_unary(
+                '/ferserve.v1.AdminService/LoadModel',
+                request_serializer=ferserve_dot_v1_dot_emotion__pb2.LoadModelRequest.SerializeToString,
+                response_deserializer=ferserve_dot_v1_dot_emotion__pb2.LoadModelResponse.FromString,
+                _registered_method=True)
+        self.UnloadModel = channel.unary_unary(
+                '/ferserve.v1.AdminService/UnloadModel',
+                request_serializer=ferserve_dot_v1_dot_emotion__pb2.UnloadModelRequest.SerializeToString,
+                response_deserializer=ferserve_dot_v1_dot_emotion__pb2.UnloadModelResponse.FromString,
+                _registered_method=True)
+
+
+class AdminServiceServicer(object):
+    """Loads and unloads models while the server runs. Only servers with the setting server.admin have this service; one
+    with several workers answers once all of them are done.
+    """
+
+    def LoadModel(self, request, context):
+        """Reads the files of a model again and loads them. The former versions answer until the new ones are warm; then open
+        streams change over between two frames. FAILED_PRECONDITION if a file cannot be served: nothing changes then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnloadModel(self, request, context):
+        """Takes a model from the callers to come, until it is loaded again. Open streams keep it to their end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_AdminServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'LoadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadModel,
+                    request_deserializer=ferserve_dot_v1_dot_emotion__pb2.LoadModelRequest.FromString,
+                    response_serializer=ferserve_dot_v1_dot_emotion__pb2.LoadModelResponse.SerializeToString,
+            ),
+            'UnloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadModel,
+                    request_deserializer=ferserve_dot_v1_dot_emotion__pb2.UnloadModelRequest.FromString,
+                    response_serializer=ferserve_dot_v1_dot_emotion__pb2.UnloadModelResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'ferserve.v1.AdminService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('ferserve.v1.AdminService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class AdminService(object):
+    """Loads and unloads models while the server runs. Only servers with the setting server.admin have this service; one
+    with several workers answers once all of them are done.
+    """
+
+    @staticmethod
+    def LoadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ferserve.v1.AdminService/LoadModel',
+            ferserve_dot_v1_dot_emotion__pb2.LoadModelRequest.SerializeToString,
+            ferserve_dot_v1_dot_emotion__pb2.LoadModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnloadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ferserve.v1.AdminService/UnloadModel',
+            ferserve_dot_v1_dot_emotion__pb2.UnloadModelRequest.SerializeToString,
+            ferserve_dot_v1_dot_emotion__pb2.UnloadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ferserve.types import ModelDescription
+from ferserve.types import ModelDescription, ModelState
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.enums import EnumTable
+
+_STATES = EnumTable(ModelState, pb.ModelState, "MODEL_STATE")
 
 
 def model_to_proto(model: ModelDescription) -> pb.Model:
@@ -22,6 +25,9 @@ def model_to_proto(model: ModelDescription) -> pb.Model:
         runs_on=model.runs_on,
         is_default=model.is_default,
         sha256=model.sha256,
+        state=_STATES.number(model.state),
+        reason=model.reason,
+        aliases=model.aliases,
     )
 
 
@@ -41,4 +47,7 @@ def model_from_proto(message: pb.Model) -> ModelDescription:
         runs_on=message.runs_on,
         is_default=message.is_default,
         sha256=message.sha256,
+        state=_STATES.get(message.state) or ModelState.READY,
+        reason=message.reason,
+        aliases=tuple(message.aliases),
     )

@@ -19,6 +19,7 @@ STATUS_BY_KIND: Final[dict[str, grpc.StatusCode]] = {
     "stream_protocol": grpc.StatusCode.INVALID_ARGUMENT,
     "model_not_found": grpc.StatusCode.NOT_FOUND,
     "model_not_ready": grpc.StatusCode.UNAVAILABLE,
+    "model_load": grpc.StatusCode.FAILED_PRECONDITION,
     "overloaded": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "wrong_worker": grpc.StatusCode.UNAVAILABLE,
     "frame_deadline": grpc.StatusCode.DEADLINE_EXCEEDED,

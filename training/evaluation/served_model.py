@@ -35,7 +35,7 @@ class ServedModel:
 
     def answers(self, rows: NDArray[Any]) -> list[Floats]:
         """(N, K) probabilities per head for input rows, in the order of ``spec.heads``, reserved labels included."""
-        return self._classifier.infer_now(rows)
+        return self._classifier.infer(rows)
 
     def head(self, name: str) -> HeadSpec:
         """The head of that name, or the first whose labels, reserved ones aside, are those of the label set ``name``.

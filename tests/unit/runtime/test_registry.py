@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,12 +12,18 @@ import pytest
 
 from ferserve.config import EngineConfig
 from ferserve.engine import Engine
-from ferserve.errors import InvalidFrameError, ModelNotFoundError, ModelNotReadyError, ModelSpecError, OverloadedError
+from ferserve.errors import (
+    InvalidFrameError,
+    ModelLoadError,
+    ModelNotFoundError,
+    ModelNotReadyError,
+    OverloadedError,
+)
 from ferserve.options import Delivery, FrameOptions, StreamOptions
 from ferserve.runtime.backends import BACKENDS
 from ferserve.runtime.registry import ModelRegistry
 from ferserve.sources.arrays import raw_image
-from ferserve.types import Frame
+from ferserve.types import Frame, ModelState
 from tests.busy import held_workers
 from tests.tiny_models import brightness_spec, write_brightness_model
 
@@ -68,52 +73,58 @@ def test_threads_that_want_one_model_at_once_load_it_once(tmp_path: Path) -> Non
     assert len({id(model) for model in loaded}) == 1
 
 
-def test_a_new_version_serves_new_streams_while_open_ones_keep_theirs(tmp_path: Path) -> None:
-    old, new = _version(tmp_path / "1.onnx", "1"), _version(tmp_path / "2.onnx", "2", inverted=True)
+def test_a_file_is_read_again_for_new_callers_while_open_streams_go_on(tmp_path: Path) -> None:
+    path = _version(tmp_path / "m.onnx", "1")
     frame = Frame(0, WHITE, boxes=BOX)
-    with Engine(EngineConfig(model=str(old), threads=2)) as engine:
+    with Engine(EngineConfig(model=str(path), threads=2)) as engine:
         with engine.open_stream(EVERY) as before:
             assert before.submit(frame).result(10).faces[0].emotion == "bright"
-            engine.replace_model(new)
+            _version(path, "2", inverted=True)
+            assert [m.version for m in engine.load_model("brightness")] == ["2"]
             with engine.open_stream(EVERY) as after:
-                assert (before.model.version, after.model.version) == ("1", "2")
-                told = [stream.submit(dataclasses.replace(frame, frame_id=1)).result(10) for stream in (before, after)]
-        assert [(r.model_version, r.faces[0].emotion) for r in told] == [("1", "bright"), ("2", "dark")]
+                told = after.submit(frame).result(10)
+            assert before.submit(dataclasses.replace(frame, frame_id=1)).result(10).ok
+        assert (told.model_version, told.faces[0].emotion) == ("2", "dark")
         assert engine.classify(frame).model_version == "2"
         assert engine.model("").version == "2"
         assert engine.model("").is_default
         assert [m.version for m in engine.models() if m.name == "brightness"] == ["2"]
 
 
-def test_a_version_that_cannot_be_loaded_changes_nothing(tmp_path: Path) -> None:
-    registry = _registry(_version(tmp_path / "1.onnx", "1"))
+def test_a_file_that_cannot_be_loaded_changes_nothing(tmp_path: Path) -> None:
+    path = _version(tmp_path / "m.onnx", "1")
+    registry = _registry(path)
     broken = dataclasses.replace(brightness_spec("brightness"), version="2")
     head = dataclasses.replace(broken.heads[0], output="elsewhere")
-    path = write_brightness_model(tmp_path / "2.onnx", broken)
-    assert registry.replace(path).spec.version == "2"
-    for bad in (
-        write_brightness_model(tmp_path / "3.onnx", dataclasses.replace(broken, version="3", heads=(head,))),
-        tmp_path / "nowhere.onnx",
-    ):
-        with pytest.raises((ModelSpecError, ModelNotFoundError)):
-            registry.replace(bad)
-        assert registry.get("").spec.version == "2"
-        assert registry.describe("").version == "2"
+    write_brightness_model(path, dataclasses.replace(broken, heads=(head,)))
+    with pytest.raises(ModelLoadError, match=r"cannot load 'brightness': .*output must be .*; what was served"):
+        registry.load("brightness")
+    path.unlink()
+    with pytest.raises(ModelLoadError, match="model must be a file that exists"):
+        registry.load("brightness@1")
+    assert registry.get("").spec.version == registry.describe("").version == "1"
+    with pytest.raises(ModelNotFoundError, match=r"version of 'brightness' must be one of 1, got '2'"):
+        registry.load("brightness@2")
 
 
-def test_a_dropped_model_works_for_its_holders_and_is_freed_after_them(tmp_path: Path) -> None:
+def test_an_unloaded_model_works_for_its_holders_and_is_freed_after_them(tmp_path: Path) -> None:
     registry = _registry(_version(tmp_path / "m.onnx", "1"))
     held = registry.get("")
-    registry.drop("brightness")
+    registry.unload("brightness")
     assert not registry.is_loaded("")
-    assert registry.describe("").is_default
+    for name in ("", "brightness", "brightness@1", "brightness@latest"):
+        with pytest.raises(ModelNotReadyError, match=f"cannot use the model '{name}': it was unloaded"):
+            registry.get(name)
+    said = registry.describe("")
+    assert (said.is_default, said.state, said.reason) == (True, ModelState.UNAVAILABLE, "it was unloaded")
     row = np.ones((1, *held.spec.input.row_shape), np.float32)
     np.testing.assert_allclose(held.classifier.infer(row)[0], [[0, 1]], atol=1e-6)
     graph = weakref.ref(held.classifier)
+    registry.load("brightness")
     assert registry.get("") is not held
+    assert registry.describe("").state is ModelState.READY
     del held
-    gc.collect()
-    assert graph() is None
+    assert graph() is None, "models that a collector has to find are frozen with everything else at the start"
 
 
 def test_rows_are_answered_like_faces(tmp_path: Path) -> None:

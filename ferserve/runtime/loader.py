@@ -1,0 +1,88 @@
+"""From a weight file to a model that is warm and batched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ferserve.config import EngineConfig
+from ferserve.models.description import describe
+from ferserve.models.spec import ModelSpec
+from ferserve.models.store import ModelFile
+from ferserve.runtime.backends import open_session
+from ferserve.runtime.base import Infer, Tensor
+from ferserve.runtime.batching import Batcher, Measurement, choose, measure
+from ferserve.runtime.classifier import Classifier
+from ferserve.types import ModelDescription
+
+_BATCH_SIZES = (1, 4, 16)
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model that is ready to run. It works as long as somebody holds it, even after the registry dropped it."""
+
+    file: ModelFile
+    classifier: Classifier
+    infer: Infer
+    """Probabilities (N, K) of every head for a batch (N, *row_shape), possibly in one run with the rows of other
+    threads."""
+    is_default: bool
+    """True if it answers callers that name no model."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the weight file says about itself."""
+        return self.file.spec
+
+    @property
+    def runs_on(self) -> str:
+        """The runtime and provider that run the graph."""
+        return self.classifier.session.runs_on
+
+    @property
+    def sha256(self) -> str:
+        """Of the weight file, lower-case hex."""
+        return self.file.sha256
+
+    @cached_property
+    def description(self) -> ModelDescription:
+        """The model as its users see it."""
+        return describe(self.file, runs_on=self.runs_on, is_default=self.is_default)
+
+
+class ModelLoader:
+    """Loads models as ``config`` says. Thread-safe."""
+
+    def __init__(self, config: EngineConfig, threads: int, others_busy: Callable[[], bool]) -> None:
+        """``threads`` and ``others_busy`` are those of the workers, for batching."""
+        self._config, self._threads, self._others_busy = config, threads, others_busy
+
+    def load(self, file: ModelFile, *, is_default: bool) -> LoadedModel:
+        """Load, warm up and batch; raises :class:`ModelSpecError` or :class:`ConfigError`."""
+        cache_dir = Path(self._config.cache_dir) if self._config.cache_dir else None
+        classifier = Classifier(open_session(file.path, self._config.device, cache_dir), file.spec)
+        classifier.require_answer(self._config.max_first_run_s)  # it allocates, too: let no frame wait for that
+        loaded = LoadedModel(file, classifier, self._batched(classifier), is_default)
+        _ = loaded.description  # hashes the file now, not on a caller's event loop
+        return loaded
+
+    def measure(self, classifier: Classifier, seconds: float) -> list[Measurement]:
+        """Rows per second at several batch sizes, ``seconds`` each."""
+        return measure(classifier.infer, _blank_row(classifier), _BATCH_SIZES, self._threads, seconds)
+
+    def _batched(self, classifier: Classifier) -> Infer:
+        """The classifier's ``infer``, behind a batcher if batches pay on this machine."""
+        config = self._config
+        size = config.max_batch_size or choose(self.measure(classifier, seconds=0.03)).batch_size
+        if size <= 1:
+            return classifier.infer
+        return Batcher(classifier.infer, size, config.max_queue_delay_us, config.max_queue, self._others_busy).infer
+
+
+def _blank_row(classifier: Classifier) -> Tensor:
+    return np.zeros_like(classifier.empty_batch(1))
