@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto
 
-.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare soak fuzz fuzz-decode fuzz-wire sanitize aarch64 demo docs clean
+.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -77,6 +77,9 @@ fuzz-decode: setup ## five minutes of mutated pictures, judged by time and memor
 
 fuzz-wire: setup ## five minutes of mutated messages
 	$(BIN)/python -m tests.fuzz.wire --seconds 300 --seed $(or $(SEED),0)
+
+web-api: setup ## a thousand random requests per address of the page's API, against its OpenAPI document
+	FERSERVE_API_EXAMPLES=1000 $(BIN)/python -m pytest tests/web/test_openapi.py --timeout 900
 
 sanitize: setup ## the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer; ends with a normal build
 	CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined" LDFLAGS="-fsanitize=address,undefined" \

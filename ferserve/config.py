@@ -5,6 +5,7 @@ Facts about weights are not configuration; they live in :mod:`ferserve.models.sp
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -126,6 +127,7 @@ MAX_MESSAGE_BYTES = 2**31 - 1
 """gRPC counts in 32 bits."""
 _LOOPS = ("auto", "asyncio", "uvloop")
 _CPUS = ("split", "shared")
+_ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+")
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,12 @@ class ServerConfig:
     """TCP port of a second health service without TLS, for probes that cannot use TLS; 0 for no such port."""
     admin: bool = False
     """Whether calls for administrators are served, such as channelz, which shows the connections of all clients."""
+    web_port: int = 0
+    """TCP port of the page and its API for web apps, with the same certificates; 0 for no page. Needs the extra
+    ``web``."""
+    web_origins: str = ""
+    """Origins of other sites whose scripts may call the page's API, such as ``https://app.example``, separated by
+    commas; empty for the page alone."""
 
     def __post_init__(self) -> None:
         _check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")
@@ -229,6 +237,21 @@ class ServerConfig:
         _check(
             "server.health_port", port, 0 <= port <= 65535 and not taken, "from 0 to 65535 and other than server.port"
         )
+        self._check_page()
+
+    def _check_page(self) -> None:
+        port, taken = self.web_port, self.web_port in {self.port, self.health_port} - {0}
+        _check("server.web_port", port, 0 <= port <= 65535 and not taken, "from 0 to 65535 and a port of its own")
+        page_alone = not (self.web_port and self.workers > 1)
+        _check(
+            "server.web_port",
+            port,
+            page_alone,
+            "0 if server.workers is above 1; run `ferserve web --target` beside the workers",
+        )
+        origins = [origin.strip() for origin in self.web_origins.split(",") if origin.strip()]
+        wellformed = all(_ORIGIN.fullmatch(origin) for origin in origins)
+        _check("server.web_origins", self.web_origins, wellformed, "origins such as https://app.example, with commas")
 
 
 SYSTEM_CA = "system"

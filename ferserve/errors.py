@@ -135,11 +135,15 @@ class MissingPackageError(ImportError):
     """A package that this call needs is not installed, or cannot be loaded; the message says what to install."""
 
 
+_WEB: Final = "the page needs the extra web: `pip install 'ferserve[web]'`"
 _REMEDIES: Final = {
     "cv2": "install one of OpenCV's wheels: `pip install opencv-python-headless`",
     "av": "videos need PyAV and NumPy: `pip install av numpy`",
     "numpy": "arrays need NumPy: `pip install numpy`",
     "simplejpeg": "arrays travel as JPEG by simplejpeg: `pip install simplejpeg`, or choose the encoding raw",
+    "starlette": _WEB,
+    "uvicorn": _WEB,
+    "websockets": _WEB,
     "ferserve": "ferserve-client is a client alone: `pip install ferserve`",
 }
 """What to do if a package cannot be imported."""

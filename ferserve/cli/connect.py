@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from ferserve.cli import flags
 from ferserve.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ferserve.client import Client
+    from ferserve.client import AsyncClient, Client
+    from ferserve.config import Tls
     from ferserve.local import LocalClient
 
 
@@ -36,9 +38,7 @@ def connect(
                 "boxes nor crops: a client of `ferserve serve --detector none` can send them"
             )
         return LocalClient(engine)
-    for flag, value in (("--detector", detector), ("--device", device)):
-        if value is not None:
-            raise ConfigError(f"{flag} must be left out with --target, got {value}; the server chooses it")
+    _require_absent({"--detector": detector, "--device": device})
     return connect_server(target, config, tls_ca)
 
 
@@ -47,6 +47,20 @@ def connect_server(target: str, config: Path | None, tls_ca: str | None) -> Clie
     from ferserve.client import Client
 
     return Client(target, tls=flags.load(config, tls_ca=tls_ca).tls)
+
+
+def connect_async(target: str, for_engine: Mapping[str, str | None], tls: Tls) -> AsyncClient:
+    """A client of the server ``target`` for asyncio; raises :class:`ConfigError`, also for flags of an engine."""
+    from ferserve.client import AsyncClient
+
+    _require_absent(for_engine)
+    return AsyncClient(target, tls=tls)
+
+
+def _require_absent(for_engine: Mapping[str, str | None]) -> None:
+    for flag, value in for_engine.items():
+        if value is not None:
+            raise ConfigError(f"{flag} must be left out with --target, got {value}; the server chooses it")
 
 
 def require_no_tls(tls_ca: str | None) -> None:

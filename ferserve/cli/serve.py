@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from ferserve.cli import flags
+
+if TYPE_CHECKING:
+    from ferserve.config import ServerConfig
+    from ferserve.engine import Engine
+    from ferserve.server.lifecycle import Startable
 
 Host: TypeAlias = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for every interface.")
@@ -24,6 +29,9 @@ TlsCert: TypeAlias = Annotated[str | None, typer.Option(metavar="FILE", help="Sp
 TlsKey: TypeAlias = Annotated[str | None, typer.Option(metavar="FILE", help="The certificate's private key, PEM.")]
 Threads: TypeAlias = Annotated[
     int | None, typer.Option(metavar="N", help="Threads per worker; 0 divides the processors.")
+]
+Web: TypeAlias = Annotated[
+    int | None, typer.Option("--web", metavar="PORT", help="Serve a page and an API for web apps on this port too.")
 ]
 Verbose: TypeAlias = Annotated[
     int, typer.Option("--verbose", "-v", count=True, help="Log streams and refusals to stderr; -vv every frame too.")
@@ -44,6 +52,7 @@ def command(
     detector: flags.Detector = None,
     device: flags.Device = None,
     threads: Threads = None,
+    web: Web = None,
     config: flags.ConfigFile = None,
     verbose: Verbose = 0,
 ) -> None:
@@ -61,6 +70,7 @@ def command(
         server_loop=loop,
         server_tls_cert=tls_cert,
         server_tls_key=tls_key,
+        server_web_port=web,
         engine_model=model,
         engine_model_dir=model_dir,
         engine_detector=detector,
@@ -71,4 +81,11 @@ def command(
     from ferserve.server.run import run
 
     log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
-    run(loaded)
+    run(loaded, _page if loaded.server.web_port else None)
+
+
+def _page(engine: Engine, config: ServerConfig) -> list[Startable]:
+    """The page of ``engine``, on its own port."""
+    from ferserve.web import WebServer
+
+    return [WebServer(engine, config, config.web_port)]

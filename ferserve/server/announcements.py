@@ -25,7 +25,7 @@ def announce(line: str) -> None:
 
 def warn_of_plain_text(config: ServerConfig) -> None:
     """Log a warning if pictures would cross a network that anyone can read."""
-    if config.tls_cert or config.uds or _is_loopback(config.host):
+    if config.tls_cert or config.uds or is_loopback(config.host):
         return
     logger.warning(
         "serving plain text on %s: everyone on the way sees pictures and emotions, and anyone may call; "
@@ -34,7 +34,8 @@ def warn_of_plain_text(config: ServerConfig) -> None:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches ``host``."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

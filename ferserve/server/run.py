@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from ferserve.config import Config, ServerConfig
 from ferserve.engine import Engine
@@ -13,9 +14,14 @@ from ferserve.server.exit_deadline import MARGIN_S, ExitDeadline, leaving_on_tim
 from ferserve.server.lifecycle import STOP_SIGNALS, Startable, serve_until_signal
 from ferserve.server.loop import run_in_loop
 
+MakeBeside: TypeAlias = Callable[[Engine, ServerConfig], Sequence[Startable]]
+"""Makes servers on ports of their own, which ask the same engine."""
 
-def run(config: Config) -> None:
+
+def run(config: Config, beside: MakeBeside | None = None) -> None:
     """Serve until SIGINT or SIGTERM, in this process or in several workers; a second signal stops at once.
+
+    What ``beside`` makes is served in this process too; workers have none.
 
     Prints one line when clients can connect. Raises :class:`ferserve.errors.ConfigError` if the address is not free or
     the process may open too few files, and the errors of :class:`Engine`.
@@ -28,7 +34,8 @@ def run(config: Config) -> None:
         supervise(config)
         return
     with leaving_on_time(config.server.grace_s + MARGIN_S) as deadline, open_engine(config.engine) as engine:
-        run_in_loop(serve(engine, config.server, deadline=deadline), config.server.loop)
+        others = beside(engine, config.server) if beside else ()
+        run_in_loop(serve(engine, config.server, others, deadline), config.server.loop)
 
 
 async def serve(
