@@ -104,6 +104,7 @@ demo: $(BIN)/.serve ## serve, stream a real face, show the live table
 docs: setup ## build the documentation into build/site, offline; fails on a broken link or a page or picture that is not current
 	$(BIN)/python scripts/draw_architecture.py --check
 	$(BIN)/python scripts/write_api.py --check
+	$(BIN)/python scripts/write_metrics.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 clean: ## remove what was built

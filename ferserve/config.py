@@ -191,6 +191,8 @@ class ServerConfig:
     """PEM file with authorities; clients must present a certificate of one of them."""
     health_port: int = 0
     """TCP port of a second health service without TLS, for probes that cannot use TLS; 0 for no such port."""
+    metrics_port: int = 0
+    """TCP port of ``http://HOST:PORT/metrics`` for Prometheus, in plain text, on ``host``; 0 for no such port."""
     admin: bool = False
     """Whether calls for administrators are served, such as channelz, which shows the connections of all clients."""
     web_port: int = 0
@@ -233,19 +235,23 @@ class ServerConfig:
         _check_needs("server.tls_cert", self.tls_cert, "server.tls_key", self.tls_key)
         _check_needs("server.tls_key", self.tls_key, "server.tls_cert", self.tls_cert)
         _check_needs("server.tls_client_ca", self.tls_client_ca, "server.tls_cert", self.tls_cert)
-        port, taken = self.health_port, self.health_port == self.port != 0
-        _check(
-            "server.health_port", port, 0 <= port <= 65535 and not taken, "from 0 to 65535 and other than server.port"
-        )
+        self._check_other_ports()
         self._check_page()
 
+    def _check_other_ports(self) -> None:
+        used = [("server.port", self.port)]
+        for name in ("health_port", "metrics_port", "web_port"):
+            port = getattr(self, name)
+            free = port == 0 or port not in [other for _, other in used]
+            others = " and ".join(name for name, _ in used)
+            _check(f"server.{name}", port, 0 <= port <= 65535 and free, f"from 0 to 65535 and other than {others}")
+            used.append((f"server.{name}", port))
+
     def _check_page(self) -> None:
-        port, taken = self.web_port, self.web_port in {self.port, self.health_port} - {0}
-        _check("server.web_port", port, 0 <= port <= 65535 and not taken, "from 0 to 65535 and a port of its own")
         page_alone = not (self.web_port and self.workers > 1)
         _check(
             "server.web_port",
-            port,
+            self.web_port,
             page_alone,
             "0 if server.workers is above 1; run `ferserve web --target` beside the workers",
         )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ferserve.config import EngineConfig
 from ferserve.detection.factory import open_detector
 from ferserve.errors import InvalidFrameError, ModelNotReadyError
-from ferserve.metrics import NO_METRICS, Metrics
+from ferserve.metrics import NO_METRICS, EngineFigures, Metrics
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.processors import usable_processors
@@ -54,13 +54,14 @@ class Engine:
         self.threads = self.config.threads or usable_processors()
         cv2.setNumThreads(1)  # one thread per frame: OpenCV's own would take the cores of other frames
         self._pool: WorkerPool[Pipeline] = WorkerPool(self.threads, self.config.spare_threads)
-        self._registry = ModelRegistry(self.config, self.threads, self._pool.is_contended)
+        self._registry = ModelRegistry(self.config, self.threads, self._pool.is_contended, metrics)
         cache_dir = Path(self.config.cache_dir) if self.config.cache_dir else None
         make_detector = open_detector(self.config.detector, self.config.device, cache_dir)
         pipelines = [
             Pipeline(make_detector(), self._pool.load) for _ in range(self.threads + self.config.spare_threads)
         ]
         self._warm_up(pipelines)
+        self._pipelines = pipelines
         self._backlog = Backlog(self.config.max_queue, self.config.max_queue_bytes)
         self._lock = threading.Lock()
         self._streams: set[EngineStream] = set()
@@ -192,6 +193,24 @@ class Engine:
         """Measure the default model at several batch sizes, ``seconds`` each: the table, and the choice from it."""
         return self._registry.tune(seconds)
 
+    def figures(self) -> EngineFigures:
+        """What it holds now, and what its threads have done."""
+        waiting, waiting_bytes = self._backlog.holds()
+        with self._lock:
+            resumable, resumable_bytes = self._resumable.holds()
+            streams = list(self._streams)
+        return EngineFigures(
+            waiting=waiting,
+            waiting_bytes=waiting_bytes,
+            threads=self.threads,
+            busy_threads=self._pool.busy,
+            resumable=resumable,
+            resumable_bytes=resumable_bytes,
+            tracks=sum(len(stream.state.tracker.known_ids) for stream in streams),
+            detection_passes=sum(pipeline.detection_passes for pipeline in self._pipelines),
+            followed_frames=sum(pipeline.followed_frames for pipeline in self._pipelines),
+        )
+
     def stalled_s(self) -> float:
         """How long every worker thread has been in the same piece of work; 0 as long as one is idle. In seconds."""
         return self._pool.stalled_s()
@@ -238,6 +257,7 @@ class Engine:
         settings = replace(settings, limits=replace(settings.limits, max_frame_ms=math.inf))
         for pipeline in pipelines:
             pipeline.run(Frame(0, grey, boxes=boxes), settings, None, time.monotonic_ns())
+            pipeline.detection_passes = 0  # nobody's frame
 
     def _on_stream_close(self, stream: EngineStream) -> None:
         """Keep the tracks of a closed, named stream for ``resume_s``."""

@@ -9,13 +9,35 @@ counted twice:
   holds no valid frame (:meth:`Metrics.frame_answered`), and each call that ends with an error
   (:meth:`Metrics.call_refused`).
 * The server counts how often its workers stall (:meth:`Metrics.workers_stalled`).
+
+What is not an outcome but a state, :class:`EngineFigures`, is asked for.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from ferserve.types import FrameResult
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFigures:
+    """What an engine holds at one moment, and what its threads have done since it was made."""
+
+    waiting: int
+    """Frames and tensors that wait for a worker thread."""
+    waiting_bytes: int
+    threads: int
+    busy_threads: int
+    resumable: int
+    """Closed streams that can be resumed."""
+    resumable_bytes: int
+    tracks: int
+    """Faces that open streams keep track of."""
+    detection_passes: int
+    followed_frames: int
+    """Frames of streams whose faces were followed without the detector."""
 
 
 class Metrics(Protocol):
@@ -50,6 +72,12 @@ class Metrics(Protocol):
         count different things.
         """
 
+    def model_loaded(self, model: str, version: str, *, runs_on: str, sha256: str) -> None:
+        """A model is ready, or a new version of one; ``sha256`` is of its file. Called by the engine."""
+
+    def model_ran(self, model: str, version: str, rows: int) -> None:
+        """A model ran once, with ``rows`` faces or rows of tensors. Called by the engine."""
+
     def stream_opened(self, *, resumed: bool) -> None:
         """A stream was opened, or resumed after its connection broke. Called by the engine."""
 
@@ -79,6 +107,12 @@ class NoMetrics:
         """See :class:`Metrics`."""
 
     def call_refused(self, kind: str) -> None:
+        """See :class:`Metrics`."""
+
+    def model_loaded(self, model: str, version: str, *, runs_on: str, sha256: str) -> None:
+        """See :class:`Metrics`."""
+
+    def model_ran(self, model: str, version: str, rows: int) -> None:
         """See :class:`Metrics`."""
 
     def stream_opened(self, *, resumed: bool) -> None:

@@ -72,6 +72,8 @@ class Pipeline:
         """Without a ``detector`` every frame must bring boxes or crops; ``load`` gives the workers' load, 0 to 1."""
         self._detector = detector
         self._load = load
+        self.detection_passes = self.followed_frames = 0
+        """Frames in which the detector looked for faces, and those in which faces were followed without it."""
 
     @property
     def detector_runs_on(self) -> str:
@@ -181,6 +183,7 @@ class Pipeline:
         if not schedule.next_frame(now_ns, self._load()):
             followed = tracker.follow(picture.luma, now_ns)
             if not (followed.unsure and schedule.may_detect(cut=followed.cut)):
+                self.followed_frames += 1
                 return followed
         updated = tracker.update(self._detect(picture, settings), now_ns, picture.luma)
         schedule.record_pass(now_ns, unsure=updated.unsure)
@@ -193,6 +196,7 @@ class Pipeline:
                 "boxes must be given if engine.detector is 'none', got no boxes; send boxes or crops, or set "
                 "engine.detector to 'face-lite'"
             )
+        self.detection_passes += 1
         image = picture.bgr if self._detector.wants_color else picture.luma
         assert image is not None
         min_score = settings.options.min_score or 0.0

@@ -18,6 +18,10 @@ class Counting:
         """Whether each opened stream was resumed."""
         self.closed = 0
         self.lags_s: list[float] = []
+        self.loaded: list[tuple[str, str, str, str]] = []
+        """Name, version, what runs it, and the digest of each model."""
+        self.runs: list[tuple[str, str, int]] = []
+        """Name and version of the model, and the rows of each run."""
         self.stalled: list[bool] = []
         self._lock = threading.Lock()
 
@@ -40,6 +44,16 @@ class Counting:
         """See :class:`ferserve.metrics.Metrics`."""
         with self._lock:
             self.refused.append(kind)
+
+    def model_loaded(self, model: str, version: str, *, runs_on: str, sha256: str) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.loaded.append((model, version, runs_on, sha256))
+
+    def model_ran(self, model: str, version: str, rows: int) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.runs.append((model, version, rows))
 
     def stream_opened(self, *, resumed: bool) -> None:
         """See :class:`ferserve.metrics.Metrics`."""

@@ -46,7 +46,7 @@ def command(
     Cameras need https, or a page on this machine; certificates come from server.tls_cert and server.tls_key.
     """
     from ferserve.cli.connect import connect_async, require_no_tls
-    from ferserve.server.app import open_engine
+    from ferserve.engine import Engine
     from ferserve.server.exit_deadline import MARGIN_S, leaving_on_time
     from ferserve.server.logs import log_to_stderr
     from ferserve.server.loop import run_in_loop
@@ -65,7 +65,7 @@ def command(
         deadline = stack.enter_context(leaving_on_time(loaded.server.grace_s + MARGIN_S))
         if target is None:
             require_no_tls(tls_ca)
-            answers: Engine | AsyncClient = stack.enter_context(open_engine(loaded.engine))
+            answers: Engine | AsyncClient = stack.enter_context(Engine(loaded.engine))
         else:
             answers = connect_async(target, {"--detector": detector, "--device": device, "--model": model}, loaded.tls)
         run_in_loop(_serve(answers, loaded.server, port, demo, deadline), loaded.server.loop)

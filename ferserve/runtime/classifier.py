@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ class Classifier:
         self._input = _require_input(session, spec)
         outputs = {output.name: (i, output) for i, output in enumerate(session.outputs)}
         self._rows = [(head, _require_output(outputs, head)) for head in spec.heads]
+        self.on_run: Callable[[int], None] = _unheard
+        """Called with the rows of each run."""
 
     def empty_batch(self, size: int) -> Tensor:
         """An uninitialised batch (size, *row_shape) of the model's dtype, for the preprocessing to fill."""
@@ -41,7 +43,12 @@ class Classifier:
 
     def _run(self, batch: Tensor) -> list[NDArray[np.float32]]:
         outputs = self.session.run({self._input: batch})
+        self.on_run(len(batch))
         return [_probabilities(outputs[index], head) for head, index in self._rows]
+
+
+def _unheard(rows: int) -> None:
+    """Nobody counts runs yet."""
 
 
 def _require_input(session: Session, spec: ModelSpec) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from ferserve.config import EngineConfig
+from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.models.description import describe
 from ferserve.models.spec import ModelSpec
 from ferserve.models.store import ModelFile
@@ -58,8 +59,11 @@ class LoadedModel:
 class ModelLoader:
     """Loads models as ``config`` says. Thread-safe."""
 
-    def __init__(self, config: EngineConfig, threads: int, others_busy: Callable[[], bool]) -> None:
-        """``threads`` and ``others_busy`` are those of the workers, for batching."""
+    def __init__(
+        self, config: EngineConfig, threads: int, others_busy: Callable[[], bool], metrics: Metrics = NO_METRICS
+    ) -> None:
+        """``threads`` and ``others_busy`` are those of the workers, for batching; ``metrics`` counts runs."""
+        self._metrics = metrics
         self._config, self._threads, self._others_busy = config, threads, others_busy
 
     def load(self, file: ModelFile, *, is_default: bool) -> LoadedModel:
@@ -69,6 +73,9 @@ class ModelLoader:
         classifier.require_answer(self._config.max_first_run_s)  # it allocates, too: let no frame wait for that
         loaded = LoadedModel(file, classifier, self._batched(classifier), is_default)
         _ = loaded.description  # hashes the file now, not on a caller's event loop
+        name, version = file.spec.name, file.spec.version
+        self._metrics.model_loaded(name, version, runs_on=loaded.runs_on, sha256=loaded.sha256)
+        classifier.on_run = partial(self._metrics.model_ran, name, version)  # from now on: measuring does not count
         return loaded
 
     def measure(self, classifier: Classifier, seconds: float) -> list[Measurement]:

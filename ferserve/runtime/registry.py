@@ -16,6 +16,7 @@ from ferserve.errors import (
     ModelSpecError,
     quoted,
 )
+from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.models.names import split_name
 from ferserve.models.store import open_model_file
 from ferserve.runtime.batching import Measurement, choose
@@ -36,13 +37,15 @@ class ModelRegistry:
     others from being handed out.
     """
 
-    def __init__(self, config: EngineConfig, threads: int, others_busy: Callable[[], bool]) -> None:
+    def __init__(
+        self, config: EngineConfig, threads: int, others_busy: Callable[[], bool], metrics: Metrics = NO_METRICS
+    ) -> None:
         """Find the models and load the default one.
 
-        ``threads`` and ``others_busy`` are those of the workers, for batching. Raises :class:`ModelNotFoundError`,
-        :class:`ModelSpecError` or :class:`ConfigError`.
+        ``threads`` and ``others_busy`` are those of the workers, for batching; ``metrics`` counts runs. Raises
+        :class:`ModelNotFoundError`, :class:`ModelSpecError` or :class:`ConfigError`.
         """
-        self._loader = ModelLoader(config, threads, others_busy)
+        self._loader = ModelLoader(config, threads, others_busy, metrics)
         store, default = open_store(config)
         self._default_name = default.spec.name
         self._models = {

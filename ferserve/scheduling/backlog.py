@@ -50,5 +50,10 @@ class Backlog:
                 holder.held -= 1
                 holder.held_bytes -= size_bytes
 
+    def holds(self) -> tuple[int, int]:
+        """What waits: its number, and its bytes."""
+        with self._lock:
+            return self._waiting, self._bytes
+
     def __str__(self) -> str:
         return f"{self._max_waiting} and hold at most {self._max_bytes} bytes"

@@ -119,6 +119,11 @@ class WorkerPool(Generic[Context]):
                 self._worked_ns, self._measured_ns = 0, now_ns
             return self._load
 
+    @property
+    def busy(self) -> int:
+        """Threads at work, without the spare ones."""
+        return self._busy
+
     def is_contended(self) -> bool:
         """True if right now more than one thread works, or work waits."""
         return self._busy + len(self._turns) > 1

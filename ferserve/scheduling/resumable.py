@@ -67,6 +67,11 @@ class ResumableStreams:
     def __len__(self) -> int:
         return len(self._streams)
 
+    def holds(self) -> tuple[int, int]:
+        """What is kept now: its number, and its bytes."""
+        self._forget_old()
+        return len(self), self._bytes.total()
+
     def put(self, key: ResumeKey, state: StreamState, last_frame_id: int) -> None:
         """Keep the state of a stream from now on."""
         self._remove(key.digest)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ferserve.config import EngineConfig, ServerConfig
+from ferserve.config import Config, ServerConfig
 from ferserve.engine import Engine
-from ferserve.metrics import NO_METRICS
 from ferserve.server.channelz import channelz_services
 from ferserve.server.emotion.servicer import EmotionServicer
 from ferserve.server.grpc_options import with_message_limit
@@ -18,14 +17,19 @@ from ferserve.server.loop_lag import LoopLag
 from ferserve.server.reflection import Reflection
 from ferserve.server.services import Service
 from ferserve.server.stall_watch import StallWatch
+from ferserve.server.telemetry.page import Page
+from ferserve.server.telemetry.servers import metrics_for, metrics_of_process
 
 if TYPE_CHECKING:
     from ferserve.server.workers.placement import Placement
 
 
-def open_engine(config: EngineConfig) -> Engine:
-    """The engine of a serving process, with what counts its outcomes. Raises as :class:`Engine` does."""
-    return Engine(config, NO_METRICS)
+def open_engine(config: Config, page: Page | None = None) -> Engine:
+    """The engine of a serving process, with what counts its outcomes; ``page`` is where a worker does so.
+
+    Raises as :class:`Engine` does.
+    """
+    return Engine(config.engine, metrics_for(config.server, page))
 
 
 class Server(ServerGroup):
@@ -43,9 +47,9 @@ class Server(ServerGroup):
         placement: Placement | None = None,
         supervisor_address: str = "",
     ) -> None:
-        """``beside`` are servers on ports of their own, such as a page or an exporter; outcomes are counted by the
-        engine's metrics. ``placement`` and ``supervisor_address``, where the supervisor asks for its health, are a
-        worker's.
+        """``beside`` are servers on ports of their own, such as a page; outcomes are counted by the engine's metrics,
+        which :func:`open_engine` makes if there is a ``metrics_port``. ``placement`` and ``supervisor_address``, where
+        the supervisor asks for its health, are a worker's.
         """
         metrics = engine.metrics
         config = with_message_limit(config, engine.config.max_pixels)
@@ -59,5 +63,6 @@ class Server(ServerGroup):
         probes = ProbeServer(health, config, supervisor_address, shares_port=is_worker)
         stalls = StallWatch(engine, health, config.stall_s, metrics)
         lag = LoopLag(metrics, config.loop_lag_ms)
-        beside = [*([probes] if supervisor_address or config.health_port else []), stalls, lag, *beside]
+        scraped = metrics_of_process(engine, config, is_worker=is_worker)
+        beside = [*([probes] if supervisor_address or config.health_port else []), *scraped, stalls, lag, *beside]
         super().__init__(main, beside, config.grace_s)

@@ -33,7 +33,7 @@ def run(config: Config, beside: MakeBeside | None = None) -> None:
 
         supervise(config)
         return
-    with leaving_on_time(config.server.grace_s + MARGIN_S) as deadline, open_engine(config.engine) as engine:
+    with leaving_on_time(config.server.grace_s + MARGIN_S) as deadline, open_engine(config) as engine:
         others = beside(engine, config.server) if beside else ()
         run_in_loop(serve(engine, config.server, others, deadline), config.server.loop)
 

@@ -25,6 +25,12 @@ def test_the_page_of_the_api_is_current() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_page_of_metrics_is_current() -> None:
+    command = [sys.executable, "scripts/write_metrics.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_public_name_has_its_section() -> None:
     sections = [line.removeprefix("### ") for line in (ROOT / "docs/api.md").read_text("utf-8").splitlines()]
     for name in set(ferserve.__all__) - {"__version__"}:

@@ -22,7 +22,8 @@ def test_a_container_can_be_reached_with_any_arguments(name: str, arguments: dic
     text = (ROOT / name).read_text()
     env = dict(pair.split("=", 1) for line in re.findall(r"^ENV (.*)$", text, re.M) for pair in shlex.split(line))
     assert not re.search(r"^CMD", text, re.M)
-    assert load_config(env=env, flags={"server": arguments}).server.host == "0.0.0.0"
+    server = load_config(env=env, flags={"server": arguments}).server
+    assert (server.host, server.metrics_port) == ("0.0.0.0", 50053)
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.jetson"])

@@ -63,7 +63,7 @@ def test_wrong_flags_are_one_sentence(arguments: list[str], words: str) -> None:
     ("settings", "words"),
     [
         ({"web_port": 8080, "workers": 2}, "server.web_port must be 0 if server.workers is above 1"),
-        ({"web_port": 50051}, "server.web_port must be from 0 to 65535 and a port of its own"),
+        ({"web_port": 50051}, "server.web_port must be from 0 to 65535 and other than server.port"),
         ({"web_port": 70_000}, "server.web_port must be from 0 to 65535"),
     ],
 )

@@ -80,6 +80,8 @@ class WorkerProcess:
             started = time.monotonic()
             await self._until_ended(stopping)
             self._settings.open_streams[self._settings.index] = GONE
+            if self._settings.page is not None:
+                self._settings.page.clear_gauges()
             if stopping.is_set():
                 return
             delay_s = MIN_DELAY_S if time.monotonic() - started > STEADY_S else min(2 * delay_s, MAX_DELAY_S)

@@ -20,6 +20,8 @@ from ferserve.server.announcements import announce
 from ferserve.server.exit_deadline import AT_ONCE_S, MARGIN_S, ExitDeadline, leaving_on_time
 from ferserve.server.lifecycle import STOP_SIGNALS
 from ferserve.server.logs import LOGGER_NAME
+from ferserve.server.telemetry.page import Page
+from ferserve.server.telemetry.servers import metrics_of_workers
 from ferserve.server.workers.placement import GONE
 from ferserve.server.workers.process import WorkerProcess
 from ferserve.server.workers.shared_counts import SharedCounts
@@ -73,9 +75,11 @@ class _Supervisor:
         health = f"unix-abstract:ferserve-{os.getpid()}-{secrets.token_hex(8)}"
         log_level = logging.getLogger(LOGGER_NAME).getEffectiveLevel()
         self._address = host_and_port(config.server.host, config.server.port)
+        pages = [Page() for _ in range(count)] if config.server.metrics_port else []
+        self._metrics = metrics_of_workers(pages, config.server) if pages else None
         self._workers = [
-            WorkerProcess(context, WorkerSettings(index, config, f"{health}-{index}", open_streams, log_level))
-            for index in range(count)
+            WorkerProcess(context, WorkerSettings(index, config, f"{health}-{index}", open_streams, log_level, page))
+            for index, page in enumerate(pages or [None] * count)
         ]
         self._stopping = asyncio.Event()
         self._grace_s = config.server.grace_s
@@ -86,6 +90,8 @@ class _Supervisor:
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._on_signal)
         deadline.watch(STOP_SIGNALS)
+        if self._metrics is not None:
+            await self._metrics.start()
         try:
             runs_on = await asyncio.gather(*(worker.start() for worker in self._workers))
         except FerserveError:
@@ -94,8 +100,12 @@ class _Supervisor:
             if self._stopping.is_set():  # the signal ended them
                 return
             raise
+        if self._metrics is not None:
+            self._metrics.exposition.runs_on = f"{runs_on[0]} in each of {len(runs_on)} workers"
         announce(f"ferserve ready on {self._address} ({runs_on[0]} in each of {len(runs_on)} workers)")
         await asyncio.gather(*(worker.watch(self._stopping) for worker in self._workers))
+        if self._metrics is not None:
+            await self._metrics.stop()
         for number in STOP_SIGNALS:  # a further signal, now that all have stopped, must not look like a crash
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)

@@ -19,6 +19,7 @@ from ferserve.server.exit_deadline import MARGIN_S, ExitDeadline, leaving_on_tim
 from ferserve.server.lifecycle import serve_until_signal
 from ferserve.server.logs import log_to_stderr
 from ferserve.server.loop import run_in_loop
+from ferserve.server.telemetry.page import Page
 from ferserve.server.workers.placement import Placement
 from ferserve.server.workers.shared_counts import SharedCounts
 
@@ -34,6 +35,8 @@ class WorkerSettings:
     open_streams: SharedCounts
     """See :class:`Placement`."""
     log_level: int
+    page: Page | None = None
+    """Where it counts, if somebody scrapes."""
 
 
 def run_worker(settings: WorkerSettings, supervisor: Connection) -> None:
@@ -46,11 +49,11 @@ def run_worker(settings: WorkerSettings, supervisor: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr(settings.log_level)
     try:
-        engine_config = _share(settings.config)
+        config = dataclasses.replace(settings.config, engine=_share(settings.config))
         if settings.config.server.cpus == "split":
             _keep_to_share(settings)
         first_s = settings.config.server.grace_s + MARGIN_S
-        with leaving_on_time(first_s) as deadline, open_engine(engine_config) as engine:
+        with leaving_on_time(first_s) as deadline, open_engine(config, settings.page) as engine:
             run_in_loop(_serve(engine, settings, supervisor, deadline), settings.config.server.loop)
     except FerserveError as error:
         supervisor.send(error)
