@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
-PROTOS := proto/ferserve/v1/emotion.proto
+PROTOS := proto/ferserve/v1/emotion.proto proto/ferserve/inference/service.proto
 
 .PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo docs clean
 

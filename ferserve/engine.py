@@ -30,7 +30,7 @@ from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
 from ferserve.scheduling.effective import effective_frame, effective_stream, settings_of_state
 from ferserve.scheduling.pool import WorkerPool
 from ferserve.scheduling.resumable import ResumableStream, ResumableStreams, ResumeKey
-from ferserve.scheduling.single import submit_frame, submit_rows
+from ferserve.scheduling.single import RowsFuture, submit_frame, submit_rows
 from ferserve.scheduling.stream import EngineStream
 from ferserve.tracking.state import StreamState
 from ferserve.types import Frame, FrameResult, ModelDescription, PixelFormat, RawImage
@@ -133,9 +133,7 @@ class Engine:
         """:meth:`submit`, and wait for the answer."""
         return self.submit(frame, options).result()
 
-    def submit_rows(
-        self, model: str, rows: Tensor, caller: Caller = WITHIN_PROCESS
-    ) -> Future[list[NDArray[np.float32]]]:
+    def submit_rows(self, model: str, rows: Tensor, caller: Caller = WITHIN_PROCESS) -> RowsFuture:
         """Run a model, the default one for an empty name, on rows that the caller preprocessed.
 
         ``rows`` (N, *row_shape) of the model's dtype, as its spec says; the future gives probabilities (N, K) of every

@@ -81,6 +81,12 @@ class WrongWorkerError(FerserveError):
     kind = "wrong_worker"
 
 
+class UnsupportedError(FerserveError):
+    """A protocol on the port has this call or form, and this server does not, or it is turned off."""
+
+    kind = "unsupported"
+
+
 class FrameDeadlineError(FerserveError):
     """The deadline of a frame passed before its result was ready."""
 

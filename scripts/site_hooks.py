@@ -16,6 +16,7 @@ OUTSIDE = (
     "LICENSE",
     "ext/README.md",
     "proto/ferserve/v1/emotion.proto",
+    "proto/ferserve/inference/service.proto",
     "ferserve/models/detector_spec.py",
     "ferserve/rendering/result.schema.json",
     "ferserve/models/*.md",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ferserve.errors import ModelSpecError
 from ferserve.models.spec import HeadSpec, ModelSpec
 from ferserve.runtime.base import Session, Tensor, TensorInfo
+from ferserve.runtime.run_counts import RunCounts
 
 
 class Classifier:
@@ -19,6 +21,8 @@ class Classifier:
         """Raises :class:`ModelSpecError` if the spec does not fit the graph."""
         self.spec = spec
         self.session = session
+        self.runs = RunCounts()
+        """Every run of the graph, for whichever door."""
         self._input = _require_input(session, spec)
         outputs = {output.name: (i, output) for i, output in enumerate(session.outputs)}
         self._rows = [(head, _require_output(outputs, head)) for head in spec.heads]
@@ -42,9 +46,12 @@ class Classifier:
         return [np.concatenate(of_head) for of_head in zip(*parts, strict=True)]
 
     def _run(self, batch: Tensor) -> list[NDArray[np.float32]]:
+        began_ns = time.monotonic_ns()
         outputs = self.session.run({self._input: batch})
+        probabilities = [_probabilities(outputs[index], head) for head, index in self._rows]
         self.on_run(len(batch))
-        return [_probabilities(outputs[index], head) for head, index in self._rows]
+        self.runs.add(len(batch), time.monotonic_ns() - began_ns)
+        return probabilities
 
 
 def _unheard(rows: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -18,6 +19,7 @@ from ferserve.runtime.backends import open_session
 from ferserve.runtime.base import Infer, Tensor
 from ferserve.runtime.batching import Batcher, Measurement, choose, measure
 from ferserve.runtime.classifier import Classifier
+from ferserve.runtime.run_counts import RunCounts
 from ferserve.types import ModelDescription
 
 _BATCH_SIZES = (1, 4, 16)
@@ -65,6 +67,7 @@ class ModelLoader:
         """``threads`` and ``others_busy`` are those of the workers, for batching; ``metrics`` counts runs."""
         self._metrics = metrics
         self._config, self._threads, self._others_busy = config, threads, others_busy
+        self._runs: dict[tuple[str, str], RunCounts] = defaultdict(RunCounts)  # they outlive each loading
 
     def load(self, file: ModelFile, *, is_default: bool) -> LoadedModel:
         """Load, warm up and batch; raises :class:`ModelSpecError` or :class:`ConfigError`."""
@@ -72,6 +75,7 @@ class ModelLoader:
         classifier = Classifier(open_session(file.path, self._config.device, cache_dir), file.spec)
         classifier.require_answer(self._config.max_first_run_s)  # it allocates, too: let no frame wait for that
         loaded = LoadedModel(file, classifier, self._batched(classifier), is_default)
+        classifier.runs = self._runs[file.spec.name, file.spec.version]  # the warm-up answered nobody
         _ = loaded.description  # hashes the file now, not on a caller's event loop
         name, version = file.spec.name, file.spec.version
         self._metrics.model_loaded(name, version, runs_on=loaded.runs_on, sha256=loaded.sha256)

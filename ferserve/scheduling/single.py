@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -34,20 +35,28 @@ class SingleFrame:
         return False
 
 
+class RowsFuture(Future[list[NDArray[np.float32]]]):
+    """The future of a batch of rows, and when a worker had it, in ns of the monotonic clock."""
+
+    began_ns = ended_ns = 0
+
+
 class SingleBatch:
     """The queue of a call that brings tensors: one batch of rows."""
 
     def __init__(self, flow: Flow[Any], infer: Infer, rows: Tensor, backlog: Backlog) -> None:
         self.flow = flow
-        self.future: Future[list[NDArray[np.float32]]] = Future()
+        self.future = RowsFuture()
         self._infer, self._rows, self._backlog = infer, rows, backlog
 
     def run_one(self, context: Pipeline) -> bool:
         """See :class:`ferserve.scheduling.pool.SerialQueue`."""
         self._backlog.leave(self.flow, self._rows.nbytes)
         if self.future.set_running_or_notify_cancel():
+            self.future.began_ns = time.monotonic_ns()
             try:
                 answer = self._infer(self._rows)
+                self.future.ended_ns = time.monotonic_ns()
             except BaseException as error:  # the caller must hear of everything; the thread must live
                 self.future.set_exception(error)
             else:
@@ -68,9 +77,7 @@ def submit_frame(
     return future
 
 
-def submit_rows(
-    infer: Infer, rows: Tensor, pool: WorkerPool[Pipeline], caller: Caller, backlog: Backlog
-) -> Future[list[NDArray[np.float32]]]:
+def submit_rows(infer: Infer, rows: Tensor, pool: WorkerPool[Pipeline], caller: Caller, backlog: Backlog) -> RowsFuture:
     """Queue the rows of a call that brings tensors; raises :class:`OverloadedError` if too many wait."""
     flow = pool.call_flow(caller)
     if not backlog.enter(flow, rows.nbytes):

@@ -12,6 +12,7 @@ from ferserve.server.emotion.servicer import EmotionServicer
 from ferserve.server.grpc_options import with_message_limit
 from ferserve.server.grpc_server import GrpcServer
 from ferserve.server.health import HEALTH_NAME, Health, ProbeServer
+from ferserve.server.inference.servicer import InferenceServicer
 from ferserve.server.lifecycle import ServerGroup, Startable
 from ferserve.server.loop_lag import LoopLag
 from ferserve.server.reflection import Reflection
@@ -53,7 +54,10 @@ class Server(ServerGroup):
         """
         metrics = engine.metrics
         config = with_message_limit(config, engine.config.max_pixels)
-        services: list[Service] = [EmotionServicer(engine, config, metrics, placement)]
+        services: list[Service] = [
+            EmotionServicer(engine, config, metrics, placement),
+            InferenceServicer(engine, config, lambda: health.is_serving()),
+        ]
         if config.admin:
             services += channelz_services()
         services.append(Reflection([*(service.name for service in services), HEALTH_NAME]))

@@ -58,6 +58,10 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         self._stopping = True
         self._tell()
 
+    def is_serving(self) -> bool:
+        """Whether the server as a whole takes calls and works on them."""
+        return self._status(_WHOLE_SERVER) == int(_SERVING)
+
     def _tell(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

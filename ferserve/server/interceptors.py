@@ -87,19 +87,24 @@ def guarded(behavior: Behavior, method: str, metrics: Metrics = NO_METRICS) -> B
             raise
         except grpc.aio.InternalError as error:  # gRPC could not write: the client is gone
             raise asyncio.CancelledError from error
-        except FerserveError as error:
-            refusal = _for_strangers(error, method)
-        except DecodeError:
-            refusal = StreamProtocolError(f"messages of {method} must be protobuf of its type, got other bytes")
-        except Exception:
-            error_id = uuid.uuid4().hex[:12]
-            logger.exception("internal error %s in %s", error_id, method)
-            refusal = FerserveError(f"internal error (id {error_id})")
+        except Exception as error:
+            refusal = refusal_of(error, method)
         metrics.call_refused(refusal.kind)
         _log_refusal(method, context, refusal)
         return await _abort(context, refusal)
 
     return call
+
+
+def refusal_of(error: Exception, method: str) -> FerserveError:
+    """What the client of ``method`` hears of ``error``; the log gets what it must not hear."""
+    if isinstance(error, FerserveError):
+        return _for_strangers(error, method)
+    if isinstance(error, DecodeError):
+        return StreamProtocolError(f"messages of {method} must be protobuf of its type, got other bytes")
+    error_id = uuid.uuid4().hex[:12]
+    logger.error("internal error %s in %s", error_id, method, exc_info=error)
+    return FerserveError(f"internal error (id {error_id})")
 
 
 def _for_strangers(error: FerserveError, method: str) -> FerserveError:

@@ -22,6 +22,7 @@ STATUS_BY_KIND: Final[dict[str, grpc.StatusCode]] = {
     "model_load": grpc.StatusCode.FAILED_PRECONDITION,
     "overloaded": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "wrong_worker": grpc.StatusCode.UNAVAILABLE,
+    "unsupported": grpc.StatusCode.UNIMPLEMENTED,
     "frame_deadline": grpc.StatusCode.DEADLINE_EXCEEDED,
     "config": grpc.StatusCode.FAILED_PRECONDITION,
     "model_spec": grpc.StatusCode.FAILED_PRECONDITION,

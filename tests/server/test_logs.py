@@ -48,6 +48,7 @@ EVENTS = [
     r"stream gate\\n7 from ipv4:127\.0\.0\.1:\d+ opened: model brightness, delivery every, priority normal",
     r"stream gate\\n7 from \S+ closed after \d+\.\d s: 2 frames answered, 1 of them faults, 0 dropped",
     r"draining ferserve\.v1\.EmotionService: calls in flight [01], grace 5 s",
+    r"draining inference\.GRPCInferenceService: calls in flight [01], grace 5 s",
     r"stopped",
 ]
 

@@ -1,0 +1,1 @@
+"""The service ``inference.GRPCInferenceService``: the Open Inference Protocol."""
