@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ferserve.config import EngineConfig, Tls
     from ferserve.engine import Engine
     from ferserve.errors import (
+        AuthenticationError,
         ConfigError,
         FerserveError,
         FrameDeadlineError,
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
         ModelPullError,
         ModelSpecError,
         OverloadedError,
+        PermissionDeniedError,
         RemoteError,
         ServerUnavailableError,
         SourceLostError,
         StreamProtocolError,
+        UnsupportedError,
         WrongWorkerError,
     )
     from ferserve.local import LocalClient
@@ -63,6 +66,7 @@ _HOMES = {
     "ferserve.config": ("EngineConfig", "Tls"),
     "ferserve.engine": ("Engine",),
     "ferserve.errors": (
+        "AuthenticationError",
         "ConfigError",
         "FerserveError",
         "FrameDeadlineError",
@@ -76,10 +80,12 @@ _HOMES = {
         "ModelPullError",
         "ModelSpecError",
         "OverloadedError",
+        "PermissionDeniedError",
         "RemoteError",
         "ServerUnavailableError",
         "SourceLostError",
         "StreamProtocolError",
+        "UnsupportedError",
         "WrongWorkerError",
     ),
     "ferserve.local": ("LocalClient",),
@@ -107,6 +113,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AsyncClient",
+    "AuthenticationError",
     "BoxesLike",
     "Client",
     "ConfigError",
@@ -138,6 +145,7 @@ __all__ = [
     "ModelSpecError",
     "ModelState",
     "OverloadedError",
+    "PermissionDeniedError",
     "PixelFormat",
     "Priority",
     "RawImage",
@@ -150,6 +158,7 @@ __all__ = [
     "StreamSource",
     "Timings",
     "Tls",
+    "UnsupportedError",
     "VideoSource",
     "WrongWorkerError",
     "__version__",

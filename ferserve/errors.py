@@ -87,6 +87,18 @@ class UnsupportedError(FerserveError):
     kind = "unsupported"
 
 
+class AuthenticationError(FerserveError):
+    """The server does not know who calls: a token is missing, wrong or revoked."""
+
+    kind = "unauthenticated"
+
+
+class PermissionDeniedError(FerserveError):
+    """The server knows who calls, and they may not do this."""
+
+    kind = "permission_denied"
+
+
 class FrameDeadlineError(FerserveError):
     """The deadline of a frame passed before its result was ready."""
 

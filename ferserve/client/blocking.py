@@ -45,6 +45,7 @@ class Client:
         jpeg_quality: int = 90,
         max_in_flight: int = 8,
         tls: Tls = NO_TLS,
+        token: str | None = None,
     ) -> None:
         """Make a client; the first call connects.
 
@@ -60,12 +61,15 @@ class Client:
             max_in_flight: Most frames of a stream that are sent ahead of the result that was taken last.
             tls: How to reach a server with a certificate, such as ``Tls(ca="ca.pem")``; the certificate must name the
                 host of ``target``.
+            token: What ``ferserve token add`` printed, for a server that asks for one; by default that of
+                ``FERSERVE_TOKEN``, if it is set. It travels by TLS, or to this machine, and no other way.
 
         Raises:
-            ConfigError: ``target`` is no address, or a file of ``tls`` is not what it should be.
+            ConfigError: ``target`` is no address, a file of ``tls`` is not what it should be, or ``token`` is no token
+                or would travel in plain text.
             InvalidOptionsError: ``encoding`` is unknown, or a number is out of range.
         """
-        settings = ConnectionSettings(target, timeout_s, reconnect_s, encoding, jpeg_quality, max_in_flight, tls)
+        settings = ConnectionSettings(target, timeout_s, reconnect_s, encoding, jpeg_quality, max_in_flight, tls, token)
         self.target: str = target
         """Address of the server, as given."""
         self._settings = settings

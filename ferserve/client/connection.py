@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -19,6 +19,7 @@ from ferserve.client.fork import GrpcProcess
 from ferserve.client.payload import start_payload, unread
 from ferserve.client.stream_run import StreamRun, StreamSource
 from ferserve.client.tasks import TaskTracker
+from ferserve.client.token import settled_token
 from ferserve.config import NO_TLS, Tls
 from ferserve.options import FrameOptions, StreamOptions, require_range
 from ferserve.sources.images import Color, ImageLike
@@ -27,6 +28,7 @@ from ferserve.types import Frame, FrameResult, ModelDescription, Payload
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from ferserve.wire.frames import frame_to_proto
+from ferserve.wire.metadata import authorization
 from ferserve.wire.models import model_from_proto
 from ferserve.wire.options import frame_options_to_proto
 from ferserve.wire.results import result_from_proto
@@ -50,6 +52,7 @@ class ConnectionSettings:
     jpeg_quality: int = 90
     max_in_flight: int = 8
     tls: Tls = NO_TLS
+    token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         require_range("timeout_s", self.timeout_s, 0, math.inf, " s")
@@ -59,6 +62,7 @@ class ConnectionSettings:
         wants_jpeg(self.encoding, self.target)
         require_target(self.target)
         check_files(self.tls)
+        object.__setattr__(self, "token", settled_token(self.token, self.target, self.tls))
 
 
 class Connection:
@@ -111,7 +115,9 @@ class Connection:
     ) -> StreamRun:
         """One ``stream`` of a client; :meth:`StreamRun.run` hands its results to ``emit``."""
         settings = self._settings
-        connector = StreamConnector(self._opened, settings.target, settings.reconnect_s, settings.tls)
+        connector = StreamConnector(
+            self._opened, settings.target, settings.reconnect_s, settings.tls, settings.token or ""
+        )
         return StreamRun(self._tasks, connector, frames, maker, options, self._packer, settings.max_in_flight, emit)
 
     async def models(self, timeout_s: float | None) -> list[ModelDescription]:
@@ -152,7 +158,9 @@ class Connection:
 
     async def _answer(self, method: str, request: Any, deadline: Deadline) -> Any:
         stub = emotion_pb2_grpc.EmotionServiceStub(self._opened())  # type: ignore[no-untyped-call]
-        return await getattr(stub, method)(request, timeout=deadline.left_s())
+        return await getattr(stub, method)(
+            request, timeout=deadline.left_s(), metadata=authorization(self._settings.token or "")
+        )
 
     async def _described(self, name: str, version: str, deadline: Deadline) -> ModelDescription:
         """The model behind a result, asked for once."""

@@ -10,7 +10,7 @@ import grpc
 from ferserve.client.channel import open_channel
 from ferserve.config import NO_TLS, Tls
 from ferserve.v1 import emotion_pb2_grpc
-from ferserve.wire.metadata import MOVABLE_KEY, WORKER_KEY, as_dict
+from ferserve.wire.metadata import MOVABLE_KEY, WORKER_KEY, as_dict, authorization
 
 MOST_MOVES = 64
 """New connections that are made for the sake of the right worker; after them any will do."""
@@ -22,10 +22,16 @@ class StreamConnector:
     """
 
     def __init__(
-        self, channel: Callable[[], grpc.aio.Channel], target: str, reconnect_s: float, tls: Tls = NO_TLS
+        self,
+        channel: Callable[[], grpc.aio.Channel],
+        target: str,
+        reconnect_s: float,
+        tls: Tls = NO_TLS,
+        token: str = "",
     ) -> None:
         """``channel`` gives that of the client; ``reconnect_s``: how long to try to come back, 0 for not at all."""
         self.target = target
+        self._authorization = authorization(token)
         self._tls = tls
         self.reconnect_s = reconnect_s
         self._shared = channel
@@ -40,8 +46,8 @@ class StreamConnector:
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         if self._moves >= MOST_MOVES:
-            return ()
-        movable = ((MOVABLE_KEY, "1"),)
+            return self._authorization
+        movable = (*self._authorization, (MOVABLE_KEY, "1"))
         return (*movable, (WORKER_KEY, self._worker)) if self._worker else movable
 
     async def settle(self, call: Any) -> None:

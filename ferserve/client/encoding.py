@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
+from ferserve.addresses import is_loopback
 from ferserve.errors import InvalidOptionsError, explained_imports
 from ferserve.types import EncodedImage, Payload, PixelFormat, RawImage
 from ferserve.types.arrays import is_array
@@ -80,5 +81,9 @@ def wants_jpeg(encoding: Encoding, target: str) -> bool:
 
 def is_local(target: str) -> bool:
     """True for addresses of this very machine."""
-    host = target.removeprefix("dns:///").rpartition(":")[0].strip("[]")
-    return target.startswith("unix:") or host in ("localhost", "::1") or host.startswith("127.")
+    scheme, _, rest = target.partition(":")
+    if scheme.startswith("unix"):
+        return True
+    address = rest.removeprefix("//").partition("/")[2] if rest.startswith("//") else rest
+    host = (address if scheme in ("dns", "ipv4", "ipv6") else target).rpartition(":")[0]
+    return is_loopback(host)

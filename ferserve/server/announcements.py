@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import os
 import sys
 
+from ferserve.addresses import is_loopback
 from ferserve.config import ServerConfig
 
 logger = logging.getLogger(__name__)
@@ -27,16 +27,10 @@ def warn_of_plain_text(config: ServerConfig) -> None:
     """Log a warning if pictures would cross a network that anyone can read."""
     if config.tls_cert or config.uds or is_loopback(config.host):
         return
+    callers = "tokens count from this machine alone" if config.token_file else "anyone may call"
     logger.warning(
-        "serving plain text on %s: everyone on the way sees pictures and emotions, and anyone may call; "
+        "serving plain text on %s: everyone on the way sees pictures and emotions, and %s; "
         "set server.tls_cert and server.tls_key, or server.host 127.0.0.1",
         config.host,
+        callers,
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches ``host``."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,18 +5,45 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from ferserve.addresses import is_loopback
+from ferserve.auth.identity import Identity, Peer
 from ferserve.scheduling.caller import Caller
 
 _NETWORK_BITS = 64
 """Of an IPv6 address: the part that a provider gives to one customer, who has all addresses below it."""
 
 
+def identity_of(context: Any) -> Identity:
+    """Who calls; ``context`` is that of a handler behind :class:`ferserve.server.gate.Gate`."""
+    identity: Identity = context.identity
+    return identity
+
+
 def caller_of(context: Any) -> Caller:
-    """The client of a call: the identity in its certificate if the server asks for one, else its address."""
-    identities = context.peer_identities()
-    if identities:
-        return Caller("certificate " + b" ".join(identities).decode("utf-8", "replace"), authenticated=True)
-    return Caller(network_of(client_address(context.peer())))
+    """The client of a call: the identity that a token or a certificate vouches for, else its address.
+
+    An administrator is trusted with priorities that count against other clients.
+    """
+    identity = identity_of(context)
+    trusted = identity.role == "admin" and identity.authenticated
+    return Caller(identity.name, trusted=trusted, authenticated=identity.authenticated)
+
+
+def peer_of(context: Any, *, tls: bool) -> Peer:
+    """The other end of gRPC's ``context``; ``tls``: whether the port speaks it."""
+    peer = context.peer()
+    address = client_address(peer)
+    private = tls or peer.startswith("unix") or is_loopback(address.removeprefix("%5B").removesuffix("%5D"))
+    names = tuple(name.decode("utf-8", "replace") for name in context.peer_identities() or ())
+    return Peer(network_of(address), private, names)
+
+
+def connection_name(context: Any) -> str:
+    """Whose connection it is, before anybody looked at a call: that of a certificate, else of an address."""
+    names = context.peer_identities()
+    if names:
+        return "certificate " + b" ".join(names).decode("utf-8", "replace")
+    return network_of(client_address(context.peer()))
 
 
 def client_address(peer: str) -> str:

@@ -26,6 +26,7 @@ class Channelz:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.admin_methods = frozenset((f"/{name}/",))
 
     def register(self, server: grpc.aio.Server) -> None:
         """See :meth:`ferserve.server.services.Service.register`."""

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 
 import grpc
 
+from ferserve.auth.authenticator import Authenticator
 from ferserve.config import ServerConfig
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.address import listen
+from ferserve.server.gate import Gate
 from ferserve.server.grpc_options import server_options
 from ferserve.server.guard import ConnectionGuard
 from ferserve.server.health import WATCHERS_GRACE_S, Health
@@ -52,8 +54,10 @@ class GrpcServer:
         """
         credentials = server_credentials(self._config)
         receiver = Receiver(self._config)
+        admin_methods = frozenset().union(*(getattr(service, "admin_methods", ()) for service in self._services))
+        self._gate = Gate(Authenticator(self._config), self._config, admin_methods)
         self._server = grpc.aio.server(
-            interceptors=(ErrorInterceptor(receiver, self._metrics),),
+            interceptors=(ErrorInterceptor(receiver, self._gate, self._metrics),),
             options=server_options(self._config, shares_port=self._shares_port),
         )
         for service in self._services:
@@ -64,6 +68,7 @@ class GrpcServer:
         self._guard = ConnectionGuard(receiver, ports, self._config.max_connections_per_client)
         await self._server.start()
         self._guard.start()
+        self._gate.start()
         self._health.set_serving()
         names = ", ".join(service.name for service in self._services)
         logger.info("serving %s on %s, %s", names, address, "TLS" if credentials else "plain text")
@@ -83,5 +88,6 @@ class GrpcServer:
         # Only watchers of the health service are left. They never end by themselves; let them get the news.
         await self._server.stop(max(min(ends - time.monotonic(), WATCHERS_GRACE_S), 0) or None)
         await refusing
+        await self._gate.stop()
         await self._guard.stop()
         logger.info("stopped")

@@ -9,8 +9,10 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from ferserve.auth.authenticator import Authenticator
 from ferserve.config import ServerConfig
 from ferserve.server.address import bind, host_and_port
+from ferserve.server.gate import Gate
 from ferserve.server.grpc_options import server_options
 from ferserve.server.guard import ConnectionGuard
 from ferserve.server.interceptors import ErrorInterceptor
@@ -109,7 +111,7 @@ class ProbeServer:
         """Listen and serve; raises :class:`ConfigError` if the health port is taken."""
         receiver = Receiver(self._config)
         self._server = grpc.aio.server(
-            interceptors=(ErrorInterceptor(receiver),),
+            interceptors=(ErrorInterceptor(receiver, Gate(Authenticator(ServerConfig()), ServerConfig())),),
             options=server_options(self._config, shares_port=self._shares_port),
         )
         self._health.register(self._server)

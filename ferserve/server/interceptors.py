@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.message import DecodeError
 
+from ferserve.auth.identity import Identity
 from ferserve.errors import (
     KIND_KEY,
     ConfigError,
@@ -22,7 +23,7 @@ from ferserve.errors import (
     WrongWorkerError,
 )
 from ferserve.metrics import NO_METRICS, Metrics
-from ferserve.server.callers import caller_of
+from ferserve.server.gate import Gate
 from ferserve.server.logs import one_line, peer_name
 from ferserve.server.receiving import Receiver
 from ferserve.wire.bounds import bounded
@@ -34,14 +35,16 @@ Behavior = Callable[[Any, Any], Awaitable[Any]]
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Reads messages through a receiver, ends failed calls by the table in :mod:`ferserve.wire.status`, counts them.
+    """Lets calls in at a gate, reads messages through a receiver, ends failed calls by the table in
+    :mod:`ferserve.wire.status`, and counts them.
 
     Handlers must be coroutines (streaming ones write through their context), as those of a
     :class:`ferserve.server.services.Service` are.
     """
 
-    def __init__(self, receiver: Receiver, metrics: Metrics = NO_METRICS) -> None:
+    def __init__(self, receiver: Receiver, gate: Gate, metrics: Metrics = NO_METRICS) -> None:
         self._receiver = receiver
+        self._gate = gate
         self._metrics = metrics
 
     async def intercept_service(
@@ -65,11 +68,12 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return make(behavior, None, handler.response_serializer)
 
     async def _receive(self, handler: grpc.RpcMethodHandler, method: str, _: Any, context: Any) -> Any:
-        with self._receiver.calls.hold(caller_of(context).name):
-            return await self._answer(handler, method, context)
+        identity = self._gate.identify(context, method)
+        with self._receiver.calls.hold(identity.name), self._gate.hold(identity):
+            return await self._answer(handler, method, context, identity)
 
-    async def _answer(self, handler: grpc.RpcMethodHandler, method: str, context: Any) -> Any:
-        context = self._receiver.context(context, bounded(handler.request_deserializer))
+    async def _answer(self, handler: grpc.RpcMethodHandler, method: str, context: Any, identity: Identity) -> Any:
+        context = self._receiver.context(context, bounded(handler.request_deserializer), identity)
         behavior = getattr(handler, _kind_of(handler))
         if handler.request_streaming:
             return await behavior(context.messages(), context)

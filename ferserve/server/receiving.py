@@ -15,9 +15,10 @@ from typing import Any
 
 import grpc
 
+from ferserve.auth.identity import Identity
 from ferserve.config import ServerConfig
 from ferserve.errors import FerserveError, FrameDeadlineError, OverloadedError, StreamProtocolError
-from ferserve.server.callers import caller_of
+from ferserve.server.callers import connection_name
 from ferserve.server.client_limit import ClientLimit
 from ferserve.server.large_reads import LargeReads
 from ferserve.server.sockets import Connection, Endpoint, endpoint_of
@@ -109,9 +110,9 @@ class Receiver:
         self._parsing = asyncio.Lock()
         """Held for each large message."""
 
-    def context(self, context: Any, parse: Callable[[bytes], Any]) -> ReceivingContext:
-        """The ``context`` of a call, whose messages are read by this receiver and made by ``parse``."""
-        return ReceivingContext(self, context, parse)
+    def context(self, context: Any, parse: Callable[[bytes], Any], identity: Identity) -> ReceivingContext:
+        """The ``context`` of a call of ``identity``, whose messages this receiver reads and ``parse`` makes."""
+        return ReceivingContext(self, context, parse, identity)
 
     async def read(self, context: Any, parse: Callable[[bytes], Any], *, is_first: bool) -> Any:
         """The next message of a call, or ``grpc.aio.EOF``; the first has to come in time.
@@ -204,7 +205,7 @@ class Receiver:
         endpoint = endpoint_of(context.peer())
         meter = self._meters.get(endpoint)
         if meter is None:
-            meter = self._meters[endpoint] = Meter(caller_of(context).name)
+            meter = self._meters[endpoint] = Meter(connection_name(context))
         return meter
 
 
@@ -218,7 +219,9 @@ def _too_much(limit: int, name: str) -> OverloadedError:
 class ReceivingContext:
     """gRPC's context of one call, with messages that come through a :class:`Receiver`."""
 
-    def __init__(self, receiver: Receiver, context: Any, parse: Callable[[bytes], Any]) -> None:
+    def __init__(self, receiver: Receiver, context: Any, parse: Callable[[bytes], Any], identity: Identity) -> None:
+        self.identity = identity
+        """Who calls."""
         self._receiver = receiver
         self._context = context
         self._parse = parse

@@ -18,6 +18,8 @@ class Service(Protocol):
     def name(self) -> str:
         """Full name of the gRPC service, under which its health can be asked for."""
 
+    # A service whose methods change or inspect the server has ``admin_methods`` too, a set of their full names.
+
     def register(self, server: grpc.aio.Server) -> None:
         """Add the handlers; called once, in the event loop, before the server starts.
 

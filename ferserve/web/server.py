@@ -10,11 +10,11 @@ from pathlib import Path
 
 import uvicorn
 
+from ferserve.addresses import is_loopback
 from ferserve.client import AsyncClient
 from ferserve.config import ServerConfig
 from ferserve.engine import Engine
 from ferserve.server.address import address_taken, host_and_port
-from ferserve.server.announcements import is_loopback
 from ferserve.server.calls import ActiveCalls
 from ferserve.web.app import app
 from ferserve.web.caller import Authenticate, anyone

@@ -10,6 +10,14 @@ WORKER_KEY: Final = "ferserve-worker"
 MOVABLE_KEY: Final = "ferserve-movable"
 """From a client that can open the stream again on a new connection if the server asks; the value is ignored."""
 
+AUTHORIZATION_KEY: Final = "authorization"
+"""From a client: ``Bearer`` and its token."""
+
+
+def authorization(token: str) -> tuple[tuple[str, str], ...]:
+    """The metadata that shows ``token``; nothing for an empty one."""
+    return ((AUTHORIZATION_KEY, f"Bearer {token}"),) if token else ()
+
 
 def as_dict(metadata: Iterable[tuple[str, Any]] | None) -> dict[str, str]:
     """Metadata by key. ``dict()`` fails on the Metadata of grpcio 1.78, whose ``keys`` are pairs."""

@@ -23,6 +23,8 @@ STATUS_BY_KIND: Final[dict[str, grpc.StatusCode]] = {
     "overloaded": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "wrong_worker": grpc.StatusCode.UNAVAILABLE,
     "unsupported": grpc.StatusCode.UNIMPLEMENTED,
+    "unauthenticated": grpc.StatusCode.UNAUTHENTICATED,
+    "permission_denied": grpc.StatusCode.PERMISSION_DENIED,
     "frame_deadline": grpc.StatusCode.DEADLINE_EXCEEDED,
     "config": grpc.StatusCode.FAILED_PRECONDITION,
     "model_spec": grpc.StatusCode.FAILED_PRECONDITION,

@@ -12,6 +12,7 @@ import grpc
 from ferserve.config import SYSTEM_CA, ServerConfig, Tls
 from ferserve.errors import ConfigError
 from ferserve.wire.certificates import validity_note
+from ferserve.wire.files import Stamp, stamp
 
 logger = logging.getLogger(__name__)
 
@@ -55,17 +56,8 @@ class _CertificateFiles:
             logger.warning("cannot renew the certificates, the old ones stay in force: %s", error)
             return None
 
-    def _now(self) -> list[tuple[int, ...] | None]:
-        return [_stamp(path) for path in self._paths]
-
-
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Differs between two versions of a file, or of its owner and rights; None if the file is missing."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+    def _now(self) -> list[Stamp | None]:
+        return [stamp(path) for path in self._paths]
 
 
 def channel_credentials(tls: Tls) -> grpc.ChannelCredentials | None:

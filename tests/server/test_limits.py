@@ -6,9 +6,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from ferserve.auth.authenticator import Authenticator
 from ferserve.config import ServerConfig
 from ferserve.errors import KIND_KEY, OverloadedError
-from ferserve.server.callers import caller_of, client_address
+from ferserve.server.callers import client_address, connection_name, peer_of
 from ferserve.server.client_limit import ClientLimit
 from ferserve.server.grpc_options import with_message_limit
 from ferserve.v1 import emotion_pb2 as pb
@@ -93,6 +94,13 @@ class _Context:
     def __init__(self, peer: str, identities: tuple[bytes, ...] | None = None) -> None:
         self.peer = lambda: peer
         self.peer_identities = lambda: identities
+
+
+def caller_of(context: _Context) -> str:
+    """The name of the client; the same for its connection and for its calls."""
+    name = Authenticator(ServerConfig()).authenticate(None, peer_of(context, tls=False)).name
+    assert connection_name(context) == name
+    return name
 
 
 def test_shares_are_counted_by_identity_or_else_by_address() -> None:
