@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto proto/ferserve/inference/service.proto
 
-.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo docs clean
+.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo demo-web docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -100,6 +100,13 @@ aarch64: ## compile the kernels for aarch64, emulate them, and compare their bit
 
 demo: $(BIN)/.serve ## serve, stream a real face, show the live table
 	$(BIN)/python examples/demo.py
+
+$(BIN)/.web: $(BIN)/.serve
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[web]"
+	touch $@
+
+demo-web: $(BIN)/.web ## open the page in a browser, on a clip of a real face in place of a camera
+	$(BIN)/python examples/demo_web.py
 
 docs: setup ## build the documentation into build/site, offline; fails on a broken link or a page or picture that is not current
 	$(BIN)/python scripts/draw_architecture.py --check

@@ -16,7 +16,7 @@ from ferserve.config import ServerConfig
 from ferserve.engine import Engine
 from ferserve.server.address import address_taken, host_and_port
 from ferserve.server.calls import ActiveCalls
-from ferserve.web.app import app
+from ferserve.web.application import app
 from ferserve.web.caller import Authenticate, anyone
 from ferserve.web.certificates import server_context
 from ferserve.web.guard import LOOPBACK_NAMES

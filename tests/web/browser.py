@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests import builders
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CAMERA_SIZE = (640, 480)
+expect.set_options(timeout=20_000)
 
 
 def fake_camera_clip(path: Path, frames: int = 30) -> Path:
@@ -30,26 +32,25 @@ def fake_camera_clip(path: Path, frames: int = 30) -> Path:
 
 
 @contextlib.contextmanager
-def chromium(camera_clip: Path | None = None, cameras: int = 1, **settings: Any) -> Iterator[Browser]:
-    """A browser; its cameras play ``camera_clip``. Skips the test without a Chromium."""
+def chromium() -> Iterator[Callable[..., Browser]]:
+    """Launches browsers, whose cameras play ``camera_clip``; without one they have none. Skips without a Chromium."""
     if CHROMIUM is None:
         pytest.skip("needs Chromium: `apt-get install chromium`")
-    arguments = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
-    if camera_clip is not None:
-        arguments += [
-            f"--use-fake-device-for-media-stream=device-count={cameras}",
-            f"--use-file-for-fake-video-capture={camera_clip}",
-        ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, **settings)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    with sync_playwright() as playwright, contextlib.ExitStack() as browsers:
+
+        def launch(camera_clip: Path | None = None) -> Browser:
+            arguments = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
+            if camera_clip is not None:
+                arguments += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera_clip}"]
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+            browsers.callback(browser.close)
+            return browser
+
+        yield launch
 
 
 class Visit:
-    """One page in a profile of its own. Its errors fail the test."""
+    """One page in a profile of its own, with a camera if ``permissions`` say so. Its errors fail the test."""
 
     def __init__(self, browser: Browser, address: str, path: str = "", **settings: Any) -> None:
         self.context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", **settings)
@@ -73,3 +74,15 @@ class Visit:
         self.context.close()
         if kind is None:
             assert self.errors == []
+
+
+def clip_file(path: Path, frames: int, fps: int = 25) -> Path:
+    """The moving astronaut as a WebM of 320x240 px, which every browser plays."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", fps, options={"deadline": "realtime", "cpu-used": "8"})
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 1_000_000
+        stream.codec_context.thread_count = 1
+        for i in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(builders.scene(i / fps, 320, 240), "bgr24")))
+        container.mux(stream.encode(None))
+    return path

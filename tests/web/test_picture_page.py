@@ -28,8 +28,8 @@ JPEG = builders.jpeg(builders.astronaut())
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
+    with chromium() as launch:
+        yield launch()
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_what_is_saved_is_what_the_commands_write(visit: Page, folder: Path, eng
 def test_the_picture_is_saved_with_its_faces_in_full_size(visit: Page, folder: Path) -> None:
     choose(visit, folder / "astronaut.jpg")
     expect(visit.locator("#save-picture")).to_be_enabled()
-    visit.wait_for_function("document.querySelector('#picture-image').complete")
+    expect(visit.locator("#picture-image")).to_have_js_property("complete", True)
     picture = cv2.imdecode(np.frombuffer(saved(visit, "#save-picture"), np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     changed = np.abs(picture.astype(int) - builders.astronaut()).max(2) > 60

@@ -1,8 +1,10 @@
 // The page: its tabs, its language, its colours, and what the server says of itself.
 import { alertError, clearAlerts } from "./alerts.js";
 import { fetchInfo } from "./api.js";
+import { Camera } from "./camera.js";
 import { firstLanguage, setLanguage } from "./i18n.js";
 import { Pictures } from "./picture.js";
+import { Video } from "./video.js";
 
 const $ = (id) => document.getElementById(id);
 const tabs = [...document.querySelectorAll("[role=tab]")];
@@ -47,12 +49,16 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setT
 remember($("language"), "language", firstLanguage(), setLanguage);
 
 const pictures = new Pictures();
-const hash = location.hash.slice(1);
+const camera = new Camera();
+new Video();
+const [hash, started] = location.hash.slice(1).split("=");
 showTab(tabs.find((tab) => tab.getAttribute("aria-controls") === hash) ?? tabs[0]);
 
 try {
   const info = await fetchInfo();
   pictures.mostBytes = info.max_picture_bytes;
+  camera.demoClip = info.demo_clip;
+  if (hash === "camera" && started === "demo" && info.demo_clip) camera.start("demo");
   $("version").textContent = `ferserve ${info.version}`;
 } catch (error) {
   alertError(error);

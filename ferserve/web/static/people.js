@@ -8,6 +8,7 @@ const KEEP_MS = 2000;
 const MOST_CARDS = 12;
 const TEXT_MS = 100;
 const SAY_MS = 3000;
+const NOTABLE = 0.02; // least difference of a frame alone from the smoothed share that is shown
 
 export class People {
   #root;
@@ -133,7 +134,8 @@ class Card {
     }
     if (!raw) return;
     const [label, share] = Object.entries(raw).reduce((best, entry) => (entry[1] > best[1] ? entry : best));
-    this.raw.textContent = t("face.raw", { label: labelText(label), share: percent(share) });
+    const notable = label !== face.emotion || Math.abs(share - face.confidence) > NOTABLE;
+    this.raw.textContent = notable ? t("face.raw", { label: labelText(label), share: percent(share) }) : "";
   }
 }
 
@@ -154,7 +156,7 @@ class Bar {
     this.row.classList.toggle("first", first);
     this.value.textContent = percent(share);
     if (!this.mark) return;
-    this.mark.hidden = raw === undefined;
+    this.mark.hidden = !(Math.abs(raw - share) > NOTABLE);
     if (raw !== undefined) this.row.style.setProperty("--raw", raw.toFixed(3));
   }
 }

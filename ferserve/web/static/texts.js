@@ -87,7 +87,7 @@ export const TEXTS = {
     "Estoy de acuerdo, y también todas las personas ante la cámara.",
   ],
 
-  "meter.fps": ["Results per second", "Ergebnisse je Sekunde", "Resultados por segundo"],
+  "meter.fps": ["Results/s", "Ergebnisse/s", "Resultados/s"],
   "meter.trip": ["Round trip", "Hin und zurück", "Ida y vuelta"],
   "meter.server": ["In the server", "Im Server", "En el servidor"],
   "meter.skipped": ["Skipped", "Übersprungen", "Saltadas"],
