@@ -69,6 +69,12 @@ class ModelLoadError(FerserveError):
     kind = "model_load"
 
 
+class DeviceError(FerserveError):
+    """The device that runs a model failed or is gone, such as a GPU that fell off the bus."""
+
+    kind = "device"
+
+
 class OverloadedError(FerserveError):
     """A bounded queue or a limit on streams is reached; try again later."""
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from ferserve.config.checks import check
 
-Device = Literal["auto", "cpu", "cuda", "tensorrt"]
+Device = Literal["auto", "cpu", "openvino", "cuda", "tensorrt", "tensorrt-native"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,10 @@ class EngineConfig:
     """Face detector: ``face-lite`` (bundled), ``yunet`` (after ``ferserve models pull yunet``), or ``none`` if
     clients send boxes or crops."""
     device: Device = "auto"
-    """Device of the models: ``auto`` selects CUDA if it loads, otherwise the CPU; a warning says why an
-    ONNX Runtime built for CUDA runs on the CPU. ``cuda`` and ``tensorrt`` fail at the start if they are unavailable."""
+    """Device of the models. ``auto`` selects the first that answers a trial batch with the CPU's numbers: CUDA,
+    TensorRT, then the CPU, in OpenVINO if it is installed and measured to be faster; a warning says why a GPU that is
+    offered is not used. A device that is named fails at the start if it is unavailable: ``cpu``, ``cuda`` and
+    ``tensorrt`` in ONNX Runtime, ``openvino``, and ``tensorrt-native`` without ONNX Runtime, as JetPack ships it."""
     cache_dir: str = ""
     """Folder of the engines that TensorRT builds; empty for ``~/.cache/ferserve``."""
     threads: int = 0

@@ -24,6 +24,9 @@ DETECTORS = ("face-lite", "yunet", "none")
 
 DetectorMaker: TypeAlias = Callable[[], "FaceDetector | None"]
 
+_WITHOUT_ENGINES: dict[Device, Device] = {"tensorrt": "cuda", "tensorrt-native": "cpu"}
+"""Where a detector runs if the models run in engines that are built ahead."""
+
 
 def open_detector(name: str, device: Device = "cpu", cache_dir: Path | None = None) -> DetectorMaker:
     """Load a detector's weights once and return a function that makes detectors of them, one per thread.
@@ -46,12 +49,12 @@ def open_detector(name: str, device: Device = "cpu", cache_dir: Path | None = No
 def open_face_lite(path: Path, device: Device = "cpu", cache_dir: Path | None = None) -> Callable[[], FaceLiteDetector]:
     """Load a detector of our own from an ONNX file; all detectors made of it share its graph.
 
-    On ``tensorrt`` it runs on CUDA: pictures come in many sizes, and TensorRT would build an engine for each while
-    they wait. Raises :class:`ModelSpecError` if the file is no ONNX model, or none that :class:`DetectorSpec`
-    describes.
+    On ``tensorrt`` it runs on CUDA, on ``tensorrt-native`` on the CPU, as a Jetson has no CUDA for ONNX Runtime:
+    pictures come in many sizes, and TensorRT would build an engine for each while they wait. Raises
+    :class:`ModelSpecError` if the file is no ONNX model, or none that :class:`DetectorSpec` describes.
     """
     spec = read_detector_spec(path)
-    session = open_session(path, "cuda" if device == "tensorrt" else device, cache_dir)
+    session = open_session(path, _WITHOUT_ENGINES.get(device, device), cache_dir)
     _require_graph(session, spec, path)
 
     def graph(luma: NDArray[np.uint8]) -> NDArray[np.float32]:

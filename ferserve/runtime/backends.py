@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
 from ferserve.config import Device
+from ferserve.runtime.auto import Candidate, any_offered, open_auto
 from ferserve.runtime.base import Session
 
 Opener: TypeAlias = Callable[[Path, Device, "Path | None"], Session]
@@ -22,11 +25,57 @@ def _open_onnx(path: Path, device: Device, cache_dir: Path | None) -> Session:
     return OnnxSession(path, device, cache_dir)
 
 
-def _auto_uses_cpu(graph: Path) -> bool:
-    _silence_telemetry()
-    from ferserve.runtime.onnx import OnnxSession, offers_cuda
+def _open_cpu(path: Path) -> Session:
+    return _open_onnx(path, "cpu", None)
 
-    return not offers_cuda() or OnnxSession(graph, "auto").uses_cpu
+
+def _open_openvino(path: Path, device: Device, cache_dir: Path | None) -> Session:
+    from ferserve.runtime.openvino import OpenVinoSession
+
+    return OpenVinoSession(path)
+
+
+def _open_tensorrt(path: Path, device: Device, cache_dir: Path | None) -> Session:
+    from ferserve.runtime.tensorrt.session import TensorRtSession
+
+    return TensorRtSession(path, cache_dir)
+
+
+def _open_auto(path: Path, device: Device, cache_dir: Path | None) -> Session:
+    return open_auto(path, _open_cpu, _gpus(cache_dir), _PROCESSORS)
+
+
+def _auto_uses_cpu(graph: Path) -> bool:
+    gpus = _gpus(None)
+    return not any_offered(gpus) or open_auto(graph, _open_cpu, gpus, ()).uses_cpu
+
+
+def _gpus(cache_dir: Path | None) -> tuple[Candidate, ...]:
+    """What ``auto`` tries before the processor, in this order."""
+    return (
+        Candidate("CUDAExecutionProvider", _offers_cuda, partial(_open_onnx, device="cuda", cache_dir=cache_dir)),
+        Candidate(
+            "TensorRT", partial(_installed, "tensorrt"),
+            partial(_open_tensorrt, device="tensorrt-native", cache_dir=cache_dir),
+        ),
+    )  # fmt: skip
+
+
+def _offers_cuda() -> bool:
+    _silence_telemetry()
+    from ferserve.runtime.onnx import offers
+
+    return offers("cuda")
+
+
+def _installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+_PROCESSORS = (
+    Candidate("OpenVINO", partial(_installed, "openvino"), partial(_open_openvino, device="openvino", cache_dir=None)),
+)
+"""What ``auto`` measures beside ONNX Runtime on the processor."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +88,12 @@ class Backend:
 
 
 BACKENDS: Mapping[Device, Backend] = {
-    "auto": Backend(_open_onnx, _auto_uses_cpu),
+    "auto": Backend(_open_auto, _auto_uses_cpu),
     "cpu": Backend(_open_onnx, lambda graph: True),
+    "openvino": Backend(_open_openvino, lambda graph: True),
     "cuda": Backend(_open_onnx, lambda graph: False),
     "tensorrt": Backend(_open_onnx, lambda graph: False),
+    "tensorrt-native": Backend(_open_tensorrt, lambda graph: False),
 }
 """By device. Openers import their backend when called, not before."""
 

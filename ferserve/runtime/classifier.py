@@ -31,7 +31,7 @@ class Classifier:
 
     def empty_batch(self, size: int) -> Tensor:
         """An uninitialised batch (size, *row_shape) of the model's dtype, for the preprocessing to fill."""
-        return np.empty((size, *self.spec.input.row_shape), self.spec.input.dtype)
+        return self.session.empty((size, *self.spec.input.row_shape), self.spec.input.dtype)
 
     def require_answer(self, limit_s: float) -> None:
         """Run the model once, on a blank row; raises :class:`ModelSpecError` if it does not end within ``limit_s``."""

@@ -15,6 +15,7 @@ from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.models.description import describe
 from ferserve.models.spec import ModelSpec
 from ferserve.models.store import ModelFile
+from ferserve.runtime.auto import refusals
 from ferserve.runtime.backends import open_session
 from ferserve.runtime.base import Infer, Tensor
 from ferserve.runtime.batching import Batcher, Measurement, choose, measure
@@ -36,6 +37,8 @@ class LoadedModel:
     threads."""
     is_default: bool
     """True if it answers callers that name no model."""
+    why_not_elsewhere: str = ""
+    """Why ``auto`` took no better device."""
 
     @property
     def spec(self) -> ModelSpec:
@@ -45,7 +48,7 @@ class LoadedModel:
     @property
     def runs_on(self) -> str:
         """The runtime and provider that run the graph."""
-        return self.classifier.session.runs_on
+        return ", ".join(filter(None, (self.classifier.session.runs_on, self.why_not_elsewhere)))
 
     @property
     def sha256(self) -> str:
@@ -74,17 +77,20 @@ class ModelLoader:
         cache_dir = Path(self._config.cache_dir) if self._config.cache_dir else None
         classifier = Classifier(open_session(file.path, self._config.device, cache_dir), file.spec)
         classifier.require_answer(self._config.max_first_run_s)  # it allocates, too: let no frame wait for that
-        loaded = LoadedModel(file, classifier, self._batched(classifier), is_default)
+        loaded = LoadedModel(file, classifier, self._batched(classifier), is_default, self._why_not_elsewhere())
         classifier.runs = self._runs[file.spec.name, file.spec.version]  # the warm-up answered nobody
         _ = loaded.description  # hashes the file now, not on a caller's event loop
         name, version = file.spec.name, file.spec.version
-        self._metrics.model_loaded(name, version, runs_on=loaded.runs_on, sha256=loaded.sha256)
+        self._metrics.model_loaded(name, version, runs_on=classifier.session.runs_on, sha256=loaded.sha256)
         classifier.on_run = partial(self._metrics.model_ran, name, version)  # from now on: measuring does not count
         return loaded
 
     def measure(self, classifier: Classifier, seconds: float) -> list[Measurement]:
         """Rows per second at several batch sizes, ``seconds`` each."""
         return measure(classifier.infer, _blank_row(classifier), _BATCH_SIZES, self._threads, seconds)
+
+    def _why_not_elsewhere(self) -> str:
+        return refusals() if self._config.device == "auto" else ""
 
     def _batched(self, classifier: Classifier) -> Infer:
         """The classifier's ``infer``, behind a batcher if batches pay on this machine."""

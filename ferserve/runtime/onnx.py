@@ -15,10 +15,11 @@ import numpy as np
 import onnxruntime as ort
 
 from ferserve.config import Device
-from ferserve.errors import ConfigError, ModelSpecError
-from ferserve.runtime.base import Tensor, TensorInfo
+from ferserve.errors import ModelSpecError
+from ferserve.runtime.base import Placement, Tensor, TensorInfo, UnavailableError, trial_feeds
 from ferserve.runtime.first_run import within
 from ferserve.runtime.native_stderr import captured_stderr
+from ferserve.runtime.onnx_placement import measure_placement
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,6 @@ _CPU = "CPUExecutionProvider"
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 _Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
 
-_unavailable: set[str] = set()
-"""Providers that this build offers and that did not load here: ``auto`` tries, and says so, once."""
 _MAX_ROWS_ON_CPU = 4
 """A layer's output for more rows fills the cache that all cores share (docs/performance.md, Single crops)."""
 _DTYPES = {
@@ -46,18 +45,28 @@ class OnnxSession:
     """
 
     def __init__(self, path: Path, device: Device = "cpu", cache_dir: Path | None = None) -> None:
-        """Raises :class:`ModelSpecError` for a file that cannot be loaded, and :class:`ConfigError` if ``device`` was
-        chosen by name and does not run the graph.
+        """Raises :class:`ModelSpecError` for a file that cannot be loaded, and :class:`UnavailableError` if ``device``
+        was chosen by name and does not run the graph.
         """
         self._session = _open(path, device, cache_dir)
+        self._load_again = partial(_load, path, _providers(device, cache_dir, quiet=True))
         self.inputs = tuple(_tensor_info(item) for item in self._session.get_inputs())
         self.outputs = tuple(_tensor_info(item) for item in self._session.get_outputs())
         self._output_names = [output.name for output in self.outputs]
         version = ".".join(ort.__version__.split(".")[:2])
         provider = self._session.get_providers()[0]
         self.runs_on = f"ONNX Runtime {version} {provider}"
+        self._provider = provider
         self.uses_cpu = provider == _CPU
         self.max_rows_per_run = _MAX_ROWS_ON_CPU if self.uses_cpu else 0
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Tensor:
+        """See :class:`ferserve.runtime.base.Session`."""
+        return np.empty(shape, dtype)
+
+    def placement(self) -> Placement:
+        """See :class:`ferserve.runtime.base.Session`."""
+        return measure_placement(self._load_again, trial_feeds(self.inputs), self._provider)
 
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """See :class:`ferserve.runtime.base.Session`."""
@@ -75,27 +84,20 @@ class OnnxSession:
         return [np.asarray(output) for output in answer]
 
 
-def offers_cuda() -> bool:
-    """True if this build of ONNX Runtime has code for CUDA; whether it loads here, only a session tells."""
-    return _PROVIDERS["cuda"] in ort.get_available_providers()
+def offers(device: Device) -> bool:
+    """True if this build of ONNX Runtime has code for ``device``; whether it loads here, only a session tells."""
+    return _PROVIDERS.get(device, _CPU) in ort.get_available_providers()
 
 
 def _open(path: Path, device: Device, cache_dir: Path | None) -> ort.InferenceSession:
-    """A session on ``device``; ``auto`` falls back to the CPU if the GPU's provider does not load, and says so once."""
-    offered = ort.get_available_providers()
-    _require_device(device, offered)
-    wanted = _PROVIDERS.get("cuda" if device == "auto" else device, _CPU)
-    if wanted not in offered or (device == "auto" and wanted in _unavailable):
-        wanted = _CPU
+    wanted = _PROVIDERS.get(device, _CPU)
     if wanted == _CPU:
         return _load_on_cpu(path)
+    _require_device(device, ort.get_available_providers())
     session, reason = _try(path, device, cache_dir)
-    if session is not None and wanted in session.get_providers():
-        return session
-    session = session or _load_on_cpu(path)
+    if session is None:
+        session = _load_on_cpu(path)  # a file that no provider can load is not the GPU's fault
     _require_device(device, session.get_providers(), reason)
-    _unavailable.add(wanted)
-    log.warning("cannot use %s: %s; the CPU runs the models. Set engine.device to cpu if that is meant", wanted, reason)
     return session
 
 
@@ -121,8 +123,8 @@ def _load_on_cpu(path: Path) -> ort.InferenceSession:
         raise ModelSpecError(f"{path} must be a model that ONNX Runtime can load, got: {_first_line(error)}") from None
 
 
-def _load(path: Path, providers: _Providers) -> ort.InferenceSession:
-    options = ort.SessionOptions()
+def _load(path: Path, providers: _Providers, options: ort.SessionOptions | None = None) -> ort.InferenceSession:
+    options = options or ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -153,26 +155,28 @@ def _reason(noise: list[str]) -> str:
     return found[1] if found else "ONNX Runtime did not load it"
 
 
-def _providers(device: Device, cache_dir: Path | None) -> _Providers:
+def _providers(device: Device, cache_dir: Path | None, quiet: bool = False) -> _Providers:
     """Execution providers, the wanted one first; the CPU runs the nodes that the others cannot."""
     wanted: _Providers = []
     if device == "tensorrt":
         folder = cache_dir or Path.home() / ".cache" / "ferserve"
         folder.mkdir(parents=True, exist_ok=True)
-        log.warning("TensorRT builds an engine for this model unless %s holds one; this can take minutes", folder)
+        if not quiet:
+            log.warning("TensorRT builds an engine for this model unless %s holds one; this can take minutes", folder)
         cache = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(folder), "trt_fp16_enable": "1"}
         wanted.append((_PROVIDERS["tensorrt"], cache))
-    if device != "cpu" and offers_cuda():
+    if device != "cpu" and offers("cuda"):
         wanted.append(_PROVIDERS["cuda"])
     return [*wanted, _CPU]
 
 
 def _require_device(device: Device, got: list[str], reason: str = "") -> None:
     if device in _PROVIDERS and _PROVIDERS[device] not in got:
-        raise ConfigError(
+        raise UnavailableError(
             f"engine.device must be one that ONNX Runtime can use here, got {device!r} where it has {', '.join(got)}"
             f"{f' ({reason})' if reason else ''}; "
-            "install the onnxruntime build for this GPU and its libraries, or choose auto or cpu"
+            "install the onnxruntime build for this GPU and its libraries, or choose auto or cpu",
+            reason,
         )
 
 

@@ -20,6 +20,7 @@ STATUS_BY_KIND: Final[dict[str, grpc.StatusCode]] = {
     "model_not_found": grpc.StatusCode.NOT_FOUND,
     "model_not_ready": grpc.StatusCode.UNAVAILABLE,
     "model_load": grpc.StatusCode.FAILED_PRECONDITION,
+    "device": grpc.StatusCode.UNAVAILABLE,
     "overloaded": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "wrong_worker": grpc.StatusCode.UNAVAILABLE,
     "unsupported": grpc.StatusCode.UNIMPLEMENTED,

@@ -17,7 +17,10 @@ def test_every_device_has_a_backend() -> None:
     assert set(BACKENDS) == set(get_args(Device))
 
 
-@pytest.mark.parametrize(("device", "on_cpu"), [("cpu", True), ("cuda", False), ("tensorrt", False)])
+@pytest.mark.parametrize(
+    ("device", "on_cpu"),
+    [("cpu", True), ("openvino", True), ("cuda", False), ("tensorrt", False), ("tensorrt-native", False)],
+)
 def test_a_named_device_says_whether_the_processor_runs_it(device: Device, on_cpu: bool) -> None:
     assert uses_cpu(device, MODEL) is on_cpu
 

@@ -17,7 +17,7 @@ from ferserve.config import Device, EngineConfig
 from ferserve.engine import Engine
 from ferserve.errors import ConfigError, ModelSpecError
 from ferserve.models.store import BUNDLED_DIR
-from ferserve.runtime import onnx, open_session, uses_cpu
+from ferserve.runtime import auto, open_session, uses_cpu
 from ferserve.runtime.default_model import bundled_model
 from tests.tiny_models import write_brightness_model
 
@@ -85,7 +85,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
 
         monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [*(names or (TENSORRT, CUDA)), CPU])
         monkeypatch.setattr(onnxruntime, "InferenceSession", create)
-        monkeypatch.setattr(onnx, "_unavailable", set())
+        monkeypatch.setattr(auto, "_refused", {})
         return asked
 
     return install
@@ -136,8 +136,8 @@ def test_one_line_says_what_auto_fell_back_to_and_why(
     build(behave)
     with caplog.at_level(logging.WARNING), Engine(EngineConfig(threads=1)) as engine:
         runs_on = engine.model("").runs_on
-        assert engine.runs_on.count(CPU) == 2  # the model and the detector
-    assert runs_on.endswith(CPU)
+        assert engine.runs_on.count(f" {CPU},") == 2  # the model and the detector
+    assert runs_on.endswith(f"{CPU}, not {CUDA}: {FAILURES[behave]}")
     (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("ferserve")]
     assert line == (
         f"cannot use {CUDA}: {FAILURES[behave]}; the CPU runs the models. Set engine.device to cpu if that is meant"
