@@ -25,7 +25,7 @@ from ferserve.server.client_limit import ClientLimit
 from ferserve.server.grpc_options import with_message_limit
 from ferserve.types import FrameResult
 from ferserve.web.bodies import Bodies
-from ferserve.web.caller import Authenticate, anyone, bearer_token
+from ferserve.web.caller import Authenticate, Visitors, bearer_token
 from ferserve.web.engine_upstream import EngineUpstream
 from ferserve.web.guard import Guard
 from ferserve.web.openapi import document
@@ -44,7 +44,7 @@ def app(
     answers: Engine | AsyncClient,
     config: ServerConfig | None = None,
     *,
-    authenticate: Authenticate = anyone,
+    authenticate: Authenticate | None = None,
     hosts: Collection[str] = (),
     demo_clip: Path | None = None,
 ) -> Starlette:
@@ -53,15 +53,18 @@ def app(
     Args:
         answers: The engine that answers, or a client of the server that does; neither is closed.
         config: Limits, and ``web_origins``; None for the defaults.
-        authenticate: Tells who asks; by default everyone may, and counts by address.
+        authenticate: Tells who asks; None for the tokens of ``config.token_file``, without which everyone may.
         hosts: Names under which the page may be asked for; empty for any. A page for this machine alone should have
             :data:`ferserve.web.guard.LOOPBACK_NAMES`, so that no other site can lend it its name.
         demo_clip: A video that the page offers in place of a camera.
+
+    Raises:
+        ConfigError: The token file cannot be read.
     """
     max_pixels = answers.config.max_pixels if isinstance(answers, Engine) else EngineConfig().max_pixels
     config = with_message_limit(config or ServerConfig(), max_pixels)
     upstream: Upstream = EngineUpstream(answers, config) if isinstance(answers, Engine) else ServerUpstream(answers)
-    api = _Api(upstream, config, authenticate, demo_clip)
+    api = _Api(upstream, config, authenticate or Visitors(config), demo_clip)
     origins = [origin.strip() for origin in config.web_origins.split(",") if origin.strip()]
     application = Starlette(
         routes=[

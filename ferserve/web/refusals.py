@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from starlette.responses import JSONResponse
 
-from ferserve.errors import ConfigError, FerserveError, ModelPullError, ModelSpecError
+from ferserve.errors import ConfigError, FerserveError, ModelLoadError, ModelPullError, ModelSpecError
 from ferserve.server.logs import one_line
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ STATUS_BY_KIND: Final[dict[str, int]] = {
     "frame_deadline": 504,
     "server_unavailable": 503,
     "unauthenticated": 401,
+    "permission_denied": 403,
+    "unsupported": 501,
     "foreign_origin": 403,
     "foreign_host": 403,
     "too_large": 413,
@@ -55,7 +57,7 @@ class TooLargeError(FerserveError):
 
 def for_strangers(error: Exception, what: str) -> FerserveError:
     """``error`` as it may be told; what is the server's own fault is logged, and the answer names the log's entry."""
-    own_fault = (ConfigError, ModelSpecError, ModelPullError)
+    own_fault = (ConfigError, ModelSpecError, ModelPullError, ModelLoadError)
     if isinstance(error, FerserveError) and not isinstance(error, own_fault) and error.kind not in ("internal",):
         logger.info("%s refused: %s: %s", what, error.kind, one_line(str(error)))
         return error

@@ -17,7 +17,7 @@ from ferserve.engine import Engine
 from ferserve.server.address import address_taken, host_and_port
 from ferserve.server.calls import ActiveCalls
 from ferserve.web.application import app
-from ferserve.web.caller import Authenticate, anyone
+from ferserve.web.caller import Authenticate
 from ferserve.web.certificates import server_context
 from ferserve.web.guard import LOOPBACK_NAMES
 
@@ -31,7 +31,7 @@ class WebServer:
         config: ServerConfig,
         port: int,
         *,
-        authenticate: Authenticate = anyone,
+        authenticate: Authenticate | None = None,
         demo_clip: Path | None = None,
     ) -> None:
         """``port`` 0 takes any free one; ``config`` says the address, the certificates and the limits. For the rest see

@@ -45,6 +45,7 @@ class StreamSession:
         self._config = config
         self._limit = limit
         self._authenticate = authenticate
+        self._token = ""
         self._stream: FrameStream | None = None
         self._reader: asyncio.Task[None] | None = None
         self._draining = False
@@ -70,7 +71,8 @@ class StreamSession:
 
     async def _serve(self) -> None:
         values = await self._read_config()
-        caller = self._authenticate(self._socket, _text(values, "token"))
+        self._token = _text(values, "token")
+        caller = self._authenticate(self._socket, self._token)
         resume_token = _bytes(values, "resume_token")
         options = stream_options_of_json(values)
         if self._draining:
@@ -111,6 +113,7 @@ class StreamSession:
                 message = await self._receive()
                 if isinstance(message, str):
                     raise StreamProtocolError("messages after the config must be binary frames, got text")
+                self._authenticate(self._socket, self._token)  # it may be revoked by now
                 await stream.send(frame_of(message))
         except Exception as error:
             stream.end(error)

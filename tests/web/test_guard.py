@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
@@ -14,8 +16,11 @@ from ferserve.engine import Engine
 from ferserve.errors import ConfigError, FerserveError
 from ferserve.scheduling.caller import Caller
 from ferserve.web import WebServer
+from ferserve.web.refusals import STATUS_BY_KIND
+from ferserve.wire import status as wire
 from tests import builders
-from tests.web.serving import Socket, ask, classify, running
+from tests.serving.tokens import TokenFile
+from tests.web.serving import Socket, ask, classify, frame, running
 
 JPEG = builders.jpeg(builders.astronaut())
 
@@ -98,6 +103,30 @@ def test_a_token_is_asked_for(engine: Engine) -> None:
             assert socket.next()["error"]["code"] == "unauthenticated"
         with Socket(page, {"token": "sesame"}) as socket:
             assert socket.next()["type"] == "started"
+
+
+def test_the_tokens_of_the_grpc_port_count_here_too(engine: Engine, tmp_path: Path) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    ali, bea = tokens.add("ali"), tokens.add("bea")
+    with running(WebServer(engine, ServerConfig(token_file=tokens.path), 0)) as page:
+        assert classify(page, JPEG).error == (401, "unauthenticated")
+        assert classify(page, JPEG, authorization=f"Bearer {ali[:-1]}").error == (401, "unauthenticated")
+        assert classify(page, JPEG, authorization=f"Bearer {ali}").status == 200
+        with Socket(page, {"token": ali}) as first, Socket(page, {"token": bea}) as second:
+            for socket in (first, second):
+                assert socket.next()["type"] == "started"
+            tokens.revoke("ali")
+            first.send(frame(1, JPEG))
+            assert first.next()["error"]["code"] == "unauthenticated"
+            second.send(frame(1, JPEG))
+            assert second.next()["faces"]
+        assert classify(page, JPEG, authorization=f"Bearer {ali}").status == 401
+
+
+def test_every_kind_of_error_has_a_status() -> None:
+    own_faults = {"internal", "remote", "config", "model_spec", "model_pull", "model_load", "source_lost"}
+    assert set(STATUS_BY_KIND) >= set(wire.STATUS_BY_KIND) - own_faults
+    assert not own_faults & set(STATUS_BY_KIND)
 
 
 def test_another_application_can_hold_the_page(engine: Engine) -> None:
