@@ -112,6 +112,7 @@ docs: setup ## build the documentation into build/site, offline; fails on a brok
 	$(BIN)/python scripts/draw_architecture.py --check
 	$(BIN)/python scripts/write_api.py --check
 	$(BIN)/python scripts/write_metrics.py --check
+	$(BIN)/python scripts/write_configuration.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 clean: ## remove what was built

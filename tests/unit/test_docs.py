@@ -25,8 +25,9 @@ def test_the_page_of_the_api_is_current() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_page_of_metrics_is_current() -> None:
-    command = [sys.executable, "scripts/write_metrics.py", "--check"]
+@pytest.mark.parametrize("page", ["metrics", "configuration"])
+def test_a_page_made_from_code_is_current(page: str) -> None:
+    command = [sys.executable, f"scripts/write_{page}.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
