@@ -16,6 +16,8 @@ from ferserve.bench.processes import receive, spawned
 from ferserve.bench.raw_limit import raw_limit_crops
 from ferserve.bench.streams import check_range, percentile, with_room_for
 from ferserve.bench.target import Target, open_target
+from ferserve.bench.tensors import tensor_bodies
+from ferserve.bench.unary_feeder import feed_unary
 from ferserve.config import Config
 from ferserve.errors import InvalidFrameError
 from ferserve.processors import usable_processors
@@ -39,6 +41,8 @@ class CropsPlan:
     model: str = ""
     raw_seconds: float = 6.0
     """How long to measure the limit without a server, half before and half after; 0 for not at all."""
+    door: str = "native"
+    """``native`` for crops in streams of our own protocol, ``oip`` for tensors by ModelInfer."""
 
     def __post_init__(self) -> None:
         check_range("--outstanding", self.outstanding, 1, 1024)
@@ -51,6 +55,7 @@ class CropsPlan:
 class CropsReport:
     """Milliseconds count from the send of a message to its answer. None: could not be measured."""
 
+    door: str
     outstanding: int
     batch: int
     seconds: float
@@ -98,15 +103,19 @@ def _cut_faces(source: str) -> list[bytes]:
 
 def _feed(plan: CropsPlan, crops: list[bytes], target: Target) -> tuple[FeedTally, float | None]:
     """What came back, and the CPU seconds that the server spent meanwhile."""
+    is_native = plan.door == "native"
     order = FeedPlan(
         target=target.address,
         connections=max(1, plan.outstanding // _FRAMES_A_CONNECTION),
         outstanding=plan.outstanding,
         seconds=plan.seconds,
+        bodies=crop_bodies(crops, SIDE_PX, plan.batch)
+        if is_native
+        else tensor_bodies(target.address, plan.model, crops, SIDE_PX, plan.batch),
         config=config_request(model=plan.model, delivery="every", smoothing_ms=0.0),
-        bodies=crop_bodies(crops, SIDE_PX, plan.batch),
+        batch=plan.batch,
     )
-    with spawned(feed, [order]) as (pipe,):
+    with spawned(feed if is_native else feed_unary, [order]) as (pipe,):
         begin_s = time.monotonic() + WARMUP_S
         pipe.send(int(begin_s * 1e9))
         before = target.stats_at(begin_s)
@@ -126,6 +135,7 @@ def _report(plan: CropsPlan, tally: FeedTally, spent_s: float | None, raw_limit:
     latencies_ms = np.array(tally.latencies, np.int64) / 1e6
     cores = usable_processors()
     return CropsReport(
+        door=plan.door,
         outstanding=plan.outstanding,
         batch=plan.batch,
         seconds=plan.seconds,

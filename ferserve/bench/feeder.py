@@ -6,8 +6,10 @@ import gc
 import time
 from array import array
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from typing import Protocol
 
 from ferserve.bench.live import LiveStream, open_streams
 from ferserve.bench.messages import frame_request
@@ -26,8 +28,11 @@ class FeedPlan:
     connections: int
     outstanding: int
     seconds: float
-    config: bytes
     bodies: tuple[bytes, ...]
+    config: bytes = b""
+    """The first message of each stream."""
+    batch: int = 1
+    """Crops per message, for doors whose answers do not say."""
 
 
 @dataclass
@@ -45,7 +50,18 @@ class FeedTally:
     cpu_s: float = 0.0
 
 
-class _Feed:
+class Feed(Protocol):
+    """A connection that always has messages under way."""
+
+    counting: bool
+    """Whether answers count already."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server ended it."""
+
+
+class _StreamFeed:
     """One stream that sends a message for each answer."""
 
     def __init__(self, plan: FeedPlan, number: int, tally: FeedTally) -> None:
@@ -56,6 +72,11 @@ class _Feed:
         self._tally = tally
         self._sent_ns: deque[int] = deque()
         self.stream = LiveStream(plan.target, plan.config, self._on_result)
+
+    @property
+    def ended(self) -> bool:
+        """See :class:`Feed`."""
+        return self.stream.call.ended
 
     def queue(self) -> None:
         """The next message; it leaves with the others of its stream that are queued at the time."""
@@ -86,7 +107,7 @@ def feed(plan: FeedPlan, parent: Connection) -> None:
     tally = FeedTally()
     try:
         with Poller() as poller:
-            feeds = [_Feed(plan, number, tally) for number in range(plan.connections)]
+            feeds = [_StreamFeed(plan, number, tally) for number in range(plan.connections)]
             open_streams([item.stream for item in feeds], poller)
             gc.freeze()
             gc.disable()
@@ -95,13 +116,14 @@ def feed(plan: FeedPlan, parent: Connection) -> None:
             for item in feeds:
                 item.stream.call.flush()
             parent.send("ready")
-            _run(feeds, poller, tally, plan, parent.recv())
+            run_feeds(feeds, poller, tally, plan, parent.recv())
         parent.send(tally)
     except FerserveError as error:
         parent.send(error)
 
 
-def _run(feeds: list[_Feed], poller: Poller, tally: FeedTally, plan: FeedPlan, begin_ns: int) -> None:
+def run_feeds(feeds: Sequence[Feed], poller: Poller, tally: FeedTally, plan: FeedPlan, begin_ns: int) -> None:
+    """Poll, and count for ``plan.seconds`` from ``begin_ns`` on."""
     while time.monotonic_ns() < begin_ns:
         poller.wait(0.001)
     cpu_s, begun = time.process_time(), time.perf_counter()
@@ -110,9 +132,5 @@ def _run(feeds: list[_Feed], poller: Poller, tally: FeedTally, plan: FeedPlan, b
     while (elapsed := time.perf_counter() - begun) < plan.seconds:
         poller.wait(0.05)
     tally.cpu_s, tally.seconds = time.process_time() - cpu_s, elapsed
-    _require_open(feeds)
-
-
-def _require_open(feeds: list[_Feed]) -> None:
-    if any(item.stream.call.ended for item in feeds):
+    if any(item.ended for item in feeds):
         raise ServerUnavailableError("server must keep every stream open, got one that it ended; see the server's log")

@@ -1,8 +1,8 @@
-"""One gRPC call on a connection of its own, at a tenth of what a full client costs.
+"""HTTP/2 connections at a tenth of what a full client costs.
 
 A load generator shares the machine with the server that it measures, and grpc.aio's client side costs as much a
-message as the server does. This speaks just enough HTTP/2 (RFC 9113) and gRPC over it for one bidirectional call: no
-TLS, no compression, response headers are not decoded. Never for anything but measuring.
+message as the server does. This speaks just enough HTTP/2 (RFC 9113) for gRPC's calls: no TLS, no compression, response
+headers are not decoded. Never for anything but measuring.
 """
 
 from __future__ import annotations
@@ -16,44 +16,37 @@ from typing import Final
 from ferserve.errors import ConfigError, ServerUnavailableError
 
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
-_END_STREAM, _ACK, _END_HEADERS, _PADDED = 1, 1, 4, 8
+DATA, HEADERS, RST_STREAM = 0, 1, 3
+_SETTINGS, _PING, _WINDOW_UPDATE = 4, 6, 8
+END_STREAM, END_HEADERS = 1, 4
+_ACK, _PADDED = 1, 8
 _SETTING_INITIAL_WINDOW, _SETTING_MAX_FRAME = 4, 5
 _DEFAULT_WINDOW: Final = 65_535
 _WIDEST_WINDOW: Final = 2**31 - 1
-_STREAM_ID: Final = 1
 _READ_BYTES: Final = 1 << 16
 _MOST_PIECES: Final = 64
 """To one ``sendmsg``; systems refuse more than 1,024."""
 
 
-class Call:
-    """A bidirectional gRPC call over a socket that never blocks.
+class Connection:
+    """One connection over a socket that never blocks, for one method.
 
-    :meth:`send` queues a message and pushes out what the socket and flow control take; :meth:`receive` reads what has
-    come and gives the whole messages in it. ``wants_write`` says whether to call :meth:`flush` when the socket can
-    take more.
+    :meth:`receive` reads what has come and gives the whole messages in it. ``wants_write`` says whether to call
+    :meth:`flush` when the socket can take more. A subclass says what a stream is.
     """
 
-    def __init__(self, target: str, method: str, metadata: Mapping[str, str] | None = None) -> None:
-        """Connect to ``HOST:PORT`` or ``unix:PATH`` and open ``method``, such as ``/package.Service/Method``.
-
-        Raises :class:`ServerUnavailableError` if no server answers.
-        """
+    def __init__(self, target: str) -> None:
+        """Connect to ``HOST:PORT`` or ``unix:PATH``; raises :class:`ServerUnavailableError` if no server answers."""
         self._socket = _connect(target)
         self._socket.setblocking(False)
         self.ended = False
-        """True after the server has ended the call or the connection."""
+        """True after the server has ended the connection, or what it is for."""
         self.sent_bytes = 0
-        self._window = _DEFAULT_WINDOW
-        self._stream_window = self._initial_window = _DEFAULT_WINDOW
-        self._max_frame = 16_384
-        self._unframed: deque[memoryview] = deque()
-        self._framed: deque[memoryview] = deque()
+        self.window = self.initial_window = _DEFAULT_WINDOW
+        self.max_frame = 16_384
+        self.framed: deque[memoryview] = deque([memoryview(_preface())])
+        """What the socket takes next."""
         self._input = bytearray()
-        self._message = bytearray()
-        self._framed.append(memoryview(_opening(target, method, metadata or {})))
-        self.flush()
 
     def fileno(self) -> int:
         """For selectors."""
@@ -72,35 +65,14 @@ class Call:
     @property
     def wants_write(self) -> bool:
         """True if the socket, not flow control, holds something back."""
-        return bool(self._framed)
-
-    @property
-    def backlogged(self) -> bool:
-        """True if something is held back, by the socket or by flow control."""
-        return bool(self._framed or self._unframed)
-
-    def send(self, *pieces: bytes) -> None:
-        """Queue the message made of ``pieces`` and push out what may leave."""
-        self.queue(*pieces)
-        self.flush()
-
-    def queue(self, *pieces: bytes) -> None:
-        """Queue the message made of ``pieces`` for the next :meth:`flush`, which sends all that waits in one piece."""
-        length = sum(map(len, pieces))
-        self._unframed.append(memoryview(b"\0" + length.to_bytes(4, "big") + pieces[0]))
-        self._unframed.extend(map(memoryview, pieces[1:]))
-
-    def half_close(self) -> None:
-        """Say that no message will follow; everything sent before must have left."""
-        self._framed.append(memoryview(_frame(_DATA, _END_STREAM, _STREAM_ID, b"")))
-        self.flush()
+        return bool(self.framed)
 
     def flush(self) -> None:
         """Hand over to the socket what it and the server's windows take."""
-        self._frame_messages()
+        self.fill()
         try:
-            while self._framed and not self.ended:
-                pieces = [self._framed[i] for i in range(min(len(self._framed), _MOST_PIECES))]
+            while self.framed and not self.ended:
+                pieces = [self.framed[i] for i in range(min(len(self.framed), _MOST_PIECES))]
                 self._drop_sent(self._socket.sendmsg(pieces))
         except BlockingIOError:
             return
@@ -121,27 +93,32 @@ class Call:
         self._input += received
         yield from self._frames()
 
+    def fill(self) -> None:
+        """Put frames into :attr:`framed`, as many as the windows allow."""
+
+    def on_data(self, stream: int, payload: bytes) -> Iterator[bytes]:
+        """Messages that are whole with this piece of a stream."""
+        yield from ()
+
+    def on_end(self, stream: int) -> Iterator[bytes]:
+        """The server ended a stream."""
+        yield from ()
+
+    def on_window(self, stream: int, more: int) -> None:
+        """The window of a stream has grown."""
+
+    def on_initial_window(self, more: int) -> None:
+        """The windows of all streams have grown."""
+
     def _drop_sent(self, sent: int) -> None:
         self.sent_bytes += sent
         while sent:
-            first = self._framed[0]
+            first = self.framed[0]
             if sent < len(first):
-                self._framed[0] = first[sent:]
+                self.framed[0] = first[sent:]
                 return
             sent -= len(first)
-            self._framed.popleft()
-
-    def _frame_messages(self) -> None:
-        while self._unframed and (room := min(self._window, self._stream_window)) > 0:
-            piece = self._unframed.popleft()
-            limit = min(room, self._max_frame)
-            if len(piece) > limit:
-                self._unframed.appendleft(piece[limit:])
-                piece = piece[:limit]
-            self._window -= len(piece)
-            self._stream_window -= len(piece)
-            self._framed.append(memoryview(_frame_head(len(piece), _DATA, 0, _STREAM_ID)))
-            self._framed.append(piece)
+            self.framed.popleft()
 
     def _frames(self) -> Iterator[bytes]:
         data = self._input
@@ -151,51 +128,39 @@ class Call:
             if len(data) - at < 9 + length:
                 break
             kind, flags = data[at + 3], data[at + 4]
-            on_call = data[at + 8] == _STREAM_ID
+            stream = int.from_bytes(data[at + 5 : at + 9], "big")
             payload = bytes(data[at + 9 : at + 9 + length])
             at += 9 + length
-            if kind == _DATA:
-                self._message += payload[1 : length - payload[0]] if flags & _PADDED else payload
-                yield from self._messages()
+            if kind == DATA:
+                yield from self.on_data(stream, payload[1 : length - payload[0]] if flags & _PADDED else payload)
             elif kind == _WINDOW_UPDATE:
-                self._on_window(int.from_bytes(payload, "big"), on_call)
+                self._on_window(stream, int.from_bytes(payload, "big"))
             elif kind == _SETTINGS and not flags & _ACK:
                 self._on_settings(payload)
-                self._reply(_frame(_SETTINGS, _ACK, 0, b""))
+                self._reply(frame(_SETTINGS, _ACK, 0, b""))
             elif kind == _PING and not flags & _ACK:
-                self._reply(_frame(_PING, _ACK, 0, payload))
-            if kind == _RST_STREAM or (kind in (_DATA, _HEADERS) and flags & _END_STREAM):
-                self.ended = True
+                self._reply(frame(_PING, _ACK, 0, payload))
+            if kind == RST_STREAM or (kind in (DATA, HEADERS) and flags & END_STREAM):
+                yield from self.on_end(stream)
         del data[:at]
 
-    def _messages(self) -> Iterator[bytes]:
-        message = self._message
-        while len(message) >= 5:
-            end = 5 + int.from_bytes(message[1:5], "big")
-            if len(message) < end:
-                return
-            body = bytes(message[5:end])
-            del message[:end]
-            yield body
-
-    def _on_window(self, more: int, on_call: bool) -> None:
-        if on_call:
-            self._stream_window += more
+    def _on_window(self, stream: int, more: int) -> None:
+        if stream:
+            self.on_window(stream, more)
         else:
-            self._window += more
-        if self._unframed:
-            self.flush()
+            self.window += more
+        self.flush()
 
     def _on_settings(self, payload: bytes) -> None:
         for name, value in struct.iter_unpack(">HI", payload):
             if name == _SETTING_INITIAL_WINDOW:
-                self._stream_window += value - self._initial_window
-                self._initial_window = value
+                self.on_initial_window(value - self.initial_window)
+                self.initial_window = value
             elif name == _SETTING_MAX_FRAME:
-                self._max_frame = value
+                self.max_frame = value
 
-    def _reply(self, frame: bytes) -> None:
-        self._framed.append(memoryview(frame))
+    def _reply(self, reply: bytes) -> None:
+        self.framed.append(memoryview(reply))
         self.flush()
 
 
@@ -215,29 +180,34 @@ def _connect(target: str) -> socket.socket:
         raise ServerUnavailableError(f"target must be a running server, got {target}: {error}") from None
 
 
-def _opening(target: str, method: str, metadata: Mapping[str, str]) -> bytes:
-    """Preface, settings (answers need no window updates), and the headers of the call (gRPC over HTTP/2)."""
+def _preface() -> bytes:
+    """Preface, and settings with which answers need no window updates."""
     settings = struct.pack(">HI", _SETTING_INITIAL_WINDOW, _WIDEST_WINDOW)
     wide = struct.pack(">I", _WIDEST_WINDOW - _DEFAULT_WINDOW)
-    authority = "localhost" if target.startswith("unix:") else target
-    headers = {
+    return _PREFACE + frame(_SETTINGS, 0, 0, settings) + frame(_WINDOW_UPDATE, 0, 0, wide)
+
+
+def request_headers(target: str, method: str, metadata: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The headers of a call of ``method``, such as ``/package.Service/Method`` (gRPC over HTTP/2)."""
+    return {
         ":method": "POST",
         ":scheme": "http",
         ":path": method,
-        ":authority": authority,
+        ":authority": "localhost" if target.startswith("unix:") else target,
         "te": "trailers",
         "content-type": "application/grpc",
         "user-agent": "ferserve-bench",
-        **metadata,
+        **(metadata or {}),
     }
-    # RFC 7541, 6.2.2: literals without indexing and without Huffman, so that no table has to be kept.
-    block = b"".join(b"\0" + _text(name) + _text(value) for name, value in headers.items())
-    return (
-        _PREFACE
-        + _frame(_SETTINGS, 0, 0, settings)
-        + _frame(_WINDOW_UPDATE, 0, 0, wide)
-        + _frame(_HEADERS, _END_HEADERS, _STREAM_ID, block)
-    )
+
+
+def header_block(headers: Mapping[str, str], *, indexed: bool = False) -> bytes:
+    """Literals without Huffman coding (RFC 7541, 6.2), so that no table has to be kept.
+
+    ``indexed`` lets the server remember them: later the n-th of them from the end is the byte ``0x80 + 61 + n``.
+    """
+    form = b"\x40" if indexed else b"\0"
+    return b"".join(form + _text(name) + _text(value) for name, value in headers.items())
 
 
 def _text(value: str) -> bytes:
@@ -246,9 +216,11 @@ def _text(value: str) -> bytes:
     return bytes((len(data),)) + data
 
 
-def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return _frame_head(len(payload), kind, flags, stream) + payload
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """A whole frame."""
+    return frame_head(len(payload), kind, flags, stream) + payload
 
 
-def _frame_head(length: int, kind: int, flags: int, stream: int) -> bytes:
+def frame_head(length: int, kind: int, flags: int, stream: int) -> bytes:
+    """What stands before the payload of a frame."""
     return length.to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from ferserve.bench.http2 import Call
+from ferserve.bench.call import Call
 from ferserve.bench.messages import METHOD
 from ferserve.bench.poller import Poller
 from ferserve.errors import ServerUnavailableError

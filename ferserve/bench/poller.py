@@ -6,7 +6,7 @@ import select
 from collections.abc import Callable
 from types import TracebackType
 
-from ferserve.bench.http2 import Call
+from ferserve.bench.http2 import Connection
 
 
 class Poller:
@@ -14,7 +14,7 @@ class Poller:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._calls: dict[int, tuple[Call, Callable[[bytes], None]]] = {}
+        self._calls: dict[int, tuple[Connection, Callable[[bytes], None]]] = {}
         self._writing: set[int] = set()
 
     def __enter__(self) -> Poller:
@@ -27,7 +27,7 @@ class Poller:
             call.close()
         self._epoll.close()
 
-    def add(self, call: Call, on_message: Callable[[bytes], None]) -> None:
+    def add(self, call: Connection, on_message: Callable[[bytes], None]) -> None:
         """Watch ``call``."""
         self._calls[call.fileno()] = call, on_message
         self._epoll.register(call.fileno(), select.EPOLLIN)
@@ -50,7 +50,7 @@ class Poller:
             else:
                 self.watch_writes(call)
 
-    def watch_writes(self, call: Call) -> None:
+    def watch_writes(self, call: Connection) -> None:
         """Must be told after a send that the socket may not have taken whole."""
         number = call.fileno()
         if call.ended or call.wants_write == (number in self._writing):

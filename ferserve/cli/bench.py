@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -36,6 +37,13 @@ RawSeconds: TypeAlias = Annotated[
 Threads: TypeAlias = Annotated[int | None, typer.Option(help="Threads of each worker of the server that is started.")]
 Workers: TypeAlias = Annotated[int | None, typer.Option(help="Workers of the server that is started.")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+class Door(Enum):
+    """The protocol that is measured."""
+
+    NATIVE = "native"
+    OIP = "oip"
 
 
 @app.command("streams", cls=Command)
@@ -99,6 +107,7 @@ def crops(
     model: flags.Model = None,
     model_dir: flags.ModelDir = None,
     config: flags.ConfigFile = None,
+    door: Annotated[Door, typer.Option(help="Crops in streams, or tensors in calls of ModelInfer.")] = Door.NATIVE,
     as_json: AsJson = False,
 ) -> None:
     """Send faces of 48x48 px that are cut out already, as fast as they are answered.
@@ -108,7 +117,8 @@ def crops(
     loaded = _load(config, workers, threads, model, model_dir, detector="none")
     from ferserve.bench.crops import CropsPlan, bench_crops
 
-    plan = CropsPlan(outstanding, batch, seconds, target, source, model_name(target, model), raw_seconds)
+    name = model_name(target, model)
+    plan = CropsPlan(outstanding, batch, seconds, target, source, name, raw_seconds, door.value)
     _show("crops", bench_crops(plan, loaded, _say), as_json)
 
 

@@ -14,6 +14,7 @@ from ferserve.config import ServerConfig
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.address import listen
 from ferserve.server.gate import Gate
+from ferserve.server.generic_handlers import use_generic_handlers
 from ferserve.server.grpc_options import server_options
 from ferserve.server.guard import ConnectionGuard
 from ferserve.server.health import WATCHERS_GRACE_S, Health
@@ -60,6 +61,7 @@ class GrpcServer:
             interceptors=(ErrorInterceptor(receiver, self._gate, self._metrics),),
             options=server_options(self._config, shares_port=self._shares_port),
         )
+        use_generic_handlers(self._server)
         for service in self._services:
             service.register(self._server)
         self._health.register(self._server)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ferserve.bench.http2 import Call
+from ferserve.bench.call import Call
 from ferserve.bench.poller import Poller
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import grpc
 import pytest
 
-from ferserve.bench.http2 import Call
+from ferserve.bench.call import Call
 from ferserve.bench.messages import config_request, crop_bodies, frame_request
 from ferserve.bench.poller import Poller
 from ferserve.bench.target import Target, open_target

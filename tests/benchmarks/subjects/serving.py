@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 import ferserve
-from ferserve.bench.http2 import Call
+from ferserve.bench.call import Call
 from ferserve.bench.messages import METHOD, config_request, crop_bodies, frame_request
 from ferserve.bench.poller import Poller
 from ferserve.options import Delivery, StreamOptions
