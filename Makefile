@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto proto/ferserve/inference/service.proto
 
-.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo demo-web docs clean
+.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare bench-record bench-report bench-peers soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo demo-web docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -69,6 +69,15 @@ MINUTES ?= 3
 bench-compare: setup ## is this tree slower than BASE? in turns for MINUTES=3, with a statistical test
 	$(BIN)/python -m tests.benchmarks.compare "$(BASE)" --minutes $(MINUTES) $(COMPARE_ARGS)
 
+bench-record: setup ## measure this commit, or REVS="REV ...", and add it to benchmarks/history
+	$(BIN)/python -m tests.benchmarks.history $(REVS)
+
+bench-report: setup ## the page and the pictures of the history, in docs/measurements
+	$(BIN)/python -m tests.benchmarks.history.report
+
+bench-peers: setup ## fer, OpenCV with ONNX Runtime, mosec and others in environments of their own, in turns with ferserve
+	$(BIN)/python -m benchmarks.peers $(PEERS)
+
 fuzz: setup ## a million random calls of the kernels between guard pages
 	$(BIN)/python -m tests.kernels.fuzz --calls 1000000
 
@@ -113,6 +122,7 @@ docs: setup ## build the documentation into build/site, offline; fails on a brok
 	$(BIN)/python scripts/write_api.py --check
 	$(BIN)/python scripts/write_metrics.py --check
 	$(BIN)/python scripts/write_configuration.py --check
+	$(BIN)/python -m tests.benchmarks.history.report --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 clean: ## remove what was built

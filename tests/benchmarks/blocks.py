@@ -18,6 +18,8 @@ BLOCK_S = 0.01
 SAMPLE_S = 0.000_2
 """Far below a time slice of the system (some ms), so that few samples are interrupted; far above the clock's step."""
 LEAST_SAMPLES, MOST_SAMPLES = 3, 50
+TURNS = 9
+"""Pairs of blocks that a ratio is the median of."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,12 @@ def block(call: Call, planned: Plan) -> float:
     samples = list(itertools.islice(_durations(call, planned.calls), planned.samples + 1))[1:]  # the caches are cold
     lower: float = statistics.quantiles(samples, n=4, method="inclusive")[0]
     return lower / planned.calls
+
+
+def turns(ours: Call, yardstick: Call) -> list[tuple[float, float]]:
+    """Seconds per call of both, measured in turns."""
+    our_plan, its_plan = plan(ours), plan(yardstick)
+    return [(block(ours, our_plan), block(yardstick, its_plan)) for _ in range(TURNS)]
 
 
 def _durations(call: Call, calls: int) -> Iterator[float]:

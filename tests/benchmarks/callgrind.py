@@ -36,7 +36,9 @@ def why_not() -> str:
     return f"valgrind/callgrind.h is not installed: {check.stderr.strip()}" if check.returncode else ""
 
 
-def count_tree(tree: Tree, cwd: Path, scratch: Path, seed: int, only: str) -> Counts:
+def count_tree(
+    tree: Tree, cwd: Path, scratch: Path, seed: int, only: str, python: str | Path = sys.executable
+) -> Counts:
     """Count the subjects with ``only`` in their title, in one process with one thread.
 
     ``cwd`` is where the benchmarks lie, ``scratch`` must not exist. Another ``seed`` of hashes lays out the
@@ -47,7 +49,7 @@ def count_tree(tree: Tree, cwd: Path, scratch: Path, seed: int, only: str) -> Co
     subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(marks), str(MARKS)], check=True)
     profiles = scratch / "profile"
     command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={profiles}"]
-    command += [sys.executable, "-m", "tests.benchmarks.instructions_workload", str(marks), only]
+    command += [str(python), "-m", "tests.benchmarks.instructions_workload", str(marks), only]
     done = subprocess.run(command, cwd=cwd, env=_environment(tree, seed), capture_output=True, text=True, check=False)
     if done.returncode:
         raise TreeError(f"cannot count {tree.name}: valgrind gave exit code {done.returncode}; {done.stderr[-2000:]}")

@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterator
 
+from tests.benchmarks.former_names import know_former_names
 from tests.benchmarks.subjects import load_subjects
 from tests.benchmarks.subjects.subject import Call, Room, Subject
 
@@ -63,6 +64,7 @@ def count_subject(subject: Subject, room: Room, marks: ctypes.CDLL) -> str:
 def main(marks_path: str, only: str = "") -> None:
     """Count every subject with ``only`` in its title; print those that this tree does not have."""
     gc.disable()
+    know_former_names()
     marks = ctypes.CDLL(marks_path)
     subjects, missing = load_subjects(GROUPS)
     with Room() as room:

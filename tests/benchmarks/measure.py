@@ -14,12 +14,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from ferserve.bench.process_stats import process_stats
-from tests.benchmarks.blocks import block, plan
+from tests.benchmarks.blocks import turns
 from tests.benchmarks.environment import machine, versions
 from tests.benchmarks.subjects.subject import Call, Room, Subject, Work
-
-TURNS = 9
-"""Pairs of blocks that a ratio is the median of."""
 
 
 def parameters(subjects: Sequence[Subject]) -> list[Any]:
@@ -37,7 +34,7 @@ def time_subject(benchmark: BenchmarkFixture, subject: Subject, room: Room) -> N
     cores = (cpu_s(work) - used_s) / (time.perf_counter() - began_s)
     figures = {**figures_of(benchmark, work, cores), "runs_on": work.runs_on, "threads": work.threads}
     if work.yardstick:
-        figures |= ratio_of(work.ours, work.yardstick, units=work.units)
+        figures |= ratio_of(work.ours, work.yardstick)
         figures |= {"yardstick": subject.yardstick, "at_least": subject.floor}
     write_down(benchmark, figures)
 
@@ -65,10 +62,9 @@ def figures_of(benchmark: BenchmarkFixture, work: Work, cores: float) -> dict[st
     }
 
 
-def ratio_of(ours: Call, yardstick: Call, units: int = 1) -> dict[str, Any]:
+def ratio_of(ours: Call, yardstick: Call) -> dict[str, Any]:
     """How many times as fast as the yardstick, its quartiles, and the yardstick's own time."""
-    our_plan, its_plan = plan(ours), plan(yardstick)
-    pairs = [(block(ours, our_plan), block(yardstick, its_plan)) for _ in range(TURNS)]
+    pairs = turns(ours, yardstick)
     low, ratio, high = statistics.quantiles([its / our for our, its in pairs], n=4)
     its_s = statistics.median(its for _, its in pairs)
     assert math.isfinite(ratio)

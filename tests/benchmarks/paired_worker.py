@@ -13,6 +13,7 @@ import sys
 from typing import IO, Any
 
 from tests.benchmarks.blocks import Plan, block, plan
+from tests.benchmarks.former_names import know_former_names
 from tests.benchmarks.subjects import load_subjects
 from tests.benchmarks.subjects.subject import Call, Room, Subject
 
@@ -56,4 +57,5 @@ def main(only: str, heavy: bool, replies: IO[str]) -> None:
 if __name__ == "__main__":
     own = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nobody else writes among the replies
+    know_former_names()
     main(sys.argv[1], sys.argv[2:] == ["heavy"], own)

@@ -46,12 +46,12 @@ def git(root: Path, *arguments: str) -> str:
         raise TreeError(f"cannot run git {arguments[0]}: {error.stderr.strip()}") from None
 
 
-def resolve(root: Path, revision: str) -> str:
-    """The commit of a revision; raises :class:`TreeError`."""
+def resolve(root: Path, revision: str, name: str = "BASE") -> str:
+    """The commit of a revision; raises :class:`TreeError`, which calls the revision ``name``."""
     try:
         return git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except TreeError:
-        raise TreeError(f"BASE must be a revision of this repository, got {revision!r}; see git log") from None
+        raise TreeError(f"{name} must be a revision of this repository, got {revision!r}; see git log") from None
 
 
 def export_revision(root: Path, revision: str, folder: Path) -> Tree:
@@ -67,7 +67,13 @@ def export_revision(root: Path, revision: str, folder: Path) -> Tree:
 
 
 def export_files(root: Path, folder: Path) -> Tree:
-    """The files as they are now, changed and new ones included, ignored ones not; kernels built."""
+    """The files as they are now, kernels built."""
+    copy_files(root, folder)
+    return build(Tree(folder, describe(root)))
+
+
+def copy_files(root: Path, folder: Path) -> None:
+    """Changed and new ones included, ignored ones not."""
     try:
         listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
         for name in filter(None, listed):
@@ -77,7 +83,6 @@ def export_files(root: Path, folder: Path) -> Tree:
     except TreeError:  # an archive of the sources
         skipped = shutil.ignore_patterns("build", ".venv*", "*.so", "__pycache__", "*.egg-info", ".*_cache")
         shutil.copytree(root, folder, ignore=skipped, dirs_exist_ok=True)
-    return build(Tree(folder, describe(root)))
 
 
 def describe(root: Path) -> str:

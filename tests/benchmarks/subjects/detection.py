@@ -32,7 +32,7 @@ def face_lite(width: int, height: int) -> Work:
     ours = lambda: detector.detect(luma, side_px=side, min_score=0.5)  # noqa: E731
     assert len(ours()) == 1
     session.run(feeds)
-    return Work(ours, lambda: session.run(feeds), runs_on=detector.runs_on)
+    return Work(ours, lambda: session.run(feeds), runs_on=session.runs_on)
 
 
 SUBJECTS = [

@@ -13,8 +13,6 @@ from ferserve.pipeline import square_crops
 from ferserve.tracking.smoothing import Smoother
 from ferserve.tracking.tracker import Tracker
 from ferserve.types import Detections, HeadResult
-from ferserve.vision.picture import Picture
-from ferserve.vision.selection import client_boxes, rows_to_classify
 from tests import builders
 from tests.benchmarks.subjects.subject import Room, Subject, Work
 from tests.same_answers.pictures import tiled
@@ -97,6 +95,9 @@ def smoothing(_: Room) -> Work:
 
 def selection(_: Room) -> Work:
     """Sixteen boxes of a client checked, and the eight largest of them taken."""
+    from ferserve.vision.picture import Picture
+    from ferserve.vision.selection import client_boxes, rows_to_classify
+
     rng = np.random.default_rng(0)
     corners = rng.uniform(0, 300, (16, 2))
     boxes = np.concatenate([corners, corners + rng.uniform(20, 200, (16, 2))], axis=1).astype(np.float32)
