@@ -6,6 +6,7 @@ import csv
 import http.client
 import io
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from importlib.resources import files
@@ -229,3 +230,19 @@ def test_many_pictures_at_a_time_are_answered(page: str) -> None:
     for thread in threads:
         thread.join()
     assert statuses == [200] * 16
+
+
+def test_answers_are_sent_at_once(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
+    """Without TCP_NODELAY the body of an answer waits 40 ms for the acknowledgement of its head."""
+    accepted: list[int] = []
+    accept = socket.socket.accept
+
+    def noting(listener: socket.socket) -> tuple[socket.socket, object]:
+        connection, address = accept(listener)
+        accepted.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        return connection, address
+
+    monkeypatch.setattr(socket.socket, "accept", noting)
+    with running(WebServer(engine, ServerConfig(), 0)) as address:
+        assert classify(address, JPEG).status == 200
+    assert accepted == [1]
