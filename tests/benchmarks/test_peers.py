@@ -93,7 +93,7 @@ def test_the_model_as_people_run_it_gives_our_answer() -> None:
     for i, crop in enumerate(crops):
         luma = np.frombuffer(crop, np.uint8).reshape(48, 48)
         preprocess_into(luma, "luma", np.array([[0, 0, 48, 48]], np.float32), spec.input, rows[i : i + 1])
-    ours = Classifier(open_session(path), spec).infer_now(rows)[0]
+    ours = Classifier(open_session(path), spec).infer(rows)[0]
     np.testing.assert_allclose(plain.probabilities(plain.rows(crops)), ours, atol=1e-4)
 
 

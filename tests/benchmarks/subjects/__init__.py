@@ -7,7 +7,18 @@ from collections.abc import Sequence
 
 from tests.benchmarks.subjects.subject import Subject
 
-GROUPS = ("kernels", "decode", "detection", "tracking", "messages", "classifier", "pipeline", "serving", "starting")
+GROUPS = (
+    "kernels",
+    "decode",
+    "detection",
+    "tracking",
+    "messages",
+    "classifier",
+    "pipeline",
+    "serving",
+    "doors",
+    "starting",
+)
 
 
 def load_group(group: str) -> Sequence[Subject]:
