@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -33,12 +32,27 @@ Threads: TypeAlias = Annotated[
 Web: TypeAlias = Annotated[
     int | None, typer.Option("--web", metavar="PORT", help="Serve a page and an API for web apps on this port too.")
 ]
+LogLevel: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="debug|info|warning|error", help="Least level of log lines: info for streams, debug for every frame."
+    ),
+]
+LogFormat: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="console|json", help="Log lines for people, or one JSON object per line.")
+]
+AccessLog: TypeAlias = Annotated[bool, typer.Option("--access-log", help="Log every call when it ends.")]
 Verbose: TypeAlias = Annotated[
-    int, typer.Option("--verbose", "-v", count=True, help="Log streams and refusals to stderr; -vv every frame too.")
+    int, typer.Option("--verbose", "-v", count=True, help="As --log-level info; -vv as debug.")
 ]
 
 
+_SERVER = ("host", "port", "uds", "workers", "cpus", "loop", "tls_cert", "tls_key", "log_level", "log_format")
+_ENGINE = ("model", "model_dir", "detector", "device", "threads")
+
+
 def command(
+    context: typer.Context,
     host: Host = None,
     port: Port = None,
     uds: Uds = None,
@@ -54,33 +68,25 @@ def command(
     threads: Threads = None,
     web: Web = None,
     config: flags.ConfigFile = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
+    access_log: AccessLog = False,
     verbose: Verbose = 0,
 ) -> None:
     """Serve the gRPC API until SIGINT or SIGTERM; a second signal stops at once.
 
     Further settings come from --config or the environment, as FERSERVE_<SECTION>_<KEY>.
     """
-    loaded = flags.load(
-        config,
-        server_host=host,
-        server_port=port,
-        server_uds=uds,
-        server_workers=workers,
-        server_cpus=cpus,
-        server_loop=loop,
-        server_tls_cert=tls_cert,
-        server_tls_key=tls_key,
-        server_web_port=web,
-        engine_model=model,
-        engine_model_dir=model_dir,
-        engine_detector=detector,
-        engine_device=device,
-        engine_threads=threads,
-    )
+    given = {f"server_{name}": context.params[name] for name in _SERVER}
+    given |= {f"engine_{name}": context.params[name] for name in _ENGINE}
+    given |= {"server_web_port": web, "server_access_log": access_log or None}
+    given["server_log_level"] = log_level or (None, "info", "debug")[min(verbose, 2)]
+    loaded = flags.load(config, **given)
     from ferserve.server.logs import log_to_stderr
     from ferserve.server.run import run
 
-    log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
+    server = loaded.server
+    log_to_stderr(server.log_level, server.log_format, access=server.access_log)
     run(loaded, _page if loaded.server.web_port else None)
 
 

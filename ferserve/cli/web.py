@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -60,7 +59,7 @@ def command(
         engine_device=device,
         tls_ca=tls_ca,
     )
-    log_to_stderr((logging.WARNING, logging.INFO)[min(verbose, 1)])
+    log_to_stderr("info" if verbose else loaded.server.log_level, loaded.server.log_format)
     with contextlib.ExitStack() as stack:
         deadline = stack.enter_context(leaving_on_time(loaded.server.grace_s + MARGIN_S))
         if target is None:

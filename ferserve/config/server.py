@@ -12,6 +12,7 @@ MAX_MESSAGE_BYTES = 2**31 - 1
 """gRPC counts in 32 bits."""
 _LOOPS = ("auto", "asyncio", "uvloop")
 _CPUS = ("split", "shared")
+_LOGS = {"log_level": ("debug", "info", "warning", "error"), "log_format": ("console", "json")}
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+")
 
 
@@ -78,6 +79,13 @@ class ServerConfig:
     """File of the tokens that clients may show, made by ``ferserve token add``. With it, each call but health checks
     needs a token or a certificate of ``tls_client_ca``. Read again once it changes; a call with a token that was
     revoked ends within a second."""
+    log_level: str = "warning"
+    """Least level of our own log lines on stderr: ``debug`` (every frame), ``info`` (streams and refusals),
+    ``warning`` or ``error``."""
+    log_format: str = "console"
+    """Form of log lines: ``console`` for people, ``json`` for one JSON object per line."""
+    access_log: bool = False
+    """Whether each call gets a log line when it ends."""
     admin: bool = False
     """Whether calls that change or inspect the server are served, such as channelz, which shows the connections of all
     clients; they need the role admin. Without tokens and client certificates every caller has it, so the server must
@@ -126,6 +134,8 @@ class ServerConfig:
         timeout_s = self.worker_timeout_s
         check("server.worker_timeout_s", timeout_s, 0.5 <= timeout_s <= 3600, "from 0.5 to 3600 s")
         self._check_trust()
+        for name, known in _LOGS.items():
+            check(f"server.{name}", getattr(self, name), getattr(self, name) in known, f"one of {', '.join(known)}")
         self._check_other_ports()
         self._check_page()
 

@@ -20,6 +20,7 @@ from ferserve.server.guard import ConnectionGuard
 from ferserve.server.health import WATCHERS_GRACE_S, Health
 from ferserve.server.interceptors import ErrorInterceptor
 from ferserve.server.receiving import Receiver
+from ferserve.server.requests import RequestInterceptor
 from ferserve.server.services import Service
 from ferserve.wire.tls import server_credentials
 
@@ -58,7 +59,7 @@ class GrpcServer:
         admin_methods = frozenset().union(*(getattr(service, "admin_methods", ()) for service in self._services))
         self._gate = Gate(Authenticator(self._config), self._config, admin_methods)
         self._server = grpc.aio.server(
-            interceptors=(ErrorInterceptor(receiver, self._gate, self._metrics),),
+            interceptors=(RequestInterceptor(), ErrorInterceptor(receiver, self._gate, self._metrics)),
             options=server_options(self._config, shares_port=self._shares_port),
         )
         use_generic_handlers(self._server)

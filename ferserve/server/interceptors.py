@@ -24,10 +24,11 @@ from ferserve.errors import (
 )
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.gate import Gate
-from ferserve.server.logs import one_line, peer_name
+from ferserve.server.logs import REQUEST_ID, one_line, peer_name
 from ferserve.server.receiving import Receiver
 from ferserve.wire.bounds import bounded
-from ferserve.wire.status import details_of, status_of
+from ferserve.wire.metadata import REQUEST_ID_KEY
+from ferserve.wire.status import details_of, status_of, with_request
 
 logger = logging.getLogger(__name__)
 
@@ -106,16 +107,21 @@ def refusal_of(error: Exception, method: str) -> FerserveError:
         return _for_strangers(error, method)
     if isinstance(error, DecodeError):
         return StreamProtocolError(f"messages of {method} must be protobuf of its type, got other bytes")
-    error_id = uuid.uuid4().hex[:12]
+    error_id = _error_id()
     logger.error("internal error %s in %s", error_id, method, exc_info=error)
     return FerserveError(f"internal error (id {error_id})")
+
+
+def _error_id() -> str:
+    """What an error is called in the log and to its caller: as the request, if it has an id."""
+    return REQUEST_ID.get() or uuid.uuid4().hex[:12]
 
 
 def _for_strangers(error: FerserveError, method: str) -> FerserveError:
     """``error``; one of the server's own files or settings without its words, which name paths."""
     if not isinstance(error, (ConfigError, ModelSpecError, ModelPullError)):
         return error
-    error_id = uuid.uuid4().hex[:12]
+    error_id = _error_id()
     logger.warning("error %s in %s: %s: %s", error_id, method, error.kind, one_line(str(error)))
     return type(error)(f"model must be one that this server can load, got another (id {error_id}); its log says why")
 
@@ -126,7 +132,11 @@ def _log_refusal(method: str, context: Any, error: FerserveError) -> None:
 
 
 async def _abort(context: Any, error: FerserveError) -> NoReturn:
-    await context.abort(status_of(error), details_of(str(error)), trailing_metadata=((KIND_KEY, error.kind),))
+    message, metadata = str(error), [(KIND_KEY, error.kind)]
+    if request := REQUEST_ID.get():
+        metadata.append((REQUEST_ID_KEY, request))
+        message = message if request in message else with_request(message, request)
+    await context.abort(status_of(error), details_of(message), trailing_metadata=tuple(metadata))
     raise AssertionError("abort always raises")
 
 

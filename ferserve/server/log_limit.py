@@ -31,9 +31,20 @@ class _Period:
 class LimitedHandler(logging.StreamHandler[TextIO]):
     """Writes log lines; of those that are left out, the last one with their number, after ten seconds or at the end."""
 
-    def __init__(self, own: str, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """``own`` is the logger whose messages are templates; those of others may hold what a client sent."""
+    def __init__(
+        self,
+        own: str,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        unlimited: str = "",
+    ) -> None:
+        """``own`` is the logger whose messages are templates; those of others may hold what a client sent.
+
+        Every line of the logger ``unlimited`` is written.
+        """
         super().__init__(stream)
+        self._unlimited = unlimited
         self._own = own
         self._clock = clock
         self._periods: dict[_Kind, _Period] = {}
@@ -41,7 +52,7 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write ``record``, or count it."""
         self._end_periods(self._clock())
-        if record.levelno < logging.INFO:
+        if record.levelno < logging.INFO or record.name == self._unlimited:
             super().emit(record)
             return
         is_own = record.name.partition(".")[0] == self._own
@@ -73,4 +84,4 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
 def _with_count(record: logging.LogRecord, count: int) -> logging.LogRecord:
     """The last of ``count`` lines, as one line that tells their number."""
     text = f"{record.getMessage()} (the last of {count} such lines; the others were left out)"
-    return logging.LogRecord(record.name, record.levelno, record.pathname, record.lineno, text, (), None)
+    return logging.makeLogRecord({**record.__dict__, "msg": text, "args": (), "exc_info": None, "exc_text": None})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+REQUEST_ID_KEY: Final = "x-request-id"
+"""In both directions: what a call is called in the server's log. Proxies such as Envoy set it too."""
 WORKER_KEY: Final = "ferserve-worker"
 """From the server: index of the worker that carries the stream. From the client: the worker that carried it last."""
 MOVABLE_KEY: Final = "ferserve-movable"

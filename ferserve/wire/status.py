@@ -65,6 +65,12 @@ def details_of(message: str) -> str:
     return message.encode()[:MAX_DETAILS_BYTES].decode(errors="ignore")
 
 
+def with_request(message: str, request_id: str) -> str:
+    """``message`` with the id of the request, which a long message does not push out of the status."""
+    room = MAX_DETAILS_BYTES - len(f" (request {request_id})".encode())
+    return f"{message.encode()[:room].decode(errors='ignore')} (request {request_id})"
+
+
 def error_from_rpc(rpc: grpc.aio.AioRpcError, target: str, timeout_s: float = 0) -> FerserveError:
     """The error that the server raised, if it named one; otherwise one for what the status says."""
     code, details = rpc.code(), rpc.details() or ""

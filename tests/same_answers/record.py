@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import queue
+import re
 import signal
 import subprocess
 import tempfile
@@ -130,17 +131,17 @@ def _stopped(stub: emotion_pb2_grpc.EmotionServiceStub, process: subprocess.Pope
 
 
 def _status(call: Any) -> Line:
-    """Status and metadata of a call that has ended."""
+    """Status and metadata of a call that has ended, without its id, which is never the same."""
     return {
         "status": call.code().name,
-        "details": call.details(),
+        "details": re.sub(r" \(request [0-9a-f]{12}\)$", "", call.details()),
         "initial metadata": _metadata(call.initial_metadata()),
         "trailing metadata": _metadata(call.trailing_metadata()),
     }
 
 
 def _metadata(pairs: Any) -> list[list[str]]:
-    return sorted([key, str(value)] for key, value in pairs or ())
+    return sorted([key, str(value)] for key, value in pairs or () if key != "x-request-id")
 
 
 def canonical(message: Message) -> Any:

@@ -65,7 +65,7 @@ async def test_each_error_arrives_with_its_status_its_kind_and_its_words(
             r"model must be one .*, got another \(id [0-9a-f]{12}\); its log.*", failure.value.details()
         )
     else:
-        assert failure.value.details() == "x must be y, got ü"
+        assert re.fullmatch(r"x must be y, got ü \(request [0-9a-f]{12}\)", failure.value.details())
     assert as_dict(failure.value.trailing_metadata())[KIND_KEY] == cls.kind
 
 
@@ -82,6 +82,7 @@ async def test_an_unknown_error_tells_the_client_an_id_and_the_log_everything(
     assert "swordfish" not in details
     (record,) = [r for r in caplog.records if r.name.startswith("ferserve")]
     assert details.removeprefix("internal error (id ").removesuffix(")") in record.getMessage()
+    assert "request" not in details, "one id is enough"
     assert record.exc_info is not None
     assert "swordfish" in str(record.exc_info[1])
 
@@ -93,6 +94,7 @@ async def test_a_very_long_message_still_arrives(start_server: StartServer, lett
             await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=b"x")))
     assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert failure.value.details().startswith(3 * letter)
+    assert re.search(r"\(request [0-9a-f]{12}\)$", failure.value.details())
 
 
 async def test_bytes_that_are_no_message_are_the_clients_fault(address: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from ferserve.server.log_limit import PERIOD_S, LimitedHandler
-from ferserve.server.logs import LOG_FORMAT, ShortFormatter
+from ferserve.server.logs import LOG_FORMAT, ConsoleFormatter
 from tests.fire.quick import BesideCamera
 from tests.fire.server import FireServer
 from tests.fire.test_garbage import metadata_that_is_no_text
@@ -23,7 +23,7 @@ class _Log:
         self.now = 0.0
         self.stream = io.StringIO()
         self.handler = LimitedHandler("ferserve", self.stream, lambda: self.now)
-        self.handler.setFormatter(ShortFormatter(LOG_FORMAT))
+        self.handler.setFormatter(ConsoleFormatter(LOG_FORMAT))
 
     def write(self, name: str, level: int, text: str, *args: object, error: BaseException | None = None) -> None:
         info = (type(error), error, error.__traceback__) if error else None

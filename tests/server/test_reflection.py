@@ -21,6 +21,7 @@ from tests.serving.fixtures import StartServer
 from tests.serving.streams import astronaut_jpeg
 
 EMOTION = "ferserve.v1.EmotionService"
+INFERENCE = "inference.GRPCInferenceService"
 HEALTH = "grpc.health.v1.Health"
 REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
 CHANNELZ = "grpc.channelz.v1.Channelz"
@@ -77,7 +78,7 @@ async def tool_for(address: str, version: str = "v1alpha") -> AsyncIterator[Tool
 async def test_all_services_are_listed(address: str, version: str) -> None:
     async with tool_for(address, version) as tool:
         services = await tool.services()
-        assert {EMOTION, HEALTH, REFLECTION} <= set(services)
+        assert {EMOTION, INFERENCE, HEALTH, REFLECTION} <= set(services)
         assert CHANNELZ not in services
         for service in services:
             assert (await tool.describe(service)).full_name == service

@@ -85,7 +85,7 @@ class Asked:
             try:
                 return bytes(await call(b"", metadata=metadata)).decode()
             except grpc.aio.AioRpcError as error:
-                return f"{error.code().name}: {error.details()}"
+                return f"{error.code().name}: {error.details().partition(' (request ')[0]}"
 
 
 async def test_a_token_opens_every_door_but_those_of_administrators(token_file: TokenFile) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import logging
 import multiprocessing
 import os
 import secrets
@@ -19,7 +18,6 @@ from ferserve.server.address import address_taken, host_and_port
 from ferserve.server.announcements import announce
 from ferserve.server.exit_deadline import AT_ONCE_S, MARGIN_S, ExitDeadline, leaving_on_time
 from ferserve.server.lifecycle import STOP_SIGNALS
-from ferserve.server.logs import LOGGER_NAME
 from ferserve.server.telemetry.page import Page
 from ferserve.server.telemetry.servers import metrics_of_workers
 from ferserve.server.workers.placement import GONE
@@ -73,12 +71,11 @@ class _Supervisor:
         open_streams = SharedCounts(count, GONE)
         # Abstract sockets, since a container may have no folder that can be written to.
         health = f"unix-abstract:ferserve-{os.getpid()}-{secrets.token_hex(8)}"
-        log_level = logging.getLogger(LOGGER_NAME).getEffectiveLevel()
         self._address = host_and_port(config.server.host, config.server.port)
         pages = [Page() for _ in range(count)] if config.server.metrics_port else []
         self._metrics = metrics_of_workers(pages, config.server) if pages else None
         self._workers = [
-            WorkerProcess(context, WorkerSettings(index, config, f"{health}-{index}", open_streams, log_level, page))
+            WorkerProcess(context, WorkerSettings(index, config, f"{health}-{index}", open_streams, page))
             for index, page in enumerate(pages or [None] * count)
         ]
         self._stopping = asyncio.Event()

@@ -34,7 +34,6 @@ class WorkerSettings:
     """Where the supervisor asks this worker for its health."""
     open_streams: SharedCounts
     """See :class:`Placement`."""
-    log_level: int
     page: Page | None = None
     """Where it counts, if somebody scrapes."""
 
@@ -47,7 +46,8 @@ def run_worker(settings: WorkerSettings, supervisor: Connection) -> None:
     """
     # A terminal sends Ctrl-C to all processes; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    log_to_stderr(settings.log_level)
+    server = settings.config.server
+    log_to_stderr(server.log_level, server.log_format, access=server.access_log)
     try:
         config = dataclasses.replace(settings.config, engine=_share(settings.config))
         if settings.config.server.cpus == "split":
