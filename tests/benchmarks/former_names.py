@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 FORMER = {
+    "ferserve.bench.call": ("ferserve.bench.http2",),
     "ferserve.detection.base": ("ferserve.detection.face_lite", "ferserve.detect"),
     "ferserve.detection.factory": ("ferserve.detectors",),
     "ferserve.models.spec": ("ferserve.model_spec",),
