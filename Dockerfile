@@ -4,6 +4,7 @@
 #   docker run --rm -p 50051:50051 -p 127.0.0.1:50053:50053 ferserve
 # Arguments go to `ferserve serve`: docker run --rm -p 50051:50051 ferserve --workers 4
 FROM python:3.12-slim AS build
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends gcc g++ libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY pyproject.toml setup.py README.md LICENSE ./
@@ -14,8 +15,8 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.12-slim
 COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir /wheels/*.whl && rm -rf /wheels && useradd --create-home ferserve
-USER ferserve
+RUN pip install --no-cache-dir /wheels/*.whl && rm -rf /wheels && useradd --create-home --uid 10001 ferserve
+USER 10001
 EXPOSE 50051 50053
 # Said here and not as CMD, whose place the arguments of `docker run` take.
 ENV FERSERVE_SERVER_HOST=0.0.0.0

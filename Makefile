@@ -33,12 +33,13 @@ proto: ## generate the protobuf code with the pinned generator, in an environmen
 	build/proto-venv/bin/python -m pip install --quiet --disable-pip-version-check grpcio-tools==1.78.0
 	build/proto-venv/bin/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
 
-lint: setup ## ruff, mypy, import-linter, cython-lint, stubtest
+lint: setup ## ruff, mypy, import-linter, cython-lint, hadolint, stubtest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint ext
+	$(BIN)/hadolint Dockerfile Dockerfile.cuda Dockerfile.jetson
 	$(BIN)/python -m mypy.stubtest ferserve._kernels --mypy-config-file pyproject.toml --allowlist ext/stubtest-allow.txt
 
 test: setup ## the whole test suite, in two processes; TEST_PROCESSES=N for another number

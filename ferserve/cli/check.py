@@ -9,8 +9,12 @@ import typer
 from ferserve.cli import flags
 
 if TYPE_CHECKING:
-    from ferserve.engine import Engine
+    from pathlib import Path
 
+    from ferserve.engine import Engine
+    from ferserve.runtime import Session
+
+SELF_TEST_ROWS = 8
 RUNS = 50
 """Faces that are classified to see how long one takes."""
 
@@ -22,6 +26,9 @@ def command(
     model_dir: flags.ModelDir = None,
     device: flags.Device = None,
     config: flags.ConfigFile = None,
+    self_test: Annotated[
+        bool, typer.Option("--self-test", help="Compare its answers with the CPU's, and fail if they differ.")
+    ] = False,
 ) -> None:
     """Load a model, run it, and show what it is, what runs it, and how fast."""
     from ferserve.cli.table import model_table, plain_console
@@ -34,11 +41,35 @@ def command(
     ).engine
     with Engine(loaded) as engine:
         table = model_table(engine.model(""))
+        session = engine.load("").classifier.session
+        table.add_row("nodes", str(session.placement()))
         table.add_row("one face", _speed(engine))
+        if self_test:
+            table.add_row("self-test", _compared(engine.load("").file.path, session))
     table.add_row("auto takes", bundled_model(loaded.device))
     for name, value in features().items():
         table.add_row(f"kernels: {name}", str(value))
     plain_console().print(table)
+
+
+def _compared(path: Path, session: Session) -> str:
+    """How far its answers are from the CPU's; raises :class:`ConfigError` if a label changes."""
+    import numpy as np
+
+    from ferserve.errors import ConfigError
+    from ferserve.runtime import open_session
+    from ferserve.runtime.base import trial_feeds
+
+    feeds = {name: np.repeat(rows, SELF_TEST_ROWS, axis=0) for name, rows in trial_feeds(session.inputs).items()}
+    for rows in feeds.values():
+        rows[:] = np.stack([np.roll(row, 7 * shift, axis=-1) for shift, row in enumerate(rows)])
+    pairs = list(zip(open_session(path, "cpu").run(feeds), session.run(feeds), strict=True))
+    apart = max(float(np.abs(np.subtract(expected, got, dtype=np.float64)).max()) for expected, got in pairs)
+    changed = sum(int((expected.argmax(axis=-1) != got.argmax(axis=-1)).sum()) for expected, got in pairs)
+    text = f"{SELF_TEST_ROWS} rows, answers differ from the CPU's by at most {apart:.2g}"
+    if changed:
+        raise ConfigError(f"engine.device must give the CPU's labels, got {changed} others: {text}; use another device")
+    return text
 
 
 def _speed(engine: Engine) -> str:

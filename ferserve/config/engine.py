@@ -28,8 +28,11 @@ class EngineConfig:
     TensorRT, then the CPU, in OpenVINO if it is installed and measured to be faster; a warning says why a GPU that is
     offered is not used. A device that is named fails at the start if it is unavailable: ``cpu``, ``cuda`` and
     ``tensorrt`` in ONNX Runtime, ``openvino``, and ``tensorrt-native`` without ONNX Runtime, as JetPack ships it."""
+    require_device: bool = False
+    """Whether a model that the processor would run fails at the start. A GPU that is named as ``device`` is required
+    anyway: a session of it that leaves every node to the processor fails too."""
     cache_dir: str = ""
-    """Folder of the engines that TensorRT builds; empty for ``~/.cache/ferserve``."""
+    """Folder of the engines that TensorRT builds, for this GPU alone; empty for ``~/.cache/ferserve``."""
     threads: int = 0
     """Worker threads; 0 for one per processor that this process may use."""
     spare_threads: int = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +12,23 @@ from pathlib import Path
 import numpy as np
 
 from ferserve.config import EngineConfig
+from ferserve.errors import ConfigError
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.models.description import describe
 from ferserve.models.spec import ModelSpec
 from ferserve.models.store import ModelFile
 from ferserve.runtime.auto import refusals
 from ferserve.runtime.backends import open_session
-from ferserve.runtime.base import Infer, Tensor
+from ferserve.runtime.base import Infer, Session, Tensor
 from ferserve.runtime.batching import Batcher, Measurement, choose, measure
 from ferserve.runtime.classifier import Classifier
 from ferserve.runtime.run_counts import RunCounts
 from ferserve.types import ModelDescription
 
+log = logging.getLogger(__name__)
+
 _BATCH_SIZES = (1, 4, 16)
+_GPUS = ("cuda", "tensorrt", "tensorrt-native")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +82,7 @@ class ModelLoader:
         cache_dir = Path(self._config.cache_dir) if self._config.cache_dir else None
         classifier = Classifier(open_session(file.path, self._config.device, cache_dir), file.spec)
         classifier.require_answer(self._config.max_first_run_s)  # it allocates, too: let no frame wait for that
+        self._require_device(file, classifier.session)
         loaded = LoadedModel(file, classifier, self._batched(classifier), is_default, self._why_not_elsewhere())
         classifier.runs = self._runs[file.spec.name, file.spec.version]  # the warm-up answered nobody
         _ = loaded.description  # hashes the file now, not on a caller's event loop
@@ -89,6 +95,18 @@ class ModelLoader:
         """Rows per second at several batch sizes, ``seconds`` each."""
         return measure(classifier.infer, _blank_row(classifier), _BATCH_SIZES, self._threads, seconds)
 
+    def _require_device(self, file: ModelFile, session: Session) -> None:
+        """Raise :class:`ConfigError` if the processor runs what a GPU was asked for."""
+        if not (self._config.require_device or self._config.device in _GPUS):
+            return
+        got = session.runs_on if session.uses_cpu else _idle_gpu(session)
+        if got:
+            why_not = f" ({refusals()})" if refusals() else ""
+            raise ConfigError(
+                f"engine.device must run {file.spec.name} on a GPU, got {got}{why_not}; see docs/jetson.md, or choose "
+                "cpu, or auto without engine.require_device"
+            )
+
     def _why_not_elsewhere(self) -> str:
         return refusals() if self._config.device == "auto" else ""
 
@@ -99,6 +117,13 @@ class ModelLoader:
         if size <= 1:
             return classifier.infer
         return Batcher(classifier.infer, size, config.max_queue_delay_us, config.max_queue, self._others_busy).infer
+
+
+def _idle_gpu(session: Session) -> str:
+    """What a session of a GPU runs on if the GPU has nothing to do in it, else an empty string."""
+    placement = session.placement()
+    log.info("%s: %s", session.runs_on, placement)
+    return "" if placement.there else f"{session.runs_on}, which leaves all nodes to the CPU"
 
 
 def _blank_row(classifier: Classifier) -> Tensor:

@@ -56,7 +56,8 @@ def test_a_wheel_holds_the_proto_beside_its_code(built: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["ferserve", "docs", "tests", "examples", "training", "proto", "ext", "scripts", "deploy", "packaging"]
+    "folder",
+    ["ferserve", "docs", "tests", "examples", "training", "proto", "ext", "scripts", "deploy", "packaging", "typings"],
 )
 def test_a_source_distribution_holds_every_folder(built: Path, folder: str) -> None:
     shipped = set((built / "ferserve.egg-info/SOURCES.txt").read_text("utf-8").splitlines())
@@ -66,7 +67,8 @@ def test_a_source_distribution_holds_every_folder(built: Path, folder: str) -> N
 def test_a_source_distribution_holds_the_files_beside_the_folders(built: Path) -> None:
     shipped = set((built / "ferserve.egg-info/SOURCES.txt").read_text("utf-8").splitlines())
     tracked = ["LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml", "pyproject.toml"]
-    assert {*tracked, "setup.py", "MANIFEST.in", "Dockerfile", "Dockerfile.jetson"} - shipped == set()
+    images = ["Dockerfile", "Dockerfile.cuda", "Dockerfile.jetson", "compose.yaml"]
+    assert {*tracked, *images, "setup.py", "MANIFEST.in"} - shipped == set()
 
 
 def test_the_readme_installs_beside_another_opencv_every_other_dependency(metadata: Message) -> None:

@@ -15,7 +15,7 @@ from ferserve.config_sources import load_config
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.jetson"])
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.cuda", "Dockerfile.jetson"])
 @pytest.mark.parametrize("arguments", [{}, {"workers": 4}])
 def test_a_container_can_be_reached_with_any_arguments(name: str, arguments: dict[str, int]) -> None:
     """Arguments of ``docker run`` take the place of CMD; the environment stays."""
@@ -26,7 +26,7 @@ def test_a_container_can_be_reached_with_any_arguments(name: str, arguments: dic
     assert (server.host, server.metrics_port) == ("0.0.0.0", 50053)
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.jetson"])
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.cuda", "Dockerfile.jetson"])
 def test_what_an_image_copies_is_sent_to_docker(name: str) -> None:
     """.dockerignore refuses everything that it does not name."""
     sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}

@@ -214,3 +214,15 @@ def test_a_process_without_stderr_loads_models_too() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_gpu_that_was_named_and_has_nothing_to_do_is_refused(build: Callable[..., list[list[str]]]) -> None:
+    build(_works)  # the session says that it is on the GPU; its profile tells that the CPU ran every node
+    with pytest.raises(ConfigError, match=r"on a GPU, got .*, which leaves all nodes to the CPU; see docs/jetson\.md"):
+        Engine(EngineConfig(threads=1, device="cuda"))
+
+
+def test_a_device_can_be_required_of_auto(build: Callable[..., list[list[str]]]) -> None:
+    build(_no_device)
+    with pytest.raises(ConfigError, match=f"got ONNX Runtime .* {CPU} \\(not {CUDA}: CUDA failure 100"):
+        Engine(EngineConfig(threads=1, require_device=True))
