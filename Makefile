@@ -85,8 +85,9 @@ fuzz: setup ## a million random calls of the kernels between guard pages
 fuzz-decode: setup ## five minutes of mutated pictures, judged by time and memory too
 	$(BIN)/python -m tests.fuzz.decode --seconds 300 --seed $(or $(SEED),0)
 
-fuzz-wire: setup ## five minutes of mutated messages
+fuzz-wire: setup ## ten minutes of mutated messages, half of them of the Open Inference Protocol to a real engine
 	$(BIN)/python -m tests.fuzz.wire --seconds 300 --seed $(or $(SEED),0)
+	$(BIN)/python -m tests.fuzz.inference --seconds 300 --seed $(or $(SEED),0)
 
 web-api: setup ## a thousand random requests per address of the page's API, against its OpenAPI document
 	FERSERVE_API_EXAMPLES=1000 $(BIN)/python -m pytest tests/web/test_openapi.py --timeout 900

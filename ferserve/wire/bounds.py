@@ -20,6 +20,9 @@ _MAX_FIELDS: Final = 8192
 """Of the messages around the pixels: four thousand crops."""
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
+_FIXED: Final = (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE)
+"""Types whose packed arrays are pixels, too: they take no more memory than bytes. One byte of others makes eight."""
+
 _Shape: TypeAlias = Mapping[int, Any]
 """By field number: None for pixels, a shape for a message that leads to some. Other fields are missing."""
 
@@ -48,7 +51,7 @@ def bounded(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
 def _shape(message: Descriptor) -> _Shape:
     shape: dict[int, Any] = {}
     for field in message.fields:
-        if field.type == FieldDescriptor.TYPE_BYTES:
+        if field.type == FieldDescriptor.TYPE_BYTES or (field.type in _FIXED and field.is_repeated):
             shape[field.number] = None
         elif field.message_type is not None and (inner := _shape(field.message_type)):
             shape[field.number] = inner

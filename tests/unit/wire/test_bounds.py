@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferserve.errors import StreamProtocolError
+from ferserve.inference import service_pb2 as inference_pb2
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.bounds import MAX_OTHER_BYTES, bounded
 
@@ -46,6 +47,16 @@ def _frame(*fields: bytes) -> bytes:
 def test_pixels_do_not_count(frame: pb.Frame) -> None:
     request = pb.ClassifyRequest(frame=frame, options=pb.ClassifyOptions(model="m"))
     assert parse_request(request.SerializeToString()) == request
+
+
+def test_packed_floats_are_pixels_and_packed_numbers_are_not() -> None:
+    parse = bounded(inference_pb2.ModelInferRequest.FromString)
+    contents = inference_pb2.InferTensorContents(fp32_contents=[0.5] * 500_000)
+    request = inference_pb2.ModelInferRequest(model_name="m", inputs=[{"name": "input", "contents": contents}])
+    assert parse(request.SerializeToString()) == request
+    request.inputs[0].contents.bool_contents.extend([True] * 500_000)
+    with pytest.raises(StreamProtocolError, match="messages must have at most"):
+        parse(request.SerializeToString())
 
 
 @pytest.mark.parametrize(
