@@ -1,30 +1,31 @@
-"""The published works' frames per second beside the same networks and our model on this machine.
+"""The published works' frames per second beside the same networks and our model here.
 
-    python -m tests.benchmarks.published --into docs/performance.md [--cost runs/cost/cost.json]
+    python -m tests.benchmarks.published --into docs/performance.md [--cost docs/cost.md]
 
-Without ``--cost`` it runs ``python -m training cost`` first, some minutes. Our whole pipeline is timed by the suite's
-own subject. The table is printed, and put between the two marks of the page.
+The figures of the networks are those of ``python -m training cost ... --into docs/cost.md``, so both pages speak of the
+same machine in the same hour. The table is printed, and put between the two marks of the page.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import subprocess
 import sys
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests.benchmarks.blocks import TURNS, block, plan
-from tests.benchmarks.subjects import load_group
-from tests.benchmarks.subjects.subject import Room
+from tests.benchmarks.trees import ROOT
 
 MARKS = "<!-- works -->", "<!-- end of works -->"
+COST_MARK = "<!-- cost -->\n"
 OURS = "emotion-lite-int8"
-SECONDS = "0.8"
+COLUMNS = {
+    "Keras": "keras fp32 cpu",
+    "LiteRT": "litert fp32 cpu",
+    "ONNX Runtime": "onnxruntime fp32 cpu",
+    "ONNX Runtime, INT8": "onnxruntime int8 cpu",
+}
+"""Of the table, by the columns of the cost table."""
 
 
 @dataclass(frozen=True)
@@ -53,51 +54,43 @@ WORKS = (
 )
 
 
-def run_cost(folder: Path) -> Path:
-    """``cost.json`` of the works' networks and the bundled models; raises ``CalledProcessError``."""
-    models = ["bundled", *sorted({published.model for published in WORKS})]
-    narrow = ["--frameworks", "keras,onnxruntime", "--precisions", "fp32,int8", "--seconds", SECONDS]
-    subprocess.run([sys.executable, "-m", "training", "cost", *models, *narrow, "--out", str(folder)], check=True)
-    return folder / "cost.json"
+@dataclass(frozen=True)
+class Cost:
+    """``about`` says machine and versions; ``median_ms`` is by model and column."""
+
+    about: str
+    median_ms: Mapping[str, Mapping[str, float]]
 
 
-def speeds(cost: dict[str, Any]) -> dict[tuple[str, str, str], float]:
-    """Images per second by the median image, for model, framework and precision."""
-    cells = [cell for cell in cost["cells"] if cell["device"] == "cpu" and cell["p50_ms"]]
-    return {(cell["model"], cell["framework"], cell["precision"]): 1000 / cell["p50_ms"] for cell in cells}
+def read_cost(page: Path) -> Cost:
+    """The first table between the marks of the cost page; raises :class:`ValueError` if there is none."""
+    _, mark, rest = page.read_text("utf-8").partition(COST_MARK)
+    lines = rest.splitlines()
+    rows = [line.strip("| ").split("|") for line in lines[2 : lines.index("", 2)]] if mark else []
+    if len(rows) < 3 or rows[0][0].strip() != "p50 ms":
+        raise ValueError(f"{page} must hold the tables of python -m training cost, got none; run it with --into {page}")
+    columns = [cell.strip() for cell in rows[0][1:]]
+    found = {
+        row[0].strip(): {c: float(cell) for c, cell in zip(columns, row[1:], strict=False) if cell.strip()}
+        for row in rows[2:]
+    }
+    return Cost(lines[0], found)
 
 
-def whole_pipeline() -> float:
-    """Frames per second of one thread: JPEG of 640x480 to a face with its emotion."""
-    (subject,) = (subject for subject in load_group("pipeline") if subject.name == "one face")
-    with Room() as room:
-        call = subject.make(room).ours
-        planned = plan(call)
-        return 1 / statistics.median(block(call, planned) for _ in range(TURNS))
-
-
-def table(cost: dict[str, Any], pipeline_fps: float) -> str:
+def table(cost: Cost) -> str:
     """Markdown."""
-    found = speeds(cost)
-    ours = found[OURS, "onnxruntime", "int8"]
-    about = cost["about"]
-    versions = ", ".join(f"{name} {about['versions'][name]}" for name in ("tensorflow", "onnxruntime"))
-    head = (
-        f"Here: {about['processor']}, {about['cores']} cores, {about['busy_percent']:.0f} % busy before; one thread, "
-        f"images per second by the median image; {versions}. The whole way of a 640x480 JPEG to a face with its "
-        f"emotion takes one thread of ours {1000 / pipeline_fps:.2f} ms: {pipeline_fps:,.0f} frames per second.\n"
-    )
-    columns = ("work", "network", "its machine", "FPS reported", "same network here, Keras", "ONNX Runtime")
-    lines = [head, f"| {' | '.join((*columns, 'ONNX Runtime INT8', f'{OURS} here'))} |", f"|{'---|' * 8}"]
+    heads = ("work", "network", "its machine", "FPS reported", *(f"here: {name}" for name in COLUMNS), f"{OURS} here")
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    ours = _fps(cost, OURS, COLUMNS["ONNX Runtime, INT8"])
     for w in WORKS:
-        keys = (("keras", "fp32"), ("onnxruntime", "fp32"), ("onnxruntime", "int8"))
-        here = [_speed(found.get((w.model, *key))) for key in keys]
-        lines.append(f"| {' | '.join((w.work, w.network, w.machine, f'{w.fps:g}', *here, _speed(ours)))} |")
-    return "\n".join(lines) + "\n"
+        here = [_fps(cost, w.model, column) for column in COLUMNS.values()]
+        lines.append(f"| {' | '.join((w.work, w.network, w.machine, f'{w.fps:g}', *here, ours))} |")
+    return "\n".join(lines) + f"\n\nHere: {cost.about}\n"
 
 
-def _speed(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+def _fps(cost: Cost, model: str, column: str) -> str:
+    median_ms = cost.median_ms.get(model, {}).get(column)
+    return "" if median_ms is None else f"{1000 / median_ms:,.{0 if median_ms < 10 else 1}f}"
 
 
 def insert(text: str, page: Path) -> None:
@@ -112,16 +105,14 @@ def insert(text: str, page: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.published", description=__doc__.split("\n")[0])
     parser.add_argument("--into", type=Path, metavar="PAGE", help="put the table into this page")
-    parser.add_argument("--cost", type=Path, metavar="FILE", help="cost.json of an earlier python -m training cost")
+    parser.add_argument("--cost", type=Path, metavar="PAGE", default=ROOT / "docs" / "cost.md", help="the cost page")
     options = parser.parse_args()
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            cost = json.loads((options.cost or run_cost(Path(folder))).read_text("utf-8"))
-        text = table(cost, whole_pipeline())
+        text = table(read_cost(options.cost))
         print(text)
         if options.into:
             insert(text, options.into)
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+    except (OSError, ValueError) as error:
         print(f"cannot make the table: {error}", file=sys.stderr)
         return 2
     return 0
