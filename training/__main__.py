@@ -44,6 +44,8 @@ def run(
     balanced: Annotated[bool, typer.Option("--balanced", help="FER2013: six classes, 3,000 images each.")] = False,
     split_by: Annotated[str | None, typer.Option(help="person or image.")] = None,
     task: Annotated[str | None, typer.Option(help="FACES: emotion, age_group, gender or all.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images in a batch, instead of the recipe's own.")] = None,
+    init: Annotated[str | None, typer.Option(help="FER2013 study: initial weights, such as he_uniform.")] = None,
     faces: Annotated[Path | None, typer.Option(help="emotion_lite: photographs whose faces need no labels.")] = None,
 ) -> None:
     """Train RECIPE on --data and export a model that `ferserve serve --model` takes."""
@@ -52,7 +54,7 @@ def run(
     chosen = get_recipe(recipe)
     options = RunOptions(
         data=data, out=out or Path("runs") / recipe, epochs=epochs, limit=limit, weights=weights, resume=resume,
-        seed=seed, balanced=balanced, split_by=split_by, task=task, faces=faces,  # type: ignore[arg-type]
+        seed=seed, balanced=balanced, split_by=split_by, task=task, faces=faces, batch=batch, init=init,  # type: ignore[arg-type]
     )  # fmt: skip
     folder = chosen.run(options)
     typer.echo(f"done: {folder}\nserve it: ferserve serve --model {folder}")

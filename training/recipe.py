@@ -15,8 +15,10 @@ from typing import Literal, Protocol
 from ferserve.errors import ConfigError
 from training.errors import CheckpointError, WeightsError
 
-OWN_OPTIONS = {"balanced": False, "split_by": None, "task": None, "faces": None}
+OWN_OPTIONS = {"balanced": False, "split_by": None, "task": None, "faces": None, "init": None, "batch": None}
 """Options that only some recipes take, with the value of one that was not given."""
+INITIALIZERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal")
+"""Names in Keras."""
 LAST_SEED = 2**31 - 1
 """Generations, rounds and processes add their number to the seed; Keras takes twice as much."""
 
@@ -42,16 +44,22 @@ class RunOptions:
     """Whether images of one person may be on both sides of a split (``image``) or not (``person``)."""
     task: str | None = None
     """One head of a multi-head model, or ``all``."""
+    batch: int | None = None
+    """Images in a batch; None leaves the choice to the recipe."""
+    init: str | None = None
+    """One of :data:`INITIALIZERS`, for the kernels of layers that start from random numbers."""
     faces: Path | None = None
     """Folder of photographs without labels; teachers label their faces."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "limit"):
+        for name in ("epochs", "limit", "batch"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be at least 1, got {value}")
         if not 0 <= self.seed <= LAST_SEED:
             raise ConfigError(f"seed must be from 0 to {LAST_SEED}, got {self.seed}")
+        if self.init not in (None, *INITIALIZERS):
+            raise ConfigError(f"init must be one of {', '.join(INITIALIZERS)}, got {self.init!r}")
         if self.split_by not in (None, "person", "image"):
             raise ConfigError(f"split_by must be person or image, got {self.split_by!r}")
         # A recipe may need the file only after hours of training.

@@ -16,6 +16,8 @@ from training.recipe import RunOptions, get_recipe
 FILE = "run.json"
 NAMES = ("seed", "limit", "balanced", "split_by", "task")
 """Options of a run that change its training or its test images."""
+LATER_NAMES = ("batch", "init")
+"""Options that change what is learnt from them; runs from before there were such options had none."""
 
 
 def write_manifest(recipe: str, options: RunOptions) -> None:
@@ -24,7 +26,7 @@ def write_manifest(recipe: str, options: RunOptions) -> None:
     Raises :class:`CheckpointError` if the run to resume had other options: its test images may be among ours.
     """
     path = options.out / FILE
-    ours = {name: getattr(options, name) for name in NAMES}
+    ours = {name: getattr(options, name) for name in (*NAMES, *LATER_NAMES)}
     if options.resume and path.is_file():
         theirs = _read(path)
         for name, value in ours.items():
@@ -46,7 +48,7 @@ def parts_of_run(run: Path, data: Path, limit: int | None = None) -> tuple[Class
     recipe = get_recipe(manifest["recipe"])
     if not isinstance(recipe, ClassificationRecipe):
         raise ConfigError(f"{path}: recipe must be a classification, got {manifest['recipe']}")
-    options = RunOptions(data, run, **{name: manifest[name] for name in NAMES})
+    options = RunOptions(data, run, **{name: manifest[name] for name in (*NAMES, *LATER_NAMES)})
     return recipe, prepare(recipe, options if limit is None else replace(options, limit=limit))
 
 
@@ -59,6 +61,6 @@ def _way_out(folder: Path) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text())
-        return {name: manifest[name] for name in ("recipe", *NAMES)}
+        return {name: manifest[name] for name in ("recipe", *NAMES)} | {n: manifest.get(n) for n in LATER_NAMES}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: file must hold a run's options, got {error!r}; start anew") from None

@@ -16,11 +16,13 @@ from training.recipe import RunOptions, require_own_options
 
 @dataclass(frozen=True)
 class Plateau:
-    """Lower the learning rate by ``factor`` after ``patience`` epochs without a better validation loss."""
+    """Lower the learning rate by ``factor`` after ``patience`` epochs without a better value of ``monitor``."""
 
     factor: float
     patience: int
     min_learning_rate: float
+    monitor: Literal["loss", "val_loss", "accuracy", "val_accuracy"] = "val_loss"
+    """``accuracy`` is that of the training images, as in Keras."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class ClassificationRecipe:
     input: InputSpec
     epochs: int
     batch_size: int = 64
+    balanced_batch_size: int | None = None
+    """With ``--balanced``; None: ``batch_size``."""
     learning_rate: float = 1e-3
     """Learning rate of Adam, which all five works use or leave open."""
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -63,10 +67,16 @@ class ClassificationRecipe:
     published: Mapping[str, float] = field(default_factory=dict)
     """The work's own figures, for the model card: percent by name."""
     takes: tuple[str, ...] = ()
-    """Options of its own that the recipe takes: ``balanced``, ``split_by``, ``task``."""
+    """Options of its own that the recipe takes, of :data:`training.recipe.OWN_OPTIONS`."""
     measure: Callable[[Path, Samples, InputSpec], dict[str, Any]] | None = None
     """Measures the exported file on the test part, if figures of cost are part of the work: (file, part, input) to
     figures by name."""
+
+    def batch_size_for(self, options: RunOptions) -> int:
+        """Images in a batch: the caller's choice, else the work's."""
+        if options.batch is not None:
+            return options.batch
+        return (self.balanced_batch_size if options.balanced else None) or self.batch_size
 
     def run(self, options: RunOptions) -> Path:
         """Train and export; returns the folder that ``ferserve serve --model`` takes."""

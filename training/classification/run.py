@@ -70,7 +70,7 @@ def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state:
     train = Batches(
         parts.train,
         recipe.input,
-        recipe.batch_size,
+        recipe.batch_size_for(options),
         recipe.augmentation,
         options.seed,
         first_epoch=state.epoch,
@@ -78,7 +78,7 @@ def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state:
     model = (
         load_model(folder / state.last)
         if state.last
-        else compiled(recipe, options.weights or recipe.weights, parts.train)
+        else compiled(recipe, options.weights or recipe.weights, parts.train, options.init)
     )
     if state.epoch < epochs:
         fit(
@@ -93,11 +93,12 @@ def _fit(recipe: ClassificationRecipe, options: RunOptions, parts: Parts, state:
     return model if state.best == state.last else load_model(folder / state.best)
 
 
-def compiled(recipe: ClassificationRecipe, weights: str, samples: Samples) -> Any:
-    """The recipe's network for the heads of ``samples``, compiled."""
+def compiled(recipe: ClassificationRecipe, weights: str, samples: Samples, init: str | None = None) -> Any:
+    """The recipe's network for the heads of ``samples``, compiled; ``init`` None leaves Keras's own initializer."""
     heads = {head: len(labels) for head, labels in samples.labels.items()}
     height, width, channels = recipe.input.row_shape
-    model = recipe.build(ModelRequest((height, width, channels), heads, weights))
+    request = ModelRequest((height, width, channels), heads, weights)
+    model = recipe.build(request if init is None else replace(request, init=init))
     loss = "sparse_categorical_crossentropy"
     model.compile(
         optimizer=keras.optimizers.Adam(recipe.learning_rate),
@@ -115,6 +116,7 @@ def _callbacks(
     if recipe.plateau is not None:
         plateau = keras.callbacks.ReduceLROnPlateau(
             factor=recipe.plateau.factor,
+            monitor=recipe.plateau.monitor,
             patience=recipe.plateau.patience,
             min_lr=recipe.plateau.min_learning_rate,
             verbose=1,

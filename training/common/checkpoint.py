@@ -101,7 +101,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         Raises :class:`CheckpointError` if it cannot be written, :class:`TrainingError` if the epoch diverged; the
         previous one stays whole.
         """
-        logs = logs or {}
+        logs = dict(logs or {})
+        logs.setdefault("learning_rate", float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
         for key in ("loss", "val_loss"):
             require_finite(key, float(logs.get(key, 0.0)), epoch)
         state = self.state

@@ -24,11 +24,16 @@ WEIGHT_FILES = {
 
 @dataclass(frozen=True)
 class Head:
-    """Layers on top of the extractor: pooling or flattening, then dense layers, then dropout."""
+    """Layers on top of the extractor: dropout, pooling or flattening, then dense layers with ReLU."""
 
     flatten: bool = False
     units: tuple[int, ...] = ()
     dropout: float = 0.0
+    """Behind each dense layer; behind the pooling if there is none."""
+    batch_norm: bool = False
+    """Behind each dense layer, before its dropout."""
+    extractor_dropout: float = 0.0
+    """Behind the extractor's last layer."""
 
 
 def transfer(network: str, head: Head, frozen: bool = True) -> Callable[[ModelRequest], Any]:
@@ -43,11 +48,15 @@ def _transfer(network: str, head: Head, frozen: bool, request: ModelRequest) -> 
     backbone = load_backbone(network, request)
     backbone.trainable = not (frozen and request.weights != "none")
     x = backbone.output
+    if head.extractor_dropout:
+        x = layers.Dropout(head.extractor_dropout)(x)
     x = layers.Flatten()(x) if head.flatten else layers.GlobalAveragePooling2D()(x)
-    for units in head.units:
-        x = layers.Dense(units, activation="relu")(x)
-    if head.dropout:
+    if not head.units and head.dropout:
         x = layers.Dropout(head.dropout)(x)
+    for units in head.units:
+        x = layers.Dense(units, activation="relu", kernel_initializer=request.init)(x)
+        x = layers.BatchNormalization()(x) if head.batch_norm else x
+        x = layers.Dropout(head.dropout)(x) if head.dropout else x
     return keras.Model(backbone.inputs[0], softmax_heads(x, request.heads), name=network.lower())
 
 

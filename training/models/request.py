@@ -16,3 +16,5 @@ class ModelRequest:
     """Classes by head, in the order of the heads."""
     weights: str
     """``imagenet``, ``none``, or the path of a weight file."""
+    init: str = "glorot_uniform"
+    """Keras's name of the initializer of hidden kernels, for the networks that are built here from nothing."""

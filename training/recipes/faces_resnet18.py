@@ -25,5 +25,5 @@ RECIPE = ClassificationRecipe(
     learning_rate=1e-4,
     test=0.3,
     published={"expression accuracy": 68.2, "age accuracy": 100, "gender accuracy": 77.3},
-    takes=("split_by", "task"),
+    takes=("split_by", "task", "batch"),
 )

@@ -32,6 +32,6 @@ RECIPE = ClassificationRecipe(
     split_by="image",
     weights="imagenet",
     published={"accuracy": 81.25},
-    takes=("split_by",),
+    takes=("split_by", "batch"),
     measure=measure_test_set,
 )

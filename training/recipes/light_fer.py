@@ -40,5 +40,5 @@ RECIPE = ClassificationRecipe(
     validation=0.1,
     weights="imagenet",
     published={"accuracy": 69.87},
-    takes=("balanced",),
+    takes=("balanced", "batch"),
 )

@@ -27,4 +27,5 @@ RECIPE = ClassificationRecipe(
     validation=0.2,
     weights="imagenet",
     published={"accuracy": 64.0, "F1 angry": 33.0, "F1 happy": 80.0, "F1 sad": 71.0},
+    takes=("batch",),
 )
