@@ -122,16 +122,37 @@ def measure(infer: Infer, row: Tensor, batch_sizes: Sequence[int], threads: int,
     """Run ``infer`` on copies of ``row`` (1, ...) from ``threads`` threads at once, ``seconds`` per batch size.
 
     The sizes take turns and the best turn of each counts: other work on the machine only ever takes time away, and the
-    first turn warms up for the others.
+    first turn warms up for the others. Sizes of which one run alone takes longer than ``seconds`` are left out, and
+    all larger ones; if already the first does, its one run is the measurement.
     """
-    batches = [np.repeat(row, size, axis=0) for size in batch_sizes]
+    batches: list[Tensor] = []
+    for size in batch_sizes:
+        batch = np.repeat(row, size, axis=0)
+        run_s = _run_s(infer, batch, seconds)
+        if run_s > seconds:
+            if batches:
+                break
+            return [Measurement(size, 1, size / run_s, run_s * 1e3)]
+        batches.append(batch)
     turns = [[_measure_one(infer, batch, threads, seconds / _TURNS) for batch in batches] for _ in range(_TURNS)]
     return [max(of_size, key=lambda m: m.rows_per_second) for of_size in zip(*turns, strict=True)]
 
 
-def _measure_one(infer: Infer, batch: Tensor, threads: int, seconds: float) -> Measurement:
-    infer(batch)  # the first run of a new shape allocates
+def _run_s(infer: Infer, batch: Tensor, limit_s: float) -> float:
+    """Duration of a run, of the second one if the first takes longer than ``limit_s``.
 
+    The first of a new shape allocates, and a GPU searches for its kernels.
+    """
+    for _ in range(2):
+        started = time.perf_counter()
+        infer(batch)
+        run_s = time.perf_counter() - started
+        if run_s <= limit_s:
+            break
+    return run_s
+
+
+def _measure_one(infer: Infer, batch: Tensor, threads: int, seconds: float) -> Measurement:
     def work(_: int) -> int:
         runs = 0
         while True:  # at least once, even if a busy machine starts this thread late

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _BATCH_SIZES = (1, 4, 16)
 _GPUS = ("cuda", "tensorrt", "tensorrt-native")
+_HEAVY_BYTES = 32 << 20
+"""Loading a file of this size takes long enough that whoever waits is told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,9 @@ class ModelLoader:
     def load(self, file: ModelFile, *, is_default: bool) -> LoadedModel:
         """Load, warm up and batch; raises :class:`ModelSpecError` or :class:`ConfigError`."""
         cache_dir = Path(self._config.cache_dir) if self._config.cache_dir else None
+        size = file.path.stat().st_size
+        level = logging.WARNING if size >= _HEAVY_BYTES else logging.INFO
+        log.log(level, "loading %s, %.0f MB, and running it once", file.spec.name, size / 1e6)
         classifier = Classifier(open_session(file.path, self._config.device, cache_dir), file.spec)
         classifier.require_answer(self._config.max_first_run_s)  # it allocates, too: let no frame wait for that
         self._require_device(file, classifier.session)

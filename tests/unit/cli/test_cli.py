@@ -92,6 +92,17 @@ def test_check_says_what_a_model_is_and_what_runs_it(folder: Path) -> None:
         assert words in done.stdout
 
 
+def test_check_shows_every_file_of_a_folder(tmp_path: Path) -> None:
+    """Such as what ``python -m training compress`` leaves."""
+    for name in ("fp16", "int8"):
+        write_brightness_model(tmp_path / f"{name}.onnx")
+    done = run_command("check", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("fp16", "int8"):
+        assert f"{tmp_path / name}.onnx:\n" in done.stdout
+    assert done.stdout.count("infer") == 2
+
+
 def test_check_refuses_a_file_that_does_not_say_what_it_is_and_shows_how(folder: Path) -> None:
     path = write_brightness_model(folder / "mute.onnx", embed=False)
     done = run_command("check", path)

@@ -16,7 +16,7 @@ def test_the_table_is_shown_and_the_choice_written(tmp_path: Path) -> None:
     pytest.importorskip("tomllib", reason="TOML needs Python 3.11")
     config = tmp_path / "ferserve.toml"
     model = write_brightness_model(tmp_path / "m.onnx")
-    arguments = ["tune", "--model", str(model), "--seconds", "0.05", "--config", str(config), "--write"]
+    arguments = ["tune", "--model", str(model), "--seconds", "0.3", "--config", str(config), "--write"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert all(f" {size} " in result.output for size in (1, 4, 16)), "the table that was chosen from"

@@ -107,9 +107,31 @@ def test_an_error_reaches_everybody_and_the_next_batch_works() -> None:
 
 
 def test_measuring_runs_every_size(classifier: Classifier) -> None:
-    found = measure(classifier.infer, _rows(0.5), (1, 4), threads=2, seconds=0.02)
+    found = measure(classifier.infer, _rows(0.5), (1, 4), threads=2, seconds=0.3)
     assert [m.batch_size for m in found] == [1, 4]
     assert all(m.rows_per_second > 0 and m.run_ms > 0 for m in found)
+
+
+def test_a_model_whose_row_takes_longer_than_the_budget_runs_two_rows_and_no_batch(classifier: Classifier) -> None:
+    noted = _Sizes(classifier)
+    (only,) = measure(noted.infer, _rows(0.5), (1, 4, 16), threads=2, seconds=0)
+    assert noted.sizes == [1, 1]
+    assert (only.batch_size, only.threads) == (1, 1)
+    assert only.rows_per_second == pytest.approx(1e3 / only.run_ms)
+
+
+def test_no_size_beyond_the_first_that_takes_too_long_is_run(classifier: Classifier) -> None:
+    """However slow the machine: four rows wait for longer than the budget."""
+    noted = _Sizes(classifier)
+
+    def infer(batch: Tensor) -> list[NDArray[np.float32]]:
+        if len(batch) > 1:
+            threading.Event().wait(0.31)
+        return noted.infer(batch)
+
+    (only,) = measure(infer, _rows(0.5), (1, 4, 16), threads=1, seconds=0.3)
+    assert only.batch_size == 1
+    assert max(noted.sizes) <= 4
 
 
 @pytest.mark.parametrize(
