@@ -136,6 +136,16 @@ def gpu_run(context: typer.Context) -> None:
 
 
 @app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+) -> None:
+    """Print the tables of RUN as its work shows them: by part, by epoch, mean probability per class."""
+    from training.classification.figures import run_tables
+
+    typer.echo(run_tables(run))
+
+
+@app.command()
 def compress(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     data: Annotated[Path, typer.Option(help="The data it was trained on.")],

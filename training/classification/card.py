@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ferserve.models.spec import ModelSpec
+from training.classification.figures import parts_table
 from training.classification.prepare import Parts
 from training.classification.recipe import ClassificationRecipe
 from training.common.checkpoint import CheckpointState
@@ -33,7 +34,7 @@ def write_run_card(
     lines = [f"# {spec.name}", "", recipe.summary, "", f"Work: {recipe.work}", ""]
     lines += _data(parts, options, recipe)
     lines += _training(recipe, options, state)
-    lines += _figures(recipe, predictions, report)
+    lines += _figures(recipe, options, predictions, report)
     lines += ["## Limits", "", LIMITS, ""]
     path.write_text("\n".join(lines))
 
@@ -44,8 +45,6 @@ def _data(parts: Parts, options: RunOptions, recipe: ClassificationRecipe) -> It
     yield f"- training: {len(parts.train)} images {parts.train.counts()}"
     watched = "picks the best epoch" if parts.selects else "watched only; the last epoch is kept"
     yield f"- validation: {len(parts.validation)} images ({watched})"
-    if parts.judged_by_its_picker:
-        yield "- the epoch was picked on a test part, whose own figure therefore flatters a little"
     yield from (f"- {name}: {len(part)} images" for name, part in parts.tests.items())
     if parts.train.subject is not None:
         by = options.split_by or recipe.split_by
@@ -60,21 +59,22 @@ def _training(recipe: ClassificationRecipe, options: RunOptions, state: Checkpoi
         "",
         f"- recipe `{recipe.name}`, seed {options.seed}, {state.epoch} epochs done",
     )
-    yield f"- the recipe's own: {recipe.epochs} epochs, batches of {recipe.batch_size}, Adam {recipe.learning_rate:g}"
-    yield f"- initial weights: {options.weights or recipe.weights}; augmentation: {recipe.augmentation}"
+    yield f"- the recipe's own: {recipe.epochs} epochs, Adam {recipe.learning_rate:g}, {recipe.plateau or 'fixed rate'}"
+    weights = options.weights or recipe.weights
+    yield f"- batches of {recipe.batch_size_for(options)}; initial weights: {weights}, {options.init or 'Keras’s own'}"
+    yield f"- augmentation: {recipe.augmentation}"
     yield f"- kept: {state.best} (of {state.last})"
-    yield from ("", "![curves](curves.png)", "")
+    yield from ("", "![curves](curves.png)", "", "![images by class](classes.png)", "")
 
 
 def _figures(
-    recipe: ClassificationRecipe, predictions: Mapping[str, Mapping[str, Predictions]], report: dict[str, Any]
+    recipe: ClassificationRecipe,
+    options: RunOptions,
+    predictions: Mapping[str, Mapping[str, Predictions]],
+    report: dict[str, Any],
 ) -> Iterator[str]:
-    yield from ("## Figures", "", "| part | head | images | accuracy |", "|---|---|---|---|")
-    for part, heads in predictions.items():
-        for head, predicted in heads.items():
-            yield f"| {part} | {head} | {len(predicted.truth)} | {100 * predicted.accuracy:.2f} % |"
-    yield ""
-    yield from (f"The work reports {name}: {value:g} %." for name, value in recipe.published.items())
+    yield from ("## Figures", "", parts_table(report), "")
+    yield from (f"The work reports {name}: {value:g} %." for name, value in recipe.published_for(options).items())
     yield f"Largest difference of `model.onnx` to Keras on real images: {report['onnx_difference']:.1e}."
     if "cost" in report:
         yield from ("", "Cost over the test set:", "")

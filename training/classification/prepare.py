@@ -27,9 +27,10 @@ class Parts:
     audit: Audit
 
     @property
-    def judged_by_its_picker(self) -> bool:
-        """True if a test part picked the epoch, so that its own figure flatters."""
-        return self.selects and any(part is self.validation for part in self.tests.values())
+    def by_name(self) -> dict[str, Samples]:
+        """All parts; ``validation`` only if it is none of the tests."""
+        watched = {"validation": self.validation} if self.selects else {}
+        return {"train": self.train, **watched, **self.tests}
 
 
 def prepare(recipe: ClassificationRecipe, options: RunOptions) -> Parts:
@@ -43,9 +44,7 @@ def prepare(recipe: ClassificationRecipe, options: RunOptions) -> Parts:
     official = samples.select(samples.split == "validation")
     if len(official):
         validation, selects = official, True
-    elif recipe.validation == "public_test" and "public_test" in tests:
-        validation, selects = tests["public_test"], True
-    elif isinstance(recipe.validation, float) and recipe.validation:
+    elif recipe.validation:
         train, validation = split_off(train, recipe.validation, options.seed, by)
         selects = True
     else:

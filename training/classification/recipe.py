@@ -57,15 +57,16 @@ class ClassificationRecipe:
     pruning: Pruning | None = None
     test: float = 0.0
     """Share held out for the test if the set has no official test part."""
-    validation: float | Literal["public_test"] = 0.0
-    """Data that picks the best epoch: a share of the training images, or FER2013's PublicTest, which its challenge
-    published for that. 0 keeps the last epoch and only watches the test."""
+    validation: float = 0.0
+    """Share of the training images that picks the best epoch; 0 keeps the last epoch and only watches the test."""
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
     """Figure that picks the best epoch."""
     split_by: Literal["person", "image"] = "person"
     weights: str = "none"
     published: Mapping[str, float] = field(default_factory=dict)
     """The work's own figures, for the model card: percent by name."""
+    published_balanced: Mapping[str, float] = field(default_factory=dict)
+    """Its figures with ``--balanced``."""
     takes: tuple[str, ...] = ()
     """Options of its own that the recipe takes, of :data:`training.recipe.OWN_OPTIONS`."""
     measure: Callable[[Path, Samples, InputSpec], dict[str, Any]] | None = None
@@ -77,6 +78,13 @@ class ClassificationRecipe:
         if options.batch is not None:
             return options.batch
         return (self.balanced_batch_size if options.balanced else None) or self.batch_size
+
+    def published_for(self, options: RunOptions) -> Mapping[str, float]:
+        """The work's figures for the setting that runs; those of other heads than ``--task`` are left out."""
+        figures = self.published_balanced if options.balanced else self.published
+        if options.task in (None, "all"):
+            return figures
+        return {name: value for name, value in figures.items() if name.startswith(str(options.task))}
 
     def run(self, options: RunOptions) -> Path:
         """Train and export; returns the folder that ``ferserve serve --model`` takes."""

@@ -18,6 +18,7 @@ import numpy as np
 from ferserve.models.spec import HeadSpec, ModelSpec
 from training.classification.batches import Batches
 from training.classification.card import write_run_card
+from training.classification.figures import mean_probabilities, part_figures
 from training.classification.input_pipeline import fit
 from training.classification.manifest import write_manifest
 from training.classification.prepare import Parts, prepare
@@ -26,7 +27,7 @@ from training.common.checkpoint import Checkpoint, CheckpointState, load_model, 
 from training.common.export import export_onnx
 from training.common.magnitude_pruning import MagnitudePruning
 from training.common.pixels import PixelRows
-from training.common.plots import plot_confusion, plot_curves
+from training.common.plots import plot_classes, plot_confusion, plot_curves
 from training.common.reseed import Reseed
 from training.data.samples import Samples
 from training.errors import CheckpointError
@@ -155,22 +156,37 @@ def _deliver(
     inputs = PixelRows(some.images, recipe.input, 0).take(np.arange(min(CHECKED_IMAGES, len(some))))
     difference = export_onnx(model, out / "model.onnx", spec, inputs)
     plot_curves(state.history, out / "curves.png", recipe.name)
-    report: dict[str, Any] = {"onnx_difference": difference, "history": state.history, "parts": {}}
+    plot_classes({name: part.counts() for name, part in parts.by_name.items()}, out / "classes.png", recipe.name)
+    report = _report(parts, state, predictions) | {"onnx_difference": difference}
     for part, heads in predictions.items():
         for head, predicted in heads.items():
-            report["parts"].setdefault(part, {})[head] = predicted.report()
             plot_confusion(
                 predicted.confusion,
                 predicted.labels,
                 out / f"confusion-{part}-{head}.png",
                 f"{recipe.name}, {part}, {head}",
             )
-            (out / f"report-{part}-{head}.txt").write_text(predicted.text())
+            (out / f"report-{part}-{head}.txt").write_text(f"{predicted.text()}\nloss {predicted.loss:.4f}\n")
             print(f"{part}, {head}:\n{predicted.text()}")
     if recipe.measure is not None:
         report["cost"] = recipe.measure(out / "model.onnx", some, recipe.input)
     (out / "report.json").write_text(json.dumps(report, indent=1))
     write_run_card(out / "MODEL_CARD.md", recipe, options, parts, spec, state, predictions, report)
+
+
+def _report(parts: Parts, state: CheckpointState, predictions: PredictionsOfParts) -> dict[str, Any]:
+    """What ``report.json`` holds, save for the figures of the exported file."""
+    sizes = {name: len(part) for name, part in parts.by_name.items() if name not in parts.tests}
+    found = [(part, head, one) for part, heads in predictions.items() for head, one in heads.items()]
+    return {
+        "history": state.history,
+        "figures": part_figures(state.history, state.best_epoch, sizes, predictions),
+        "parts": {part: {head: one.report() for head, one in heads.items()} for part, heads in predictions.items()},
+        "probabilities": [
+            {"part": part, "head": head, "labels": list(one.labels), "means": mean_probabilities(one)}
+            for part, head, one in found
+        ],
+    }
 
 
 def run_spec(recipe: ClassificationRecipe, train: Samples, predictions: PredictionsOfParts) -> ModelSpec:

@@ -32,6 +32,11 @@ class CheckpointState:
     plateau: dict[str, float] = field(default_factory=dict)
     """State of the learning-rate schedule."""
 
+    @property
+    def best_epoch(self) -> int:
+        """The epoch of ``best``, counted from 1."""
+        return int(self.best.removeprefix("epoch-").removesuffix(".keras"))
+
 
 def load_state(folder: Path, recipe: str, seed: int) -> CheckpointState | None:
     """The state in ``folder``, None if there is no checkpoint; raises :class:`CheckpointError`."""

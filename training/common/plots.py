@@ -20,17 +20,30 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def plot_curves(history: Mapping[str, Sequence[float]], path: Path, title: str) -> None:
-    """Loss and accuracy by epoch, training and validation, side by side."""
-    figure = new_figure(10, 4)
-    for place, metric in enumerate(("loss", "accuracy"), start=1):
-        axes = figure.add_subplot(1, 2, place)
+    """Loss and accuracy by epoch, training and validation, and the learning rate, side by side."""
+    figure = new_figure(14, 4)
+    for place, metric in enumerate(("loss", "accuracy", "learning_rate"), start=1):
+        axes = figure.add_subplot(1, 3, place)
         for key in sorted(key for key in history if key.endswith(metric)):
             values = history[key]
             axes.plot(range(1, len(values) + 1), values, marker=".", label=key)
-        axes.set(xlabel="epoch", ylabel=metric, title=f"{title}: {metric}")
+        name = metric.replace("_", " ")
+        axes.set(xlabel="epoch", ylabel=name, title=f"{title}: {name}", yscale="log" if "rate" in name else "linear")
         axes.grid(alpha=0.3)
-        if axes.lines:
+        if len(axes.lines) > 1:
             axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def plot_classes(counts: Mapping[str, Mapping[str, int]], path: Path, title: str) -> None:
+    """One bar chart per part of a set: images by class."""
+    figure = new_figure(max(4.0, 3.5 * len(counts)), 4)
+    for place, (part, by_class) in enumerate(counts.items(), start=1):
+        axes = figure.add_subplot(1, len(counts), place)
+        bars = axes.bar(range(len(by_class)), list(by_class.values()))
+        axes.bar_label(bars, fontsize="small")
+        axes.set_xticks(range(len(by_class)), list(by_class), rotation=45, ha="right")
+        axes.set(ylabel="images", title=f"{title}: {part}")
     figure.savefig(path, dpi=110)
 
 

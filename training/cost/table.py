@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from training.common.markdown import grid
 from training.cost.cell import DEVICES, FRAMEWORKS, PRECISIONS, Cell
 
 HEADINGS = (
@@ -50,7 +51,7 @@ def condensed(cells: list[Cell]) -> tuple[list[str], list[list[str]], list[str]]
 def markdown(cells: list[Cell]) -> str:
     """The condensed table and its notes."""
     headings, rows, notes = condensed(cells)
-    return f"{_grid(headings, rows)}\n\n" + "  \n".join(notes) + "\n"
+    return f"{grid(headings, rows)}\n\n" + "  \n".join(notes) + "\n"
 
 
 def medians(cells: list[Cell]) -> str:
@@ -59,11 +60,7 @@ def medians(cells: list[Cell]) -> str:
     kinds = sorted({kind for _, kind in found}, key=kind_order)
     models = dict.fromkeys(cell.model for cell in cells)
     rows = [[model, *(found.get((model, kind), "") for kind in kinds)] for model in models]
-    return _grid(["p50 ms", *(" ".join(kind) for kind in kinds)], rows) + "\n"
-
-
-def _grid(headings: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in (headings, ["---"] * len(headings), *rows))
+    return grid(["p50 ms", *(" ".join(kind) for kind in kinds)], rows) + "\n"
 
 
 def print_table(cells: list[Cell]) -> None:

@@ -65,6 +65,12 @@ class Predictions:
         return float(self.correct.mean())
 
     @property
+    def loss(self) -> float:
+        """Mean cross-entropy, natural logarithm, of probabilities no smaller than Keras takes them (1e-7)."""
+        of_truth = self.probabilities[np.arange(len(self.truth)), self.truth]
+        return float(-np.log(np.clip(of_truth, 1e-7, 1)).mean())
+
+    @property
     def confusion(self) -> NDArray[np.int64]:
         """(K, K) counts: rows are true classes, columns are predicted ones."""
         count = len(self.labels)

@@ -24,6 +24,7 @@ RECIPE = ClassificationRecipe(
     validation=0.2,
     monitor="val_accuracy",
     learning_rate=5e-4,
-    published={"accuracy": 53.12, "accuracy, six balanced classes": 50.5},
+    published={"accuracy": 53.12},
+    published_balanced={"accuracy, six balanced classes": 50.5},
     takes=("balanced", "batch", "init"),
 )

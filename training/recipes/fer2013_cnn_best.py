@@ -32,6 +32,7 @@ RECIPE = ClassificationRecipe(
     plateau=Plateau(factor=0.1, patience=2, min_learning_rate=1e-5, monitor="accuracy"),
     validation=0.2,
     monitor="val_accuracy",
-    published={"accuracy": 63.32, "accuracy, six balanced classes": 58.8},
+    published={"accuracy": 63.32},
+    published_balanced={"accuracy, six balanced classes": 58.8},
     takes=("balanced", "batch", "init"),
 )

@@ -259,13 +259,50 @@ def test_recipes_are_found_by_name_only() -> None:
         get_recipe("nothing")
 
 
-def test_public_test_picks_the_epoch_and_the_card_says_so(tmp_path: Path) -> None:
-    """FER2013's protocol: PublicTest picks, PrivateTest judges."""
+def test_a_fifth_of_the_training_images_picks_the_epoch_and_the_tests_stand_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The FER2013 study's protocol, and its tables printed by one command."""
     data, out = sets.fer2013_csv(tmp_path / "data", per_class=6), tmp_path / "out"
-    assert main(["run", "fer2013_cnn3", "--data", str(data), "--out", str(out), "--epochs", "4"]) == 0
+    argv = ["run", "fer2013_cnn3", "--data", str(data), "--out", str(out), "--epochs", "3"]
+    assert main([*argv, "--batch", "16", "--init", "he_uniform"]) == 0
     state = json.loads((out / "checkpoints" / "state.json").read_text())
-    accuracy = state["history"]["val_accuracy"]
-    picked = accuracy.index(max(accuracy))
+    history = state["history"]
+    picked = history["val_accuracy"].index(max(history["val_accuracy"]))
     assert state["best"] == f"epoch-{picked + 1:04d}.keras"
-    assert read_spec(out / "model.onnx").metrics["fer2013/public_test/accuracy"] == pytest.approx(max(accuracy))
-    assert "picked on a test part" in (out / "MODEL_CARD.md").read_text()
+    assert history["learning_rate"] == pytest.approx([5e-4] * 3)
+
+    capsys.readouterr()
+    assert main(["report", str(out)]) == 0
+    by_part, by_epoch, *_ = told = capsys.readouterr().out.split("\n\n")[1::2]
+    lines = by_part.splitlines()
+    assert lines[0] == "| part | head | images | loss | accuracy |"
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| train",
+        "| validation",
+        "| public_test",
+        "| private_test",
+    ]
+    assert lines[2].split(" | ")[2:4] == ["35", f"{history['loss'][picked]:.4f}"]
+    assert by_epoch.splitlines()[0] == "| epoch | emotion training % | emotion validation % |"
+    assert by_epoch.splitlines()[2].startswith("| 0 | ")
+    assert told[-1].splitlines()[0] == f"| true class | {' | '.join(FER2013)} | prediction |"
+    assert by_part in (out / "MODEL_CARD.md").read_text()
+    assert "batches of 16; initial weights: none, he_uniform" in (out / "MODEL_CARD.md").read_text()
+    assert (out / "classes.png").stat().st_size > 0
+
+    predicted = predict_file(out / "model.onnx", read_spec(out / "model.onnx"), prepared_test(data, out))["emotion"]
+    expected = -np.log(predicted.probabilities[np.arange(14), predicted.truth]).mean()
+    assert f"{expected:.3f}" in lines[4]
+    assert f"loss {expected:.3f}" in (out / "report-public_test-emotion.txt").read_text()
+
+    assert main([*argv, "--resume"]) == 2
+    assert "batch must be 16 as in the run to resume, got None" in capsys.readouterr().err
+    (out / "report.json").unlink()
+    assert main(["report", str(out)]) == 2
+    assert "got one that stands at epoch 3; wait for its end, or go on with" in capsys.readouterr().err
+
+
+def prepared_test(data: Path, run: Path):  # type: ignore[no-untyped-def]
+    """PublicTest as the run took it."""
+    return parts_of_run(run, data)[1].tests["public_test"]

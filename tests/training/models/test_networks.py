@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from training.classification.recipe import ClassificationRecipe, Plateau
 from training.errors import WeightsError
 from training.models.backbones import WEIGHT_FILES, Head, transfer
 from training.models.request import ModelRequest
 from training.models.resnet import resnet18, resnext50
 from training.models.small import cnn3, cnn_best, dense
+from training.recipe import RunOptions, get_recipe
 
 FER2013 = ModelRequest((48, 48, 1), {"emotion": 7}, "none")
 
@@ -28,6 +32,57 @@ def test_parameters_are_those_of_the_fer2013_study(build, total: int, frozen: in
     model = build(FER2013)
     assert model.count_params() == total
     assert count(model.non_trainable_weights) == frozen
+
+
+def order(model) -> list[str]:  # type: ignore[no-untyped-def]
+    """Layers that compute, in the order of the built model, with what matters of each."""
+    told = {
+        "Conv2D": lambda layer: f"conv {layer.filters} {layer.kernel_size[0]}x{layer.kernel_size[1]} {layer.padding}",
+        "Dense": lambda layer: f"dense {layer.units}",
+        "Dropout": lambda layer: f"dropout {layer.rate:g}",
+    }
+    found = []
+    for layer in model.layers[1:]:
+        kind = type(layer).__name__
+        text = told[kind](layer) if kind in told else kind
+        found.append(f"{text} {layer.activation.__name__}" if hasattr(layer, "activation") else text)
+    return found
+
+
+def test_the_best_network_has_the_layers_of_the_studys_table_in_its_order() -> None:
+    """Convolution with ReLU, then batch norm, pooling, dropout; dense with ReLU, batch norm, dropout."""
+    blocks = [
+        [f"conv {filters} {side}x{side} same relu", "BatchNormalization", "MaxPooling2D", "dropout 0.25"]
+        for filters, side in ((128, 3), (256, 3), (512, 5))
+    ]
+    dense_blocks = [[f"dense {units} relu", "BatchNormalization", "dropout 0.5"] for units in (256, 512)]
+    assert order(cnn_best(FER2013)) == [*chain(*blocks), "Flatten", *chain(*dense_blocks), "dense 7 softmax"]
+
+
+def test_the_other_networks_of_the_study_have_its_layers_too(vgg16_weights: Path) -> None:
+    dense_layers = ["Flatten", "dense 64 relu", "dense 128 relu", "dense 7 softmax"]
+    convolutions = [[f"conv 32 {side}x{side} valid relu", "MaxPooling2D"] for side in (5, 3, 5)]
+    assert order(dense(FER2013)) == dense_layers
+    assert order(cnn3(FER2013)) == [*chain(*convolutions), *dense_layers]
+    recipe = get_recipe("fer2013_vgg16")
+    vgg16 = recipe.build(ModelRequest((48, 48, 3), {"emotion": 7}, str(vgg16_weights)))  # type: ignore[attr-defined]
+    head = [[f"dense {units} relu", "BatchNormalization", "dropout 0.5"] for units in (512, 128, 64)]
+    assert order(vgg16)[-12:] == ["dropout 0.25", "Flatten", *chain(*head), "dense 7 softmax"]
+
+
+@pytest.mark.parametrize("name", ["fer2013_dense", "fer2013_cnn3", "fer2013_cnn_best", "fer2013_vgg16"])
+def test_recipes_of_the_fer2013_study_divide_pixels_by_255_and_hold_a_fifth_back(name: str) -> None:
+    recipe: ClassificationRecipe = get_recipe(name)  # type: ignore[assignment]
+    assert (recipe.input.scale, set(recipe.input.mean), set(recipe.input.std)) == (1 / 255, {0.0}, {1.0})
+    assert recipe.validation == 0.2
+
+
+def test_the_best_networks_rate_falls_with_the_accuracy() -> None:
+    recipe: ClassificationRecipe = get_recipe("fer2013_cnn_best")  # type: ignore[assignment]
+    assert recipe.plateau == Plateau(factor=0.1, patience=2, min_learning_rate=1e-5, monitor="accuracy")
+    options = RunOptions(Path("data"), Path("out"))
+    assert [recipe.batch_size_for(replace(options, balanced=one)) for one in (False, True)] == [64, 32]
+    assert recipe.batch_size_for(replace(options, balanced=True, batch=8)) == 8
 
 
 @pytest.mark.parametrize(("build", "total"), [(resnet18, 11_176_512), (resnext50, 22_979_904)])
