@@ -176,13 +176,13 @@ def cost(
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
     seconds: Annotated[float, typer.Option(help="For each cell.")] = 3.0,
     data: Annotated[Path | None, typer.Option(help="For accuracy and calibration.")] = None,
+    table: Annotated[str | None, typer.Option(help="Also a work's tables of speed: jaffe or light-fer.")] = None,
     into: Annotated[Path | None, typer.Option(help="Markdown file that shows the tables between its marks.")] = None,
 ) -> None:
     """What MODELS cost to run here: speed, load, memory, power and size, in every framework."""
     from training.cost.cell import FRAMEWORKS, PRECISIONS
-    from training.cost.grid import CostOptions, fill, require_gpu_work
-    from training.cost.report import about_machine, insert, require_marks, write_tables
-    from training.cost.table import print_table, texts
+    from training.cost.grid import CostOptions
+    from training.cost.run import run_cost
 
     options = CostOptions(
         models=tuple(models),
@@ -194,16 +194,7 @@ def cost(
         seconds=seconds,
         data=data,
     )
-    if into is not None:
-        require_marks(into)
-    about = about_machine() | {"device": device, "threads": threads, "seconds": seconds}
-    cells = fill(options, tell=lambda cell: typer.echo("  ".join(text for text in texts(cell) if text)))
-    write_tables(cells, out, about)
-    if into is not None:
-        insert(out, into)
-    print_table(cells)
-    typer.echo(f"written: {out}/cost.json, cost.csv, cost.md, cost.png")
-    require_gpu_work(cells)
+    run_cost(options, table, into)
 
 
 EXTRA = ("keras", "tensorflow", "onnx", "tf2onnx", "sklearn", "matplotlib", "PIL", "psutil", "torch")

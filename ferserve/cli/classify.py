@@ -10,6 +10,8 @@ import typer
 from ferserve.cli import exit_codes, flags
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ferserve.cli.inputs import Input
     from ferserve.cli.sinks import Sink
     from ferserve.client import Client
@@ -42,7 +44,7 @@ def command(
     use_truncated: flags.UseTruncated = False,
     config: flags.ConfigFile = None,
 ) -> None:
-    """Find the faces in pictures and say what they express."""
+    """Find the faces in pictures and say what they express; with --detector none each picture is one face."""
     from ferserve.cli.connect import connect, model_name
     from ferserve.cli.inputs import expand
     from ferserve.cli.sinks import JsonSink, PictureSink
@@ -50,15 +52,16 @@ def command(
     from ferserve.rendering.json import print_error
 
     name = model_name(target, model)
+    as_faces = _are_faces(target, detector, config)
     options = FrameOptions(name, min_score, detection_side_px=detection_side, use_truncated=use_truncated)
     failed = False
     with (
-        connect(target, model, detector, device, config, tls_ca) as client,
+        connect(target, model, None if target and as_faces else detector, device, config, tls_ca, as_faces) as client,
         JsonSink() if json else PictureSink() as sink,
     ):
         for source in expand(sources, "picture", recursive):
             sink.start(source.name)
-            result = _classify(client, source, options, sink)
+            result = _classify(client, source, options, sink, as_faces)
             if result.fault is not None:
                 failed = True
                 print_error(source.name, result.fault.message)
@@ -68,17 +71,26 @@ def command(
         raise typer.Exit(exit_codes.FAILED)
 
 
-def _classify(client: Client | LocalClient, source: Input, options: FrameOptions, sink: Sink) -> FrameResult:
+def _are_faces(target: str | None, detector: str | None, config: Path | None) -> bool:
+    """Whether each picture is one face: the detector is ``none``, by flag or configuration."""
+    if detector is None and target is None:
+        detector = flags.load(config).engine.detector
+    return detector == "none"
+
+
+def _classify(
+    client: Client | LocalClient, source: Input, options: FrameOptions, sink: Sink, as_faces: bool
+) -> FrameResult:
     """Classify one picture; one that cannot be read or classified is a result with a fault, and the others go on."""
     from ferserve.errors import FerserveError, FrameDeadlineError, InvalidFrameError, OverloadedError
-    from ferserve.types import EncodedImage, Frame, FrameFault, FrameResult
+    from ferserve.types import Crops, EncodedImage, Frame, FrameFault, FrameResult
 
     if source.fault:
         return FrameResult(0, fault=FrameFault("unreadable", source.fault))
     try:
         image = EncodedImage(_read(source))
         sink.frame(source.name, Frame(0, image))
-        return client.classify(image, options=options)
+        return client.classify(Crops((image,)) if as_faces else image, options=options)
     except (InvalidFrameError, OverloadedError, FrameDeadlineError) as error:
         return FrameResult(0, fault=FrameFault(error.kind, str(error)))
     except FerserveError:  # of the client, not of the picture; some are OSErrors too

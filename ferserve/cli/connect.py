@@ -22,20 +22,22 @@ def connect(
     device: str | None,
     config: Path | None,
     tls_ca: str | None,
+    as_faces: bool = False,
 ) -> Client | LocalClient:
     """A client for pictures and videos: of the server ``target``, or without a server if it is None.
 
-    Raises :class:`ConfigError`.
+    ``as_faces`` says that whole pictures are sent as faces, for which no detector is needed. Raises
+    :class:`ConfigError`.
     """
     if target is None:
         from ferserve.local import LocalClient
 
         require_no_tls(tls_ca)
         engine = flags.load(config, engine_model=model, engine_detector=detector, engine_device=device).engine
-        if engine.detector == "none":
+        if engine.detector == "none" and not as_faces:
             raise ConfigError(
-                "--detector must be face-lite or yunet without --target, got none; pictures and videos bring neither "
-                "boxes nor crops: a client of `ferserve serve --detector none` can send them"
+                "--detector must be face-lite or yunet without --target, got none; the frames of a video are no faces: "
+                "`ferserve classify` takes whole pictures as faces"
             )
         return LocalClient(engine)
     _require_absent({"--detector": detector, "--device": device})

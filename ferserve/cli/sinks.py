@@ -96,7 +96,8 @@ class PictureSink(Sink):
         if result.fault is not None:
             return
         console = plain_console()
-        size_and_time = f" {result.width}x{result.height}, {result.timings.total_ms:.1f} ms"
+        size = f"{result.width}x{result.height}, " if result.width else ""  # crops have no frame
+        size_and_time = f" {size}{result.timings.total_ms:.1f} ms"
         note = f" ({result.degraded})" if result.degraded else ""
         console.print(Text.assemble((source, "bold"), size_and_time, note), soft_wrap=True)
         if result.faces:

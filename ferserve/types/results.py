@@ -110,6 +110,13 @@ class Face(Value):
     landmarks: NDArray[np.float32] | None = None
     track_id: int = 0
 
+    def head(self, name: str) -> HeadResult:
+        """The head of that name, such as ``gender``; raises :class:`KeyError` that lists the names."""
+        for head in self.heads:
+            if head.name == name:
+                return head
+        raise KeyError(f"head must be one of {', '.join(head.name for head in self.heads)}, got {name!r}")
+
     @property
     def emotion(self) -> str:
         """Label of the first head. In streams it is steady: it changes only if another emotion leads clearly."""

@@ -67,6 +67,15 @@ def _steady_face() -> Face:
     return Face((1.0, 2.0, 3.5, 4.0), 0.75, (head,), np.arange(10, dtype=np.float32).reshape(5, 2), track_id=7)
 
 
+def test_a_head_is_found_by_its_name() -> None:
+    face = Face(
+        (0, 0, 9, 9), 1.0, (_head("emotion", ("sad", "happy"), 0.5, 0.5), _head("gender", ("f", "m"), 0.1, 0.9))
+    )
+    assert face.head("gender").label == "m"
+    with pytest.raises(KeyError, match="head must be one of emotion, gender, got 'age'"):
+        face.head("age")
+
+
 def test_the_steady_label_and_the_largest_one_have_a_confidence_each() -> None:
     face = _steady_face()
     assert (face.emotion, face.confidence) == ("happiness", 0.25)

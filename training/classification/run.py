@@ -30,7 +30,7 @@ from training.common.pixels import PixelRows
 from training.common.plots import plot_classes, plot_confusion, plot_curves
 from training.common.reseed import Reseed
 from training.data.samples import Samples
-from training.errors import CheckpointError
+from training.errors import CheckpointError, TrainingError
 from training.evaluation.metrics import Predictions
 from training.models.request import ModelRequest
 from training.recipe import RunOptions
@@ -169,7 +169,10 @@ def _deliver(
             (out / f"report-{part}-{head}.txt").write_text(f"{predicted.text()}\nloss {predicted.loss:.4f}\n")
             print(f"{part}, {head}:\n{predicted.text()}")
     if recipe.measure is not None:
-        report["cost"] = recipe.measure(out / "model.onnx", some, recipe.input)
+        try:
+            report["cost"] = recipe.measure(out / "model.onnx", some, recipe.input)
+        except TrainingError as error:  # everything else of the run is whole
+            report["cost"] = {"not measured": str(error)}
     (out / "report.json").write_text(json.dumps(report, indent=1))
     write_run_card(out / "MODEL_CARD.md", recipe, options, parts, spec, state, predictions, report)
 

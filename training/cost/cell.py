@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from training.cost.probes import Usage
 from training.errors import TrainingError
 
 FRAMEWORKS = ("keras", "litert", "onnxruntime", "openvino", "tensorrt")
@@ -58,19 +59,16 @@ class CellJob:
         return cls(**(value | paths))
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, kw_only=True)
+class Measurement(Usage):
     """Batches of one image, one after the other. Memory is the worker's, its framework and the model included."""
 
     fps: float
     p50_ms: float
     p99_ms: float
-    cpu_percent: float
-    resident_mib: float
-    gpu_load_percent: float | None
-    gpu_memory_mib: float | None
-    gpu_power_w: float | None
-    accuracy: float | None
+    test_fps: float | None = None
+    """Over the test images, if the model was judged."""
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +82,9 @@ class Cell:
     file_mb: float | None = None
     measurement: Measurement | None = None
     reason: str = ""
+    """Why there is no measurement."""
+    note: str = ""
+    """Why a measured model was not judged."""
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -93,5 +94,5 @@ class Cell:
     def flat(self) -> dict[str, Any]:
         """One level of keys, for CSV and JSON."""
         row = asdict(self)
-        measured = row.pop("measurement") or dict.fromkeys(Measurement.__dataclass_fields__)
+        measured = row.pop("measurement") or dict.fromkeys(field.name for field in fields(Measurement))
         return {**row, **measured}

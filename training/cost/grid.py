@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.errors import ConfigError
+from ferserve.errors import ConfigError, FerserveError
 from training.classification.manifest import parts_of_run
 from training.classification.split import thin_out
 from training.common.pixels import PixelRows
@@ -105,7 +105,7 @@ def _cell(
         measurement = _in_worker(job)
     except CannotRun as error:
         return Cell(*key, reason=str(error))
-    return Cell(*key, file_mb=file.stat().st_size / 1e6, measurement=measurement)
+    return Cell(*key, file_mb=file.stat().st_size / 1e6, measurement=measurement, note=trial.note)
 
 
 @dataclass(frozen=True)
@@ -116,18 +116,25 @@ class Trial:
     output: str
     """The graph output whose accuracy is measured."""
     samples: Path | None = None
+    note: str = ""
+    """Why the model cannot be judged on the data."""
 
 
 def _trial(subject: Subject, options: CostOptions, folder: Path) -> Trial:
     heads, spec = subject.spec.heads, subject.spec.input
+    unjudged = Trial(some_rows(subject.spec, CALIBRATION_ROWS), heads[0].output)
     if options.data is None:
-        return Trial(some_rows(subject.spec, CALIBRATION_ROWS), heads[0].output)
-    train, test = _divided(subject, options.data)
+        return unjudged
+    try:
+        train, test = _divided(subject, options.data)
+    except FerserveError as error:
+        return replace(unjudged, note=f"not judged: {error}")
     train = thin_out(train, CALIBRATION_ROWS, 1)
     calibration = PixelRows(train.images, spec, 0).take(np.arange(len(train)))
     judged = next((head for head in heads if head.labels == test.labels[test.head]), None)
     if not subject.trained or judged is None or not len(test):
-        return Trial(calibration, heads[0].output)
+        told = f"not judged: it tells {', '.join(heads[0].labels)}, {options.data} {', '.join(test.labels[test.head])}"
+        return Trial(calibration, heads[0].output, note=told if subject.trained and judged is None else "")
     test = thin_out(test, options.limit, 1)
     file = folder / f"{subject.name}.test.npz"
     np.savez(file, rows=PixelRows(test.images, spec, 0).take(np.arange(len(test))), labels=test.targets[test.head])

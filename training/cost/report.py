@@ -117,5 +117,5 @@ def plot(cells: list[Cell], path: Path) -> None:
     axes.set_yscale("log")
     axes.grid(axis="y", alpha=0.3)
     if measured:
-        axes.legend(fontsize="small", ncols=3)
+        figure.legend(loc="outside lower center", fontsize="small", ncols=4)  # never over the bars
     figure.savefig(path, dpi=110)

@@ -13,6 +13,7 @@ from ferserve.errors import ConfigError
 from ferserve.models.onnx_metadata import read_metadata
 from ferserve.models.spec import METADATA_KEY, ModelSpec
 from ferserve.models.store import BUNDLED_DIR
+from training.classification.figures import unfinished
 from training.classification.manifest import FILE as RUN_FILE
 from training.classification.recipe import ClassificationRecipe
 from training.common.export import export_onnx, read_spec
@@ -52,6 +53,8 @@ def _find(name: str, folder: Path) -> list[Subject]:
         return [_from_onnx(path)]
     if path.suffix == ".keras" and path.with_suffix(".onnx").is_file():
         return [_from_onnx(path.with_suffix(".onnx"), path)]
+    if path.is_dir() and (state := unfinished(path)):
+        raise ConfigError(f"model must be the folder of a finished run with model.onnx, got {name}, {state}")
     recipe = get_recipe(name) if name in recipe_summaries() else None
     if isinstance(recipe, ClassificationRecipe):
         return [_untrained(recipe, folder)]

@@ -26,7 +26,7 @@ def texts(cell: Cell) -> list[str]:
         f"{m.resident_mib:.0f}",
         _number(m.gpu_load_percent, ".0f"),
         _number(m.gpu_memory_mib, ".0f"),
-        _number(m.gpu_power_w, ".1f"),
+        _number(m.gpu_power_w if m.power_w is None else m.power_w, ".1f"),
         _number(cell.file_mb, ".2f"),
         "" if m.accuracy is None else f"{100 * m.accuracy:.1f} %",
     ]
@@ -38,11 +38,13 @@ def _number(value: float | None, form: str) -> str:
 
 def condensed(cells: list[Cell]) -> tuple[list[str], list[list[str]], list[str]]:
     """(headings, rows, notes) without empty columns; a reason becomes a numbered note."""
-    reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
+    reasons = list(dict.fromkeys(text for cell in cells for text in (cell.reason, cell.note) if text))
     rows = [texts(cell) for cell in cells]
     for row, cell in zip(rows, cells, strict=True):
         if cell.reason:
             row[4] = f"({reasons.index(cell.reason) + 1})"
+        if cell.note:
+            row[-1] = f"({reasons.index(cell.note) + 1})"
     kept = [column for column in range(len(HEADINGS)) if any(row[column] for row in rows)]
     notes = [f"({number}) {reason}" for number, reason in enumerate(reasons, start=1)]
     return [HEADINGS[column] for column in kept], [[row[column] for column in kept] for row in rows], notes

@@ -23,28 +23,31 @@ def measure(job: CellJob) -> Measurement:
     gpu = find_gpu()
     if job.device == "gpu" and gpu is None:
         raise CannotRun(why_no_gpu())
+    before = None if gpu is None else gpu.read()
     infer = open_job(job)
     row = np.random.default_rng(1).random((1, *job.row_shape), np.float32)
     for _ in range(WARMUP_RUNS):
         infer(row)
     taken: list[float] = []
-    with Meter(gpu) as meter:
+    with Meter(gpu, before=before) as meter:
         end = time.perf_counter() + job.seconds
         while len(taken) < LEAST_RUNS or time.perf_counter() < end:
             begin = time.perf_counter()
             infer(row)
             taken.append(time.perf_counter() - begin)
     p50, p99 = np.percentile(taken, (50, 99)) * 1e3
-    accuracy = None if job.samples is None else _accuracy(infer, job.samples)
-    usage = asdict(meter.usage)
-    return Measurement(fps=len(taken) / sum(taken), p50_ms=p50, p99_ms=p99, accuracy=accuracy, **usage)
+    judged = {} if job.samples is None else _judged(infer, job.samples)
+    return Measurement(fps=len(taken) / sum(taken), p50_ms=p50, p99_ms=p99, **asdict(meter.usage), **judged)
 
 
-def _accuracy(infer: Infer, samples: Path) -> float:
+def _judged(infer: Infer, samples: Path) -> dict[str, float]:
+    """Accuracy, and frames per second over the test images."""
     with np.load(samples) as archive:
         rows, labels = archive["rows"], archive["labels"]
+    begin = time.perf_counter()
     answers = [infer(rows[index : index + 1])[0] for index in range(len(rows))]
-    return float(np.mean(np.argmax(answers, axis=1) == labels))
+    fps = len(rows) / (time.perf_counter() - begin)
+    return {"accuracy": float(np.mean(np.argmax(answers, axis=1) == labels)), "test_fps": fps}
 
 
 def main() -> None:

@@ -38,12 +38,23 @@ def load_faces(path: Path) -> Samples:
     for file in files:
         match = NAME.fullmatch(file.stem)
         if match is None:
-            raise DataError(f"{file}: name must be like 004_o_m_a_b.jpg, got {file.name}")
+            raise DataError(f"{file}: {_fault(file.stem)}; correct the name, or move the file elsewhere")
         persons.append(match["person"])
         for head, codes in CODES.items():
             targets[head].append(list(codes).index(match[head]))
     labels = {head: tuple(codes.values()) for head, codes in CODES.items()}
     return Samples.of_files(TERMS, files, targets, labels, subject=persons)
+
+
+def _fault(stem: str) -> str:
+    """What is wrong with a name: one of its letters if it has the form, else the form."""
+    parts = stem.split("_")
+    if len(parts) == 5 and re.fullmatch(r"\d{3}", parts[0]):
+        letters = ("age_group", *CODES["age_group"]), ("gender", *CODES["gender"]), ("emotion", *CODES["emotion"])
+        for part, (head, *allowed) in zip(parts[1:4], letters, strict=True):
+            if part not in allowed:
+                return f"{head} must be one of {', '.join(allowed)} in a name like 004_o_m_a_b.jpg, got {part!r}"
+    return f"name must be like 004_o_m_a_b.jpg, got {stem!r}"
 
 
 def load_task(options: RunOptions) -> Samples:

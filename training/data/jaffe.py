@@ -38,7 +38,8 @@ def load_jaffe(path: Path) -> Samples:
     for file in files:
         match = NAME.fullmatch(file.stem)
         if match is None or match["emotion"] not in EMOTIONS:
-            raise DataError(f"{file}: name must be like KA.AN1.39.tiff, got {file.name}")
+            wanted = f"KA.AN1.39.tiff (expressions {', '.join(EMOTIONS)})"
+            raise DataError(f"{file}: name must be like {wanted}, got {file.name}; correct it, or move it elsewhere")
         subjects.append(match["subject"])
         targets.append(FER2013.index(EMOTIONS[match["emotion"]]))
     return Samples.of_files(TERMS, files, {"emotion": targets}, {"emotion": FER2013}, subject=subjects)

@@ -67,7 +67,7 @@ def load_backbone(network: str, request: ModelRequest) -> Any:
     image = keras.Input(request.shape, name="input")
     make = partial(getattr(keras.applications, network), include_top=False, input_tensor=image)
     if request.weights not in ("imagenet", "none"):
-        return _from_file(make(weights=None), Path(request.weights))
+        return _from_file(network, make(weights=None), Path(request.weights))
     try:
         weights = "imagenet" if request.weights == "imagenet" else None
         return make(weights=weights)
@@ -81,13 +81,16 @@ def load_backbone(network: str, request: ModelRequest) -> Any:
         ) from None
 
 
-def _from_file(backbone: Any, path: Path) -> Any:
+def _from_file(network: str, backbone: Any, path: Path) -> Any:
     if not path.is_file():
         raise WeightsError(f"weights must be imagenet, none or a file, got {path}, which is not there")
     try:
         backbone.load_weights(path)
     except Exception as error:
-        raise WeightsError(f"{path}: weights must fit {backbone.name}, got {_first_line(error)}") from None
+        raise WeightsError(
+            f"{path}: weights must fit {backbone.name} without its classifier, got {_first_line(error)}; name "
+            f"{WEIGHT_FILES[network]}, or pass --weights none"
+        ) from None
     return backbone
 
 

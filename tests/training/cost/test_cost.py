@@ -34,8 +34,7 @@ from training.recipe import get_recipe
 
 def measurement(**figures: float | None) -> Measurement:
     usual = {"fps": 10.0, "p50_ms": 1.0, "p99_ms": 2.0, "cpu_percent": 100.0, "resident_mib": 50.0}
-    rest = dict.fromkeys(("gpu_load_percent", "gpu_memory_mib", "gpu_power_w", "accuracy"))
-    return Measurement(**(usual | rest | figures))  # type: ignore[arg-type]
+    return Measurement(**(usual | figures))  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -105,9 +104,9 @@ def test_a_gpu_that_did_no_work_is_an_error() -> None:
 def test_meter_sees_the_processor_and_the_gpu() -> None:
     class Probe:
         def read(self) -> GpuReading:
-            return GpuReading(40.0, 1000.0, 12.5)
+            return GpuReading(40.0, 1000.0, 12.5, 8000.0)
 
-    with Meter(Probe(), interval_s=0.01) as meter:
+    with Meter(Probe(), interval_s=0.01, before=GpuReading(3.0, 900.0, 9.0)) as meter:
         held = np.ones(4_000_000)
         end = time.process_time() + 0.15
         while time.process_time() < end:
@@ -115,7 +114,12 @@ def test_meter_sees_the_processor_and_the_gpu() -> None:
     assert held.sum() == 4_000_000
     assert meter.usage.cpu_percent > 5
     assert meter.usage.resident_mib > 30
-    assert (meter.usage.gpu_load_percent, meter.usage.gpu_memory_mib, meter.usage.gpu_power_w) == (40, 1000, 12.5)
+    usage = meter.usage
+    assert (usage.gpu_load_percent, usage.gpu_memory_mib, usage.gpu_power_w) == (40, 1000, 12.5)
+    assert (usage.gpu_load_before_percent, usage.gpu_load_after_percent, usage.gpu_memory_total_mib) == (3, 40, 8000)
+    assert usage.system_used_mib is not None
+    assert usage.system_total_mib is not None
+    assert 30 < usage.system_used_mib < usage.system_total_mib
 
 
 @pytest.mark.parametrize(
@@ -123,10 +127,10 @@ def test_meter_sees_the_processor_and_the_gpu() -> None:
     [
         (
             "RAM 3021/7850MB (lfb 10x4MB) CPU [7%@1190,off] EMC_FREQ 0% GR3D_FREQ 45% VDD_IN 4123mW/4100mW",
-            GpuReading(45, 3021, 4.123),
+            GpuReading(45, 3021, 4.123, 7850),
         ),
-        ("RAM 1903/3956MB CPU [40%@1479] GR3D_FREQ 0% POM_5V_IN 2532/2532", GpuReading(0, 1903, 2.532)),
-        ("RAM 1903/3956MB", GpuReading(0, 1903, None)),
+        ("RAM 1903/3956MB CPU [40%@1479] GR3D_FREQ 0% POM_5V_IN 2532/2532", GpuReading(0, 1903, 2.532, 3956)),
+        ("RAM 1903/3956MB", GpuReading(0, 1903, None, 3956)),
     ],
 )
 def test_tegrastats_of_old_and_new_boards(line: str, reading: GpuReading) -> None:

@@ -46,9 +46,25 @@ def test_empty_class_is_named(tmp_path: Path) -> None:
 
 def test_class_folder_that_is_none_of_the_work_is_refused(tmp_path: Path) -> None:
     sets.class_folders(tmp_path, ("angry", "happy", "sad", "bored"))
-    with pytest.raises(DataError, match=r"bored: class must be one of angry, happy, sad, got bored"):
+    with pytest.raises(
+        DataError, match=r"bored: class must be one of angry, happy, sad, got 'bored'; move it elsewhere"
+    ):
         load_folders(tmp_path, ("angry", "happy", "sad"))
     assert load_folders(tmp_path).labels["emotion"] == ("angry", "bored", "happy", "sad")
+
+
+def test_the_three_emotions_folders_are_taken_as_the_work_has_them(tmp_path: Path) -> None:
+    """``data/Angry``, ``data/Happy``, ``data/Sad``, in any case; a name that is only nearly right is an error."""
+    names = ("angry", "happy", "sad")
+    sets.class_folders(tmp_path / "work" / "data", ("Angry", "HAPPY", "Sad"), per_class=2)
+    samples = load_folders(tmp_path / "work", names)
+    assert samples.counts() == {"angry": 2, "happy": 2, "sad": 2}
+    (tmp_path / "work" / "data" / "Angry").rename(tmp_path / "work" / "data" / "Angry ")
+    with pytest.raises(DataError, match=r"Angry : class must be one of angry, happy, sad, got 'Angry '; rename it to"):
+        load_folders(tmp_path / "work", names)
+    (tmp_path / "work" / "data" / "Angry ").rename(tmp_path / "work" / "data" / "angryy")
+    with pytest.raises(DataError, match="rename it to angry"):
+        load_folders(tmp_path / "work", names)
 
 
 def test_balanced_leaves_disgust_out_and_evens_the_rest(tmp_path: Path) -> None:
@@ -71,7 +87,9 @@ def test_copies_of_test_images_are_left_out_of_training(tmp_path: Path) -> None:
 
 
 def test_jaffe_reads_palette_pictures_as_grey(tmp_path: Path) -> None:
-    samples = load_jaffe(sets.jaffe(tmp_path))
+    sets.jaffe(tmp_path)
+    (tmp_path / "README_FIRST.txt").write_text("JAFFE comes with it\n")
+    samples = load_any(tmp_path)
     assert samples.counts() == dict.fromkeys(FER2013, 3)
     assert samples.subject is not None
     assert set(samples.subject) == {"KA", "KL", "KM"}
@@ -114,7 +132,24 @@ def test_rafdb_and_affectnet_number_their_labels_in_their_own_way(tmp_path: Path
     ("make", "load", "spoil", "message"),
     [
         (sets.jaffe, load_jaffe, lambda p: (p / "KA.AN1.1.tiff").rename(p / "KAAN1.tiff"), "name must be like KA"),
-        (sets.faces, load_faces, lambda p: (p / "001_y_f_a_a.jpg").rename(p / "001_x_f_a_a.jpg"), "004_o_m_a_b"),
+        (
+            sets.faces,
+            load_faces,
+            lambda p: (p / "001_y_f_a_a.jpg").rename(p / "001_x_f_a_a.jpg"),
+            r"001_x_f_a_a\.jpg: age_group must be one of y, m, o in a name like 004_o_m_a_b\.jpg, got 'x'; correct the",
+        ),
+        (
+            sets.faces,
+            load_faces,
+            lambda p: (p / "001_y_f_a_a.jpg").rename(p / "001_y_f_z_a.jpg"),
+            r"001_y_f_z_a\.jpg: emotion must be one of a, d, f, h, n, s in a name",
+        ),
+        (
+            sets.faces,
+            load_faces,
+            lambda p: (p / "001_y_f_a_a.jpg").rename(p / "01_y_f_a_a.jpg"),
+            r"name must be like 004_o_m_a_b\.jpg, got '01_y_f_a_a'; correct the name, or move the file elsewhere",
+        ),
         (
             sets.ckplus,
             load_ckplus,

@@ -25,6 +25,13 @@ def test_json_tells_every_head(folder: Path) -> None:
         assert sum(head["probabilities"].values()) == pytest.approx(1, abs=2e-3)
 
 
+def test_without_a_detector_the_picture_itself_is_the_face(folder: Path, where: list[str]) -> None:
+    done = run_command("classify", folder / "empty.png", "--detector", "none", "--json", *where)
+    assert (done.returncode, done.stderr) == (0, "")
+    (face,) = json.loads(done.stdout)["faces"]
+    assert face["box"] == [0, 0, 100, 100], "the whole picture"
+
+
 def test_classify_as_json(folder: Path, where: list[str]) -> None:
     done = run_command("classify", folder / "face.jpg", folder / "empty.png", "--json", *where)
     assert (done.returncode, done.stderr) == (0, "")
