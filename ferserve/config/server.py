@@ -79,6 +79,14 @@ class ServerConfig:
     """File of the tokens that clients may show, made by ``ferserve token add``. With it, each call but health checks
     needs a token or a certificate of ``tls_client_ca``. Read again once it changes; a call with a token that was
     revoked ends within a second."""
+    otlp_endpoint: str = ""
+    """Where traces go: ``http://HOST:PORT`` of an OpenTelemetry collector that speaks OTLP over gRPC, usually at 4317;
+    empty for what ``OTEL_EXPORTER_OTLP_ENDPOINT`` says. Needs the extra ``otel``."""
+    trace_ratio: float = 0.01
+    """Share of the calls that are traced, 0 to 1. A caller that traces decides for its own, ``OTEL_TRACES_SAMPLER`` for
+    all."""
+    trace_frames: int = 100
+    """Every this many frames of a traced stream become an event of its span; the first one does."""
     log_level: str = "warning"
     """Least level of our own log lines on stderr: ``debug`` (every frame), ``info`` (streams and refusals),
     ``warning`` or ``error``."""
@@ -134,6 +142,8 @@ class ServerConfig:
         timeout_s = self.worker_timeout_s
         check("server.worker_timeout_s", timeout_s, 0.5 <= timeout_s <= 3600, "from 0.5 to 3600 s")
         self._check_trust()
+        check("server.trace_ratio", self.trace_ratio, 0 <= self.trace_ratio <= 1, "from 0 to 1")
+        check("server.trace_frames", self.trace_frames, self.trace_frames >= 1, "at least 1")
         for name, known in _LOGS.items():
             check(f"server.{name}", getattr(self, name), getattr(self, name) in known, f"one of {', '.join(known)}")
         self._check_other_ports()

@@ -20,6 +20,7 @@ from ferserve.server.services import Service
 from ferserve.server.stall_watch import StallWatch
 from ferserve.server.telemetry.page import Page
 from ferserve.server.telemetry.servers import metrics_for, metrics_of_process
+from ferserve.server.tracing import tracing_for
 
 if TYPE_CHECKING:
     from ferserve.server.workers.placement import Placement
@@ -63,10 +64,12 @@ class Server(ServerGroup):
         services.append(Reflection([*(service.name for service in services), HEALTH_NAME]))
         health = Health([service.name for service in services])
         is_worker = placement is not None
-        main = GrpcServer(services, config, health, metrics, shares_port=is_worker)
+        tracing = tracing_for(config)
+        main = GrpcServer(services, config, health, metrics, shares_port=is_worker, tracing=tracing)
         probes = ProbeServer(health, config, supervisor_address, shares_port=is_worker)
         stalls = StallWatch(engine, health, config.stall_s, metrics)
         lag = LoopLag(metrics, config.loop_lag_ms)
         scraped = metrics_of_process(engine, config, is_worker=is_worker)
-        beside = [*([probes] if supervisor_address or config.health_port else []), *scraped, stalls, lag, *beside]
+        asked = [probes] if supervisor_address or config.health_port else []
+        beside = [*asked, *([tracing] if tracing else []), *scraped, stalls, lag, *beside]
         super().__init__(main, beside, config.grace_s)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -24,6 +25,9 @@ from ferserve.server.requests import RequestInterceptor
 from ferserve.server.services import Service
 from ferserve.wire.tls import server_credentials
 
+if TYPE_CHECKING:
+    from ferserve.server.telemetry.traces import Tracing
+
 logger = logging.getLogger(__name__)
 
 
@@ -41,13 +45,17 @@ class GrpcServer:
         metrics: Metrics = NO_METRICS,
         *,
         shares_port: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
-        """``metrics`` counts refused calls. ``shares_port`` lets other processes listen on the same port."""
+        """``metrics`` counts refused calls, ``tracing`` follows some. ``shares_port`` lets other processes
+        listen on the same port.
+        """
         self._services = services
         self._config = config
         self._health = health
         self._metrics = metrics
         self._shares_port = shares_port
+        self._tracing = tracing
 
     async def start(self) -> str:
         """Listen and serve; returns ``HOST:PORT``, with the port that the system chose for port 0, or ``unix:PATH``.
@@ -59,7 +67,7 @@ class GrpcServer:
         admin_methods = frozenset().union(*(getattr(service, "admin_methods", ()) for service in self._services))
         self._gate = Gate(Authenticator(self._config), self._config, admin_methods)
         self._server = grpc.aio.server(
-            interceptors=(RequestInterceptor(), ErrorInterceptor(receiver, self._gate, self._metrics)),
+            interceptors=(RequestInterceptor(self._tracing), ErrorInterceptor(receiver, self._gate, self._metrics)),
             options=server_options(self._config, shares_port=self._shares_port),
         )
         use_generic_handlers(self._server)

@@ -9,12 +9,16 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from ferserve.server.logs import ACCESS_LOGGER, REQUEST_ID, peer_name
+from ferserve.server.tracing import CALL_TRACE
 from ferserve.wire.metadata import REQUEST_ID_KEY
+
+if TYPE_CHECKING:
+    from ferserve.server.telemetry.traces import Tracing
 
 access = logging.getLogger(ACCESS_LOGGER)
 
@@ -28,6 +32,9 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     It stands before :class:`ferserve.server.interceptors.ErrorInterceptor`, whose handlers take streams.
     """
+
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        self._tracing = tracing
 
     async def intercept_service(
         self,
@@ -43,24 +50,34 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             if handler.response_streaming
             else ("stream_unary", grpc.stream_unary_rpc_method_handler)
         )
-        call = partial(_call, getattr(handler, name), handler_call_details)
+        call = partial(self._call, getattr(handler, name), handler_call_details)
         return make(call, handler.request_deserializer, handler.response_serializer)
 
-
-async def _call(
-    behavior: Callable[[Any, Any], Awaitable[Any]], details: grpc.HandlerCallDetails, request: Any, context: Any
-) -> Any:
-    REQUEST_ID.set(_id_of(details))
-    if not access.isEnabledFor(logging.INFO):
-        return await behavior(request, context)
-    started, status = time.monotonic(), ""
-    try:
-        return await behavior(request, context)
-    except asyncio.CancelledError:
-        status = "CANCELLED"
-        raise
-    finally:
-        _log_access(details.method, context, status or _status_of(context), time.monotonic() - started)
+    async def _call(
+        self,
+        behavior: Callable[[Any, Any], Awaitable[Any]],
+        details: grpc.HandlerCallDetails,
+        request: Any,
+        context: Any,
+    ) -> Any:
+        identity = _id_of(details)
+        REQUEST_ID.set(identity)
+        metadata = details.invocation_metadata or ()
+        trace = None if self._tracing is None else self._tracing.begin(details.method, metadata, identity)
+        if trace is None and not access.isEnabledFor(logging.INFO):
+            return await behavior(request, context)
+        CALL_TRACE.set(trace)
+        started, status = time.monotonic(), ""
+        try:
+            return await behavior(request, context)
+        except asyncio.CancelledError:
+            status = "CANCELLED"
+            raise
+        finally:
+            status = status or _status_of(context)
+            _log_access(details.method, context, status, time.monotonic() - started)
+            if trace is not None:
+                trace.end(status)
 
 
 def _id_of(details: grpc.HandlerCallDetails) -> str:

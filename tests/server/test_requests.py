@@ -82,8 +82,7 @@ async def test_a_name_that_is_none_is_replaced(log: Log, name: str) -> None:
 
 async def test_lines_of_a_stream_share_its_id_and_no_others(log: Log) -> None:
     async with stub_of(log.address) as stub:
-        stream = RawStream(stub)
-        stream.call = stub.ClassifyStream(metadata=((REQUEST_ID_KEY, "camera-7"),))
+        stream = RawStream(stub, (REQUEST_ID_KEY, "camera-7"))
         await stream.open(stream_id="gate\n7", delivery=pb.DELIVERY_EVERY)
         await stream.exchange({1: {"encoded": b"no image"}, 2: {"encoded": astronaut_jpeg()}})
         await stream.finish()

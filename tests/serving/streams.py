@@ -25,8 +25,8 @@ async def stub_of(address: str) -> AsyncIterator[emotion_pb2_grpc.EmotionService
 class RawStream:
     """One ``ClassifyStream``, message by message."""
 
-    def __init__(self, stub: emotion_pb2_grpc.EmotionServiceStub) -> None:
-        self.call = stub.ClassifyStream()
+    def __init__(self, stub: emotion_pb2_grpc.EmotionServiceStub, *metadata: tuple[str, str]) -> None:
+        self.call = stub.ClassifyStream(metadata=metadata)
         self.sent = 0
 
     async def open(self, **config: Any) -> pb.StreamStarted:

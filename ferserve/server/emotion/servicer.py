@@ -19,6 +19,7 @@ from ferserve.server.client_limit import ClientLimit
 from ferserve.server.emotion.stream import StreamSession
 from ferserve.server.emotion.stream_log import outcome_of
 from ferserve.server.logs import peer_name
+from ferserve.server.tracing import CALL_TRACE
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from ferserve.wire.frames import frame_from_proto
@@ -78,6 +79,8 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         frame = frame_from_proto(request.frame, self._engine.config.max_faces)
         del request  # its pixels were copied; while the frame waits, once is enough
         result = await self._bridge.wrap(self._engine.submit(frame, options, caller_of(context)))
+        if (trace := CALL_TRACE.get()) is not None:
+            trace.frame(result)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("image from %s: %s", peer_name(context.peer()), outcome_of(result))
         return pb.ClassifyResponse(result=result_to_proto(result))

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ferserve.server.logs import one_line, peer_name
+from ferserve.server.tracing import CALL_TRACE
 from ferserve.types import FrameResult
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class StreamLog:
 
     def __init__(self, peer: str, stream: EngineStream) -> None:
         self._stream = f"stream {one_line(stream.options.stream_id) or '(unnamed)'} from {peer_name(peer)}"
+        self._trace = CALL_TRACE.get()
         self._started = time.monotonic()
         self._answered = self._faults = self._dropped = 0
         delivery = stream.options.delivery
@@ -37,6 +39,8 @@ class StreamLog:
         self._answered += 1
         self._faults += result.fault is not None
         self._dropped += result.dropped is not None
+        if self._trace is not None:
+            self._trace.frame(result)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("%s: frame %d: %s", self._stream, result.frame_id, outcome_of(result))
 
