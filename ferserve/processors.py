@@ -15,12 +15,12 @@ def usable_processors(root: Path = Path("/")) -> int:
     allows would be throttled together, in the middle of a frame. Part of a processor counts as one. ``root`` is the
     folder of ``proc`` and ``sys``.
     """
-    quotas = [quota for folder in _cgroup_folders(root) if (quota := _quota(folder)) is not None]
+    quotas = [quota for folder in cgroup_folders(root, "cpu") if (quota := _quota(folder)) is not None]
     return min([len(os.sched_getaffinity(0)), *(math.ceil(quota) for quota in quotas)])
 
 
-def _cgroup_folders(root: Path) -> Iterator[Path]:
-    """The folders of this process's cgroups that may limit processors, each from the innermost to the mounted one."""
+def cgroup_folders(root: Path, controller: str) -> Iterator[Path]:
+    """The folders of this process's cgroups that ``controller`` may limit, from the innermost to the mounted one."""
     paths = dict(_cgroup_paths(root))
     for line in _lines(root / "proc/self/mountinfo"):
         fields, _, rest = line.partition(" - ")
@@ -28,8 +28,8 @@ def _cgroup_folders(root: Path) -> Iterator[Path]:
         kind, _, options = (rest.split() + [""] * 3)[:3]
         if kind == "cgroup2":
             path = paths.get("")
-        elif kind == "cgroup" and "cpu" in options.split(","):
-            path = paths.get("cpu")
+        elif kind == "cgroup" and controller in options.split(","):
+            path = paths.get(controller)
         else:
             continue
         if path is not None:

@@ -18,7 +18,10 @@ Host: TypeAlias = Annotated[
 ]
 Port: TypeAlias = Annotated[int | None, typer.Option(metavar="PORT", help="TCP port; 0 for any free one.")]
 Uds: TypeAlias = Annotated[str | None, typer.Option(metavar="PATH", help="Unix domain socket instead of TCP.")]
-Workers: TypeAlias = Annotated[int | None, typer.Option(metavar="N", help="Processes that share the port.")]
+Workers: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="auto|N", help="Processes that share the port; auto, by default."),
+]
 Cpus: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="split|shared", help="Give each worker processors of its own, or let them share all."),
@@ -80,6 +83,7 @@ def command(
     given = {f"server_{name}": context.params[name] for name in _SERVER}
     given |= {f"engine_{name}": context.params[name] for name in _ENGINE}
     given |= {"server_web_port": web, "server_access_log": access_log or None}
+    given["server_workers"] = "0" if workers == "auto" else workers
     given["server_log_level"] = log_level or (None, "info", "debug")[min(verbose, 2)]
     loaded = flags.load(config, **given)
     from ferserve.server.logs import log_to_stderr

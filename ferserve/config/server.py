@@ -26,8 +26,9 @@ class ServerConfig:
     """TCP port; 0 lets the system choose, and the ready line prints the choice."""
     uds: str = ""
     """Path of a Unix domain socket that replaces TCP, for clients on the same machine."""
-    workers: int = 1
-    """Processes that share the port, each with its own engine and ``engine.threads``."""
+    workers: int = 0
+    """Processes that share the port, each with its own engine and ``engine.threads``; 0 chooses: one process per two
+    processors, as far as memory allows, and one for a Unix socket, the page, or a GPU."""
     cpus: str = "split"
     """Placement of several workers: ``split`` pins each to its share of the processors, so that its threads share a
     cache and event loops do not interrupt models; ``shared`` leaves placement to the system."""
@@ -113,7 +114,7 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         check("server.port", self.port, 0 <= self.port <= 65535, "from 0 to 65535")
-        check("server.workers", self.workers, 1 <= self.workers <= 256, "from 1 to 256")
+        check("server.workers", self.workers, 0 <= self.workers <= 256, "from 0 to 256")
         check("server.loop", self.loop, self.loop in _LOOPS, f"one of {', '.join(_LOOPS)}")
         check("server.cpus", self.cpus, self.cpus in _CPUS, f"one of {', '.join(_CPUS)}")
         check("server.uds", self.uds, not (self.uds and self.workers > 1), "empty if server.workers is above 1")

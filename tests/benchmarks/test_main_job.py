@@ -44,7 +44,7 @@ def model(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def server(model: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "ferserve", "serve", "--port", "0", "--model", model]
+    command = [sys.executable, "-m", "ferserve", "serve", "--port", "0", "--workers", "1", "--model", model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.terminate()

@@ -24,7 +24,7 @@ class FireServer:
     def __init__(self, *arguments: str) -> None:
         """``arguments`` of ``ferserve serve``, besides ``--port 0``."""
         self._log = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed on exit; appended to by two processes
-        command = [sys.executable, "-m", "ferserve", "serve", "--port", "0", *arguments]
+        command = [sys.executable, "-m", "ferserve", "serve", "--port", "0", "--workers", "1", *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)
         assert self.process.stdout is not None
         ready = self.process.stdout.readline()

@@ -45,7 +45,8 @@ def serving(server: Server, tree: Path, python: Path, folder: Path) -> Iterator[
     ``folder`` takes the model that is not bundled.
     """
     write_colour_model(folder / "colours.onnx")
-    command = [str(python), "-m", "ferserve", "serve", "--port", "0", "--threads", "1", "--model-dir", str(folder)]
+    command = [str(python), "-m", "ferserve", "serve", "--port", "0", "--workers", "1", "--threads", "1"]
+    command += ["--model-dir", str(folder)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FERSERVE_", "PYTHON"))}
     process = subprocess.Popen(
         [*command, *server.arguments],

@@ -10,6 +10,7 @@ from pathlib import Path
 def serve_command(model_dir: Path, port: int = 0) -> list[str]:
     """The command line of a server with the test's own models; its warnings are errors."""
     arguments = ["--port", str(port), "--model", "brightness", "--model-dir", str(model_dir), "--threads", "2"]
+    arguments += ["--workers", "1"]
     return [sys.executable, "-W", "error", "-m", "ferserve", "serve", *arguments]
 
 

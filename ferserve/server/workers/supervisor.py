@@ -29,8 +29,10 @@ KILL_S = 0.15
 """Time that the supervisor has, after its workers, to kill those that hang and to see their end."""
 
 
-def supervise(config: Config) -> None:
+def supervise(config: Config, reason: str = "") -> None:
     """Serve with ``config.server.workers`` processes until SIGINT or SIGTERM; a second signal stops at once.
+
+    ``reason`` says why that many.
 
     Raises :class:`ferserve.errors.ConfigError` if the address is not free, and the engine's errors if no worker can
     start.
@@ -42,7 +44,7 @@ def supervise(config: Config) -> None:
             stack.enter_context(_reserved(server.host, server.health_port, "health_port"))
         server = dataclasses.replace(server, port=port)
         deadline = stack.enter_context(leaving_on_time(server.grace_s + MARGIN_S + KILL_S, 2 * AT_ONCE_S))
-        asyncio.run(_Supervisor(dataclasses.replace(config, server=server)).run(deadline))
+        asyncio.run(_Supervisor(dataclasses.replace(config, server=server), reason).run(deadline))
 
 
 @contextlib.contextmanager
@@ -65,7 +67,8 @@ def _reserved(host: str, port: int, port_name: str) -> Iterator[int]:
 class _Supervisor:
     """All workers of one port."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, reason: str) -> None:
+        self._reason = f"; {reason}" if reason else ""
         context = multiprocessing.get_context("spawn")
         count = config.server.workers
         open_streams = SharedCounts(count, GONE)
@@ -99,7 +102,7 @@ class _Supervisor:
             raise
         if self._metrics is not None:
             self._metrics.exposition.runs_on = f"{runs_on[0]} in each of {len(runs_on)} workers"
-        announce(f"ferserve ready on {self._address} ({runs_on[0]} in each of {len(runs_on)} workers)")
+        announce(f"ferserve ready on {self._address} ({runs_on[0]} in each of {len(runs_on)} workers{self._reason})")
         await asyncio.gather(*(worker.watch(self._stopping) for worker in self._workers))
         if self._metrics is not None:
             await self._metrics.stop()
