@@ -133,7 +133,7 @@ class Engine:
         """:meth:`submit`, and wait for the answer."""
         return self.submit(frame, options).result()
 
-    def submit_rows(self, model: str, rows: Tensor, caller: Caller = WITHIN_PROCESS) -> RowsFuture:
+    def submit_rows(self, model: str | LoadedModel, rows: Tensor, caller: Caller = WITHIN_PROCESS) -> RowsFuture:
         """Run a model, the default one for an empty name, on rows that the caller preprocessed.
 
         ``rows`` (N, *row_shape) of the model's dtype, as its spec says; the future gives probabilities (N, K) of every
@@ -143,7 +143,8 @@ class Engine:
         Raises :class:`InvalidFrameError` for rows of another shape or dtype, :class:`OverloadedError`, and as
         :meth:`load` does.
         """
-        loaded = self.load(model)
+        self._require_open()
+        loaded = self.load(model) if isinstance(model, str) else model
         _require_rows(rows, loaded)
         return submit_rows(loaded.infer, rows, self._pool, caller, self._backlog)
 

@@ -41,7 +41,7 @@ class Catalogue:
         """The model that a request names, loaded; raises as :meth:`Engine.load` does."""
         made = self._made.get((name, version))
         engine = self._door.engine
-        if made is not None and engine.is_loaded(made.key) and engine.load(made.key) is made.loaded:
+        if made is not None and engine.is_loaded(made.key) and made.is_of(engine.load(made.key)):
             return made
         key = engine_name(name, version)
         loaded = engine.load(key) if engine.is_loaded(key) else await asyncio.to_thread(engine.load, key)
@@ -57,13 +57,22 @@ class Catalogue:
         known = await asyncio.to_thread(self._door.engine.models)
         return [(model.name + suffix, model) for model in known for suffix in ("", SUFFIX)]
 
-    def statistics(self, name: str, version: str) -> list[pb.ModelStatistics]:
-        """The statistics of one model, or of all that were asked for; a model that was not has none."""
-        return [
-            statistics.to_proto(*key)
-            for key, statistics in sorted(self._statistics.items())
-            if name in ("", key[0]) and version in ("", key[1])
-        ]
+    async def versions(self, name: str) -> list[str]:
+        """Of a model in either form."""
+        known = await asyncio.to_thread(self._door.engine.models)
+        return [model.version for model in known if model.name == name.removesuffix(SUFFIX)]
+
+    async def statistics(self, name: str, version: str) -> list[pb.ModelStatistics]:
+        """The statistics of every model, or of the one that is named; raises :class:`ModelNotFoundError`."""
+        known = await self.descriptions()
+        if name:
+            model = await self.describe(name, version)
+            named = model.name + (SUFFIX if name.endswith(SUFFIX) else "")
+            known = [item for item in known if item[0] == named and (not version or item[1].version == model.version)]
+        for form, model in known:
+            if self._door.engine.is_loaded(engine_name(form, model.version)):
+                await self.find(form, model.version)  # its runs count, whoever asked for them
+        return [self._of(form, model.version).to_proto(form, model.version) for form, model in known]
 
     def _make(self, key: str, loaded: LoadedModel, name: str) -> Model:
         spec = loaded.spec

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+import weakref
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 
@@ -25,7 +26,7 @@ from ferserve.server.inference.door import CallScope, Door
 from ferserve.server.inference.sequences import IDLE_S, Sequences
 from ferserve.server.inference.statistics import RequestStatistics, Stages
 from ferserve.types import DropReason, EncodedImage, FrameResult, RawImage
-from ferserve.wire.inference.frames import IMAGES, PIXELS, arrays_of, frame_of, output_specs, payloads_of
+from ferserve.wire.inference.frames import IMAGES, PIXELS, arrays_of, frame_of, heads_of, output_specs, payloads_of
 from ferserve.wire.inference.metadata import config_to_proto, metadata_to_proto
 from ferserve.wire.inference.parameters import (
     FRAME_OPTIONS,
@@ -63,7 +64,7 @@ class FramesModel:
         self, key: str, loaded: LoadedModel, door: Door, statistics: RequestStatistics, sequences: Sequences
     ) -> None:
         """``key`` is what the engine calls it: a name, or a name and a version."""
-        self.key, self.loaded = key, loaded
+        self.key, self._loaded = key, weakref.ref(loaded)
         self.name, self.version = loaded.spec.name + SUFFIX, loaded.spec.version
         self._door, self._statistics, self._sequences = door, statistics, sequences
         self._heads = {head.name: head.labels for head in loaded.spec.heads}
@@ -90,13 +91,14 @@ class FramesModel:
         else:
             results = [await self._follow(request, parameters, control, scope, timeout_s)]
         answered_ns = time.monotonic_ns()
-        arrays = arrays_of(results, self._heads)
+        heads = heads_of(results) or self._heads  # a stream may have gone on with another version of the model
+        outputs = self._outputs if heads == self._heads else output_specs(heads)
         notes = "; ".join(result.degraded for result in results if result.degraded)
         response = response_of(
             request,
-            (self.name, self.version),
-            wanted_outputs(request, self._outputs),
-            arrays,
+            (self.name, results[-1].model_version),
+            wanted_outputs(request, outputs),
+            arrays_of(results, heads),
             {"degraded": parameter(notes)} if notes else None,
         )
         return response, self._stages(results, time.monotonic_ns() - answered_ns)
@@ -175,10 +177,13 @@ class FramesModel:
     def _open_stream(self, parameters: Parameters, scope: CallScope) -> EngineStream:
         return self._door.engine.open_stream(stream_options_of(parameters, self.key), scope.caller)
 
-    @property
-    def metadata(self) -> pb.ModelMetadataResponse:
-        """Its tensors."""
-        return metadata_to_proto(self.name, [self.version], (IMAGES, PIXELS), self._outputs)
+    def is_of(self, loaded: LoadedModel) -> bool:
+        """Whether it was made for ``loaded``; a model that nobody else holds is freed in spite of it."""
+        return self._loaded() is loaded
+
+    def metadata(self, versions: Sequence[str]) -> pb.ModelMetadataResponse:
+        """Its tensors, and all versions of the model."""
+        return metadata_to_proto(self.name, versions, (IMAGES, PIXELS), self._outputs)
 
     @property
     def config(self) -> pb.ModelConfig:

@@ -35,6 +35,7 @@ class Sequence:
     waiting: int = 0
     """Requests that are not answered yet."""
     is_open: bool = True
+    next_look: asyncio.TimerHandle | None = None
     _last_frame_id: int = 0
 
     def next_frame_id(self) -> int:
@@ -102,7 +103,7 @@ class Sequences:
             counted.enter_context(self._limit.hold(scope.caller.name))
             sequence = Sequence(open_stream(), scope.connection, counted.pop_all())
         self._open[key] = sequence
-        asyncio.get_running_loop().call_later(self._idle_s, self._look, key, sequence)
+        self._look_in(self._idle_s, key, sequence)
         return sequence
 
     def _require_free(self, former: Sequence, key: _Key, scope: CallScope) -> None:
@@ -127,18 +128,21 @@ class Sequences:
             )
         return sequence
 
+    def _look_in(self, seconds: float, key: _Key, sequence: Sequence) -> None:
+        sequence.next_look = asyncio.get_running_loop().call_later(seconds, self._look, key, sequence)
+
     def _look(self, key: _Key, sequence: Sequence) -> None:
         """Close a sequence that is idle, or look again when it could be."""
-        if not sequence.is_open:
-            return
         left_s = self._idle_s - sequence.idle_s()
         if left_s > 0:
-            asyncio.get_running_loop().call_later(left_s, self._look, key, sequence)
+            self._look_in(left_s, key, sequence)
         elif self._open.get(key) is sequence:
             self._close(self._open.pop(key))
 
     def _close(self, sequence: Sequence) -> None:
         if sequence.is_open:
             sequence.is_open = False
+            if sequence.next_look is not None:
+                sequence.next_look.cancel()  # it would keep the stream, and the stream its model
             sequence.counted.close()
             sequence.stream.close()

@@ -99,7 +99,8 @@ class InferenceServicer(service_pb2_grpc.GRPCInferenceServiceServicer):
     async def ModelMetadata(self, request: pb.ModelMetadataRequest, context: Any) -> pb.ModelMetadataResponse:
         """The tensors of a model."""
         self._calls.track()
-        return (await self._models.find(request.name, request.version)).metadata
+        model = await self._models.find(request.name, request.version)
+        return model.metadata(await self._models.versions(model.name))
 
     async def ModelConfig(self, request: pb.ModelConfigRequest, context: Any) -> pb.ModelConfigResponse:
         """How a model is served."""
@@ -134,13 +135,9 @@ class InferenceServicer(service_pb2_grpc.GRPCInferenceServiceServicer):
             self._sequences.close_scope(scope.sequences)
 
     async def ModelStatistics(self, request: pb.ModelStatisticsRequest, context: Any) -> pb.ModelStatisticsResponse:
-        """Counts and durations of one model, or of all that were asked for."""
+        """Counts and durations of one model, or of all."""
         self._calls.track()
-        name, version = request.name, request.version
-        if name:
-            model = await self._models.find(name, version)
-            name, version = model.name, model.version if version else ""
-        return pb.ModelStatisticsResponse(model_stats=self._models.statistics(name, version))
+        return pb.ModelStatisticsResponse(model_stats=await self._models.statistics(request.name, request.version))
 
     async def RepositoryIndex(self, request: pb.RepositoryIndexRequest, context: Any) -> pb.RepositoryIndexResponse:
         """Every version of every model in both forms."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+import weakref
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -38,8 +40,9 @@ class TensorModel:
 
     def __init__(self, key: str, loaded: LoadedModel, door: Door, statistics: RequestStatistics) -> None:
         """``key`` is what the engine calls it: a name, or a name and a version."""
-        self.key, self.loaded = key, loaded
-        self.name, self.version = loaded.spec.name, loaded.spec.version
+        self.key, self._loaded = key, weakref.ref(loaded)
+        self.name, self.version, self._sha256 = loaded.spec.name, loaded.spec.version, loaded.sha256
+        self._spec = loaded.spec
         self._door, self._statistics = door, statistics
         spec = loaded.spec.input
         self._max_rows = door.engine.config.max_faces
@@ -68,7 +71,7 @@ class TensorModel:
         wanted = wanted_outputs(request, self._outputs)
         rows = self._rows(request)
         submitted_ns = time.monotonic_ns()
-        future = self._door.engine.submit_rows(self.key, rows, scope.caller)
+        future = self._door.engine.submit_rows(self._loaded() or self.key, rows, scope.caller)
         arrays = await self._door.outcome(future, timeout_s)
         answered_ns = time.monotonic_ns()
         response = response_of(request, (self.name, self.version), wanted, arrays)
@@ -96,19 +99,22 @@ class TensorModel:
             )
         return timeout_s_of(parameters)
 
-    @property
-    def metadata(self) -> pb.ModelMetadataResponse:
-        """Its tensors."""
-        return metadata_to_proto(self.name, [self.version], [self._input], self._outputs)
+    def is_of(self, loaded: LoadedModel) -> bool:
+        """Whether it was made for ``loaded``; a model that nobody else holds is freed in spite of it."""
+        return self._loaded() is loaded
+
+    def metadata(self, versions: Sequence[str]) -> pb.ModelMetadataResponse:
+        """Its tensors, and all versions of the model."""
+        return metadata_to_proto(self.name, versions, [self._input], self._outputs)
 
     @cached_property
     def config(self) -> pb.ModelConfig:
         """How it is served, and how its input is made."""
-        spec = self.loaded.spec
+        spec = self._spec
         parameters = {
             "preprocessing": json.dumps(dataclasses.asdict(spec.input)),
             **{f"labels_{head.name}": json.dumps(head.labels) for head in spec.heads},
-            "sha256": self.loaded.sha256,
+            "sha256": self._sha256,
             "license": spec.license,
         }
         config = config_to_proto(self.name, [self._input], self._outputs, parameters, max_batch_size=self._max_rows)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.errors import InvalidFrameError
+from ferserve.errors import InvalidFrameError, ModelNotReadyError
 from ferserve.inference import service_pb2 as pb
 from ferserve.types import EncodedImage, Face, Frame, FrameResult, PixelFormat, RawImage
 from ferserve.wire.inference.datatypes import BYTES
@@ -72,6 +72,20 @@ def output_specs(heads: Mapping[str, tuple[str, ...]]) -> tuple[OutputSpec, ...]
         outputs.append(OutputSpec(f"{prefix}labels", BYTES, (-1,)))
         outputs.append(OutputSpec(f"{prefix}probabilities", "FP32", (-1, len(labels)), labels))
     return tuple(outputs)
+
+
+def heads_of(results: Sequence[FrameResult]) -> dict[str, tuple[str, ...]]:
+    """Heads and labels of the faces in ``results``, empty without one.
+
+    Raises :class:`ModelNotReadyError` if the model was replaced between two pictures by one with other heads.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for face in (face for result in results for face in result.faces):
+        heads = {head.name: head.labels for head in face.heads}
+        if found and heads != found:
+            raise ModelNotReadyError("cannot answer: the model changed between two pictures; send the request again")
+        found = heads
+    return found
 
 
 def arrays_of(results: Sequence[FrameResult], heads: Mapping[str, tuple[str, ...]]) -> list[Array]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import gc
+import weakref
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,14 +14,18 @@ import grpc
 import numpy as np
 import pytest
 
+from ferserve.config import EngineConfig, ServerConfig
 from ferserve.engine import Engine
 from ferserve.inference import service_pb2 as pb
 from ferserve.inference import service_pb2_grpc
+from ferserve.models.spec import HeadSpec
+from ferserve.server import Server
 from tests import builders
 from tests.busy import held_workers
 from tests.server.inference.conftest import Requests, arrays
 from tests.serving.fixtures import StartServer
 from tests.serving.streams import astronaut_jpeg
+from tests.tiny_models import brightness_spec, write_brightness_model
 
 ROWS = (np.arange(2 * 64, dtype=np.float32) / 200).reshape(2, 1, 8, 8)
 
@@ -129,3 +137,32 @@ async def test_a_model_is_loaded_and_unloaded_by_administrators(start_server: St
                 pb.RepositoryModelLoadRequest(model_name="other", parameters={"config": {"string_param": "{}"}})
             )
         assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_new_version_with_other_heads_is_answered_as_it_is(tmp_path: Path, requests: Requests) -> None:
+    """Of tensors, of pictures and of a sequence that goes on, without an error or a trace of the old one."""
+    path = write_brightness_model(tmp_path / "changing.onnx", brightness_spec("changing"))
+    spec = dataclasses.replace(
+        brightness_spec("changing"), heads=(HeadSpec("light", ("low", "high"), "probabilities"),)
+    )
+    with Engine(EngineConfig(model="changing", model_dir=str(tmp_path), threads=1)) as engine:
+        server = Server(engine, ServerConfig(port=0, admin=True))
+        async with grpc.aio.insecure_channel(await server.start()) as channel:
+            stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+            start = requests.images(astronaut_jpeg(), model="changing_frames", sequence_id=1, sequence_start=True)
+            assert set(arrays(await stub.ModelInfer(start))["labels"]) <= {"dark", "bright"}
+            assert [o.name for o in (await stub.ModelInfer(requests.tensor(ROWS, "changing"))).outputs] == ["emotion"]
+            former = weakref.ref(engine.load("changing"))
+            write_brightness_model(path, spec)
+            await stub.RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name="changing"))
+            assert [o.name for o in (await stub.ModelInfer(requests.tensor(ROWS, "changing"))).outputs] == ["light"]
+            (label,) = arrays(await stub.ModelInfer(requests.images(astronaut_jpeg(), model="changing_frames")))[
+                "labels"
+            ]
+            assert label in ("low", "high")
+            more = requests.images(astronaut_jpeg(), model="changing_frames", sequence_id=1, sequence_end=True)
+            assert set(arrays(await stub.ModelInfer(more))["labels"]) <= {"dark", "bright", "low", "high"}
+            del start, more
+            gc.collect()
+            assert former() is None, "nobody holds the former version"
+        await server.stop(0)
