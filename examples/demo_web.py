@@ -11,10 +11,6 @@ import sys
 import webbrowser
 from pathlib import Path
 
-import av
-import numpy as np
-from demo import FPS, HEIGHT, SECONDS, WIDTH, scene
-
 CLIP = Path(__file__).parents[1] / "build" / "astronaut.webm"
 
 
@@ -39,6 +35,9 @@ def main() -> int:
 
 def write_clip(path: Path) -> None:
     """The astronaut in motion as a WebM, which every browser plays."""
+    import av
+    import numpy as np
+    from demo import FPS, HEIGHT, SECONDS, WIDTH, scene
     from skimage import data
 
     astronaut = np.ascontiguousarray(data.astronaut()[:, :, ::-1])

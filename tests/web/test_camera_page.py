@@ -56,7 +56,7 @@ def test_a_camera_is_looked_into_until_it_is_stopped(browser: Browser, page: str
         expect(visit.locator("#camera-stage")).to_be_hidden()
         start(visit)
         expect(visit.locator(CARD)).to_be_visible()
-        expect(visit.locator("#camera-people h3")).to_contain_text("bright")
+        expect(visit.locator("#camera-people h2")).to_contain_text("bright")
         expect(visit.locator("#meter-size")).to_have_text("640×480")
         expect(visit.locator("#meter-fps")).not_to_have_text("–")
         assert drawn(visit)

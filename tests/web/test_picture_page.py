@@ -68,7 +68,7 @@ def test_a_picture_that_is_chosen_with_the_keyboard_is_shown_with_its_face(visit
     chooser.value.set_files(folder / "astronaut.jpg")
     card = visit.locator("#picture-people .card")
     expect(card.locator(".bars li")).to_have_count(2)
-    expect(card.locator("h3")).to_contain_text("bright")
+    expect(card.locator("h2")).to_contain_text("bright")
     expect(visit.locator("#picture-note")).to_have_text("1 face")
     expect(visit.locator("#live")).to_contain_text("Face 1: ")
     assert "1 face" in (visit.locator("#picture-image").get_attribute("alt") or "")

@@ -43,7 +43,7 @@ def read(page: Page, clip: Path) -> None:
 def test_every_frame_is_looked_at_and_can_be_found_again(visit: Page, clip: Path) -> None:
     read(visit, clip)
     expect(visit.locator("#video-note")).to_have_text(f"{FRAMES} frames at {FPS} per second")
-    expect(visit.locator("#video-people h3")).to_contain_text("bright")
+    expect(visit.locator("#video-people h2")).to_contain_text("bright")
     visit.focus("#scrub")
     visit.keyboard.press("Home")
     expect(visit.locator("#clock")).to_have_text("0:00.0")

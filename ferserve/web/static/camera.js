@@ -214,7 +214,7 @@ export class Camera {
   #show(running) {
     $("consent").hidden = running;
     for (const id of ["camera-stage", "meters", "camera-tools"]) $(id).hidden = !running;
-    if (running) $("stop").focus();
+    if (running) $("stop").focus({ preventScroll: true });
     this.#note();
     this.#draw();
   }

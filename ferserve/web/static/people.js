@@ -16,7 +16,7 @@ export class People {
   #cards = new Map();
   #textsAt = 0;
   #said = "";
-  #saidAt = 0;
+  #saidAt = -Infinity;
   #last;
 
   /** Cards go into `root`; a `live` one has charts, keeps its people by their ids, and says changes aloud. */
@@ -96,7 +96,7 @@ class Card {
     this.node.style.setProperty("--who", personColor(id));
     this.name = element("span");
     this.share = element("span", "share");
-    const title = element("h3");
+    const title = element("h2");
     const chip = element("span", "chip", String(id));
     chip.setAttribute("aria-label", t("face.person", { n: id }));
     chip.setAttribute("role", "img");

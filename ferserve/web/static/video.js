@@ -150,6 +150,7 @@ export class Video {
     if (this.#results.length) {
       this.#count = this.#results.length;
       this.#show(Math.min(this.#index(), this.#count - 1));
+      $("live").textContent = $("video-note").textContent;
     }
     this.#arrange();
   }
