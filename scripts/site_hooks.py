@@ -19,6 +19,7 @@ OUTSIDE = (
     "proto/ferserve/inference/service.proto",
     "ferserve/models/detector_spec.py",
     "ferserve/rendering/result.schema.json",
+    "ferserve/web/openapi.json",
     "ferserve/models/*.md",
     "ferserve/models/*.png",
     "ferserve/models/*.jpg",

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 from websockets.asyncio.client import connect
 
 import ferserve
@@ -40,8 +40,8 @@ def main() -> None:
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     print(f"page: {sum(path.stat().st_size for path in STATIC.iterdir()) / 1024:.1f} KB in all its files")
     with served() as (pid, page, target):
-        round_trips(page, target, arguments.frames)
-        core_share(pid, page, target)
+        asyncio.run(round_trips(page, target, arguments.frames))
+        core_share(pid, page)
     with tempfile.TemporaryDirectory() as folder, chromium() as launch:
         browser = launch(fake_camera_clip(Path(folder) / "astronaut.y4m", 90))
         for run in ("cold", "warm"):
@@ -64,12 +64,12 @@ def served() -> Iterator[tuple[int, str, str]]:
             process.terminate()
 
 
-def round_trips(page: str, target: str, frames: int) -> None:
+async def round_trips(page: str, target: str, frames: int) -> None:
     """One frame after the other over each door of the same server, in turns."""
     by_door: dict[str, list[float]] = {"gRPC": [], "WebSocket": []}
     for _ in range(4):
-        by_door["gRPC"] += asyncio.run(grpc_trips(target, frames // 4))
-        by_door["WebSocket"] += asyncio.run(socket_trips(page, frames // 4))
+        by_door["gRPC"] += await grpc_trips(target, frames // 4)
+        by_door["WebSocket"] += await socket_trips(page, frames // 4)
     for door, trips in by_door.items():
         deciles = statistics.quantiles(trips, n=20)
         print(f"round trip of 640x480 over {door}: p50 {statistics.median(trips):.1f} ms, p95 {deciles[18]:.1f} ms")
@@ -109,7 +109,7 @@ async def socket_trips(page: str, frames: int, interval_s: float = 0) -> list[fl
     return trips[frames // 10 :]
 
 
-def core_share(pid: int, page: str, target: str, seconds: int = 10) -> None:
+def core_share(pid: int, page: str, seconds: int = 10) -> None:
     """Processor time of the server per second of a stream of 30 frames per second, against the engine alone."""
     process = psutil.Process(pid)
 
@@ -140,7 +140,7 @@ def engine_alone(seconds: int) -> None:
         print((time.process_time() - before) / (time.monotonic() - began))
 
 
-def first_overlay(browser: object, run: str) -> None:
+def first_overlay(browser: Browser, run: str) -> None:
     """From the start of the demo's program to the first face with its bars, in a browser that runs."""
     began = time.monotonic()
     command = [sys.executable, str(ROOT / "examples/demo_web.py"), "--no-browser"]
@@ -148,7 +148,7 @@ def first_overlay(browser: object, run: str) -> None:
         assert process.stdout is not None
         address, path = process.stdout.readline().split()[4].rstrip(";").split("#")
         served_s = time.monotonic() - began
-        with Visit(browser, address, f"#{path}") as page:  # type: ignore[arg-type]
+        with Visit(browser, address, f"#{path}") as page:
             expect(page.locator(CARD)).to_be_visible()
             print(
                 f"demo to the first overlay, {run}: {time.monotonic() - began:.1f} s, {served_s:.1f} s of it the server"
@@ -156,9 +156,9 @@ def first_overlay(browser: object, run: str) -> None:
         process.terminate()
 
 
-def memory(browser: object, server: psutil.Process, address: str, minutes: float) -> None:
+def memory(browser: Browser, server: psutil.Process, address: str, minutes: float) -> None:
     """Memory of the page and of the server while a camera runs, each minute or sixth of the time."""
-    with Visit(browser, address, "#camera", permissions=["camera"]) as page:  # type: ignore[arg-type]
+    with Visit(browser, address, "#camera", permissions=["camera"]) as page:
         page.check("#agree")
         page.click("#start")
         expect(page.locator(CARD)).to_be_visible()
