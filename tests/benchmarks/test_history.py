@@ -17,6 +17,7 @@ from tests.benchmarks.history import report
 from tests.benchmarks.history.lines import KIND, append, file_of, read_history
 from tests.benchmarks.history.page import page
 from tests.benchmarks.record import SCHEMA, record
+from tests.benchmarks.trees import Tree
 
 MACHINE = {"cpu": "Some <CPU> @ 2 GHz", "cores": "2", "system": "Linux x86_64"}
 TITLE = "kernels: mirror"
@@ -135,6 +136,29 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
     monkeypatch.setattr("sys.argv", ["history", "--folder", str(tmp_path / "file")])
     assert recorder.main() == 2
     assert "cannot be written; name another with --folder" in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_nothing_of_the_revision_under_way(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(revision: str, *_: object) -> dict[str, Any]:
+        if revision == "b":
+            raise KeyboardInterrupt
+        return line(revision)
+
+    monkeypatch.setattr(recorder, "measure_revision", measure)
+    monkeypatch.setattr("sys.argv", ["history", "a", "b", "c", "--folder", str(tmp_path)])
+    assert recorder.main() == 130
+    assert "the revision under way was not kept" in capsys.readouterr().err
+    assert [found["revision"] for lines in read_history(tmp_path).classes.values() for found in lines] == ["a"]
+
+
+def test_without_valgrind_times_are_kept_and_instructions_are_missed_aloud(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert recorder.count(Path(sys.executable), Tree(tmp_path, "tree"), tmp_path, tmp_path, "") == {}
+    assert "no instructions are counted: valgrind is not installed" in capsys.readouterr().err
 
 
 def test_a_package_of_the_past_is_found_under_its_former_names(tmp_path: Path) -> None:

@@ -128,7 +128,22 @@ def test_the_rest_goes_on_if_a_peer_cannot_be_run(
     assert peers.main() == 1
     said = capsys.readouterr().out
     assert "no figure of fer: /nowhere is not at hand: fetch it" in said
-    assert "| mosec | 10 | 1.00 | 2 | 3 | 3.0 times as fast (2.5 to 3.5) |" in said
+    assert "| mosec | 10 | 1.00 | 2 | 3 | 3.0 times as many (2.5 to 3.5), 1.0 times per CPU second |" in said
+
+
+def test_ctrl_c_prints_what_was_measured_so_far(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def run(peer: Peer, *_: object) -> str:
+        if peer.name == "mosec":
+            raise KeyboardInterrupt
+        return "too busy"
+
+    monkeypatch.setattr(peers, "run", run)
+    monkeypatch.setattr("sys.argv", ["peers", "fer", "mosec", "litserve", "--json", str(tmp_path / "p.json")])
+    assert peers.main() == 130
+    assert capsys.readouterr().out == "\nno figure of fer: too busy\n"
+    assert not (tmp_path / "p.json").exists()
 
 
 def test_a_script_that_ends_early_is_quoted() -> None:
