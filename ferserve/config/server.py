@@ -56,6 +56,12 @@ class ServerConfig:
     reopened. 0 for ever: a camera's connection lives as long as the camera."""
     max_calls_per_client: int = 1000
     """Most calls in flight per client: single calls, streams and health watchers."""
+    max_calls_per_s_per_client: float = 0.0
+    """Most calls that a client may begin per second; a second's worth may come at once. Frames of a stream are not
+    calls. 0 for any number."""
+    max_bytes_per_s_per_client: float = 0.0
+    """Most bytes of messages that are read from a client per second; beyond, it has to wait, and its frames with it.
+    0 for any number."""
     max_streams_per_client: int = 64
     """Most open streams per client address."""
     max_pending_results: int = 64
@@ -135,6 +141,8 @@ class ServerConfig:
             check(f"server.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in ("max_connections", "max_connections_per_client", "max_calls_per_client"):
             check(f"server.{name}", getattr(self, name), 1 <= getattr(self, name) <= 1_000_000, "from 1 to 1000000")
+        for name in ("max_calls_per_s_per_client", "max_bytes_per_s_per_client"):
+            check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1e12, "from 0 to 1e12")
         for name in ("max_connection_idle_s", "max_connection_age_s"):
             check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 2_000_000, "from 0 to 2000000 s")
         check("server.grace_s", self.grace_s, 0 <= self.grace_s <= 86_400, "from 0 to 86400 s")

@@ -70,6 +70,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     async def _receive(self, handler: grpc.RpcMethodHandler, method: str, _: Any, context: Any) -> Any:
         identity = self._gate.identify(context, method)
+        self._receiver.rates.begin_call(identity.name)
         with self._receiver.calls.hold(identity.name), self._gate.hold(identity):
             return await self._answer(handler, method, context, identity)
 

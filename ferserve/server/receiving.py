@@ -21,6 +21,7 @@ from ferserve.errors import FerserveError, FrameDeadlineError, OverloadedError, 
 from ferserve.server.callers import connection_name
 from ferserve.server.client_limit import ClientLimit
 from ferserve.server.large_reads import LargeReads
+from ferserve.server.rate_limit import ClientRates
 from ferserve.server.sockets import Connection, Endpoint, endpoint_of
 
 _LARGE_BYTES = 1024 * 1024
@@ -106,13 +107,19 @@ class Receiver:
         self.calls = ClientLimit(
             "calls in flight", config.max_calls_per_client, "server.max_calls_per_client", "wait for one first"
         )
+        self.rates = ClientRates(config)
         self._large: dict[str, LargeReads] = defaultdict(LargeReads)
         self._parsing = asyncio.Lock()
         """Held for each large message."""
 
     def context(self, context: Any, parse: Callable[[bytes], Any], identity: Identity) -> ReceivingContext:
         """The ``context`` of a call of ``identity``, whose messages this receiver reads and ``parse`` makes."""
-        return ReceivingContext(self, context, parse, identity)
+
+        def parse_counted(message: bytes) -> Any:
+            self.rates.count_message(identity.name, len(message))
+            return parse(message)
+
+        return ReceivingContext(self, context, parse_counted, identity)
 
     async def read(self, context: Any, parse: Callable[[bytes], Any], *, is_first: bool) -> Any:
         """The next message of a call, or ``grpc.aio.EOF``; the first has to come in time.
@@ -234,6 +241,7 @@ class ReceivingContext:
     async def read(self) -> Any:
         """The next message, or ``grpc.aio.EOF``. Raises as :meth:`Receiver.read`, and :class:`DecodeError`."""
         is_first, self._is_first = self._is_first, False
+        await self._receiver.rates.before_message(self.identity.name)
         return await self._receiver.read(self._context, self._parse, is_first=is_first)
 
     async def read_one(self, method: str) -> Any:

@@ -147,3 +147,11 @@ def test_the_message_limit_follows_from_the_pixels_unless_it_is_set() -> None:
     assert with_message_limit(ServerConfig(), 1_000_000).max_message_bytes == 5_048_576
     assert with_message_limit(ServerConfig(), 50_000_000).max_message_bytes == 64 << 20
     assert with_message_limit(ServerConfig(max_message_bytes=2048), 50_000_000).max_message_bytes == 2048
+
+
+async def test_metadata_over_16_kilobytes_is_refused_and_the_next_call_answered(start_server: StartServer) -> None:
+    async with stub_of(await start_server()) as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await stub.ListModels(pb.ListModelsRequest(), metadata=(("x", "a" * 17_000),))
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert (await stub.ListModels(pb.ListModelsRequest(), metadata=(("x", "a" * 4_000),))).models
