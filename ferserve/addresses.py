@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """True if what goes to ``host`` stays on this machine; of names, ``localhost`` alone counts."""
     try:

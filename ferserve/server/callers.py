@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Any
 
 from ferserve.addresses import is_loopback
@@ -52,6 +53,7 @@ def client_address(peer: str) -> str:
     return address.rpartition(":")[0] if scheme in ("ipv4", "ipv6") else peer
 
 
+@lru_cache(maxsize=1024)
 def network_of(address: str) -> str:
     """The network of an IPv6 address; any other as it is."""
     bare = address.removeprefix("%5B").removesuffix("%5D").partition("%25")[0]

@@ -51,6 +51,7 @@ class TensorModel:
         self._outputs = [
             OutputSpec(head.name, "FP32", (-1, len(head.labels)), head.labels) for head in loaded.spec.heads
         ]
+        self._all_outputs = wanted_outputs(pb.ModelInferRequest(), self._outputs)
         statistics.watch(loaded.classifier.runs)
 
     async def infer(self, request: pb.ModelInferRequest, scope: CallScope) -> pb.ModelInferResponse:
@@ -68,7 +69,7 @@ class TensorModel:
         self, request: pb.ModelInferRequest, scope: CallScope, arrival_ns: int
     ) -> tuple[pb.ModelInferResponse, Stages]:
         timeout_s = self._timeout_s(request) if request.parameters else None
-        wanted = wanted_outputs(request, self._outputs)
+        wanted = wanted_outputs(request, self._outputs) if request.outputs else self._all_outputs
         rows = self._rows(request)
         submitted_ns = time.monotonic_ns()
         future = self._door.engine.submit_rows(self._loaded() or self.key, rows, scope.caller)
