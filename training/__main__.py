@@ -155,13 +155,22 @@ def compress(
     epochs: Annotated[int, typer.Option(help="Fine-tuning after each pruning.")] = 3,
     limit: Annotated[int | None, typer.Option(help="At most this many training images.")] = None,
     threads: Annotated[int, typer.Option(help="For the timing.")] = 1,
+    per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One scale per tensor, as in Light-FER.")] = False,
 ) -> None:
     """Prune and quantise a run, step by step, with size, speed and accuracy of each."""
     from training.compress.steps import CompressOptions, table
     from training.compress.steps import compress as compress_run
 
     options = CompressOptions(
-        run, data, out or run / "compressed", sparsity, channels, epochs, limit=limit, threads=threads
+        run,
+        data,
+        out or run / "compressed",
+        sparsity,
+        channels,
+        epochs,
+        limit=limit,
+        threads=threads,
+        per_tensor=per_tensor,
     )
     typer.echo(table(compress_run(options)))
 

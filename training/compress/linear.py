@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 from ferserve.errors import ConfigError
 
 
-def symmetric_scale(weights: NDArray[np.float32], bits: int = 8) -> NDArray[np.float32]:
-    """Eq. 2: size of one step, so that the largest weight of each output channel (last axis) is the last step.
+def symmetric_scale(weights: NDArray[np.float32], bits: int = 8, per_tensor: bool = False) -> NDArray[np.float32]:
+    """Eq. 2: size of one step, so that the largest weight is the last step.
 
-    float32 (channels,); 1 for a channel of zeros.
+    The largest of the whole tensor if ``per_tensor``, as the work has it, else of each output channel (last axis).
+    float32 (1,) or (channels,); 1 if all weights are zero.
     """
     if not 2 <= bits <= 16:
         raise ConfigError(f"bits must be from 2 to 16, got {bits}")
-    largest = np.abs(weights.reshape(-1, weights.shape[-1])).max(axis=0)
+    rows = weights.reshape(-1, 1 if per_tensor else weights.shape[-1])
+    largest = np.abs(rows).max(axis=0)
     return np.where(largest > 0, largest / (2 ** (bits - 1) - 1), 1).astype(np.float32)
 
 
@@ -31,7 +33,7 @@ def dequantize_linear(steps: NDArray[np.int16], scale: NDArray[np.float32]) -> N
     return (steps * scale).astype(np.float32)
 
 
-def quantized_weights(weights: NDArray[np.float32], bits: int = 8) -> NDArray[np.float32]:
+def quantized_weights(weights: NDArray[np.float32], bits: int = 8, per_tensor: bool = False) -> NDArray[np.float32]:
     """``weights`` rounded to ``bits`` bits and back."""
-    scale = symmetric_scale(weights, bits)
+    scale = symmetric_scale(weights, bits, per_tensor)
     return dequantize_linear(quantize_linear(weights, scale, bits), scale)

@@ -26,8 +26,11 @@ def to_fp16(source: Path, target: Path) -> Path:
     return target
 
 
-def to_int8(source: Path, target: Path, rows: NDArray[np.float32]) -> Path:
-    """Static INT8 in QDQ form: symmetric weights per channel, activation ranges from ``rows`` float32 (N, …)."""
+def to_int8(source: Path, target: Path, rows: NDArray[np.float32], per_tensor: bool = False) -> Path:
+    """Static INT8 in QDQ form: symmetric weights, per channel unless ``per_tensor``.
+
+    Activation ranges come from ``rows`` float32 (N, …).
+    """
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -41,7 +44,7 @@ def to_int8(source: Path, target: Path, rows: NDArray[np.float32]) -> Path:
             partial,
             Int8CalibrationReader.of_rows(spec.input.name, rows, CALIBRATION_BATCH),
             quant_format=QuantFormat.QDQ,
-            per_channel=True,
+            per_channel=not per_tensor,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,

@@ -10,6 +10,7 @@ import gzip
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ class CompressOptions:
     limit: int | None = None
     threads: int = 1
     seed: int = 1
+    per_tensor: bool = False
+    """One scale per tensor, as Light-FER's Eq. 2 has it, in the steps that quantise; else one per channel."""
 
     def __post_init__(self) -> None:
         for name in ("sparsity", "channels"):
@@ -144,8 +147,8 @@ def compress(options: CompressOptions) -> list[Step]:
     work.models["start"] = work.load()
     for step in (_magnitude, _linear, _channels):
         step(work)
-    post_training: dict[str, Callable[[Path, Path], Path]] = {"fp16": to_fp16, "int8": lambda a, b: to_int8(a, b, rows)}
-    rows = work.rows(work.parts.train, CALIBRATION_IMAGES)
+    int8 = partial(to_int8, rows=work.rows(work.parts.train, CALIBRATION_IMAGES), per_tensor=options.per_tensor)
+    post_training: dict[str, Callable[[Path, Path], Path]] = {"fp16": to_fp16, "int8": int8}
     for base in ("start", "channels"):
         for kind, convert in post_training.items():
             name = kind if base == "start" else f"{base}-{kind}"
@@ -172,7 +175,7 @@ def _linear(work: Compressor) -> None:
     """Round weights to eight bits and back (Eq. 2-4), to measure the cost of rounding alone."""
     model = work.load()
     for kernel in prunable_kernels(model):
-        kernel.assign(quantized_weights(keras.ops.convert_to_numpy(kernel)))
+        kernel.assign(quantized_weights(keras.ops.convert_to_numpy(kernel), per_tensor=work.options.per_tensor))
     work.keep("linear-8bit", model)
 
 

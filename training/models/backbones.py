@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 from training.errors import WeightsError
 from training.models.heads import softmax_heads
 from training.models.request import ModelRequest
+from training.models.weight_files import keras_folder, say_weights
 
 WEIGHT_FILES = {
     "VGG16": "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -70,15 +70,18 @@ def load_backbone(network: str, request: ModelRequest) -> Any:
         return _from_file(network, make(weights=None), Path(request.weights))
     try:
         weights = "imagenet" if request.weights == "imagenet" else None
-        return make(weights=weights)
+        backbone = make(weights=weights)
     except Exception as error:
         if "URL fetch failure" not in str(error):
             raise
-        folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+        folder = keras_folder()
         raise WeightsError(
             f"weights imagenet of {network} must be reachable through keras.applications, got {_first_line(error)}; "
             f"put {WEIGHT_FILES[network]} into {folder}, or name it with --weights FILE, or pass --weights none"
         ) from None
+    if weights is not None:
+        say_weights(keras_folder() / WEIGHT_FILES[network])
+    return backbone
 
 
 def _from_file(network: str, backbone: Any, path: Path) -> Any:
@@ -91,6 +94,7 @@ def _from_file(network: str, backbone: Any, path: Path) -> Any:
             f"{path}: weights must fit {backbone.name} without its classifier, got {_first_line(error)}; name "
             f"{WEIGHT_FILES[network]}, or pass --weights none"
         ) from None
+    say_weights(path)
     return backbone
 
 

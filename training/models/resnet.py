@@ -11,10 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from training.errors import WeightsError
 from training.models.heads import softmax_heads
 from training.models.request import ModelRequest
 from training.models.safetensors import read_safetensors
+from training.models.torch_file import read_torch
+from training.models.weight_files import find_torchvision, say_weights
 
 TENSOR_NAMES = {
     "kernel": "weight",
@@ -24,6 +29,10 @@ TENSOR_NAMES = {
     "moving_variance": "running_var",
 }
 """Keras's name of a layer's variable to torch's."""
+
+
+TORCH_STARTS = (b"PK", b"\x80\x02")
+"""First bytes of a state dict: of a zip, or of a pickle."""
 
 
 def resnet18(request: ModelRequest) -> Any:
@@ -49,13 +58,8 @@ def _resnet(request: ModelRequest, name: str, depths: tuple[int, ...], block: Ca
             x = block(x, f"layer{stage + 1}.{index}", 64 << stage, stride)
     x = layers.GlobalAveragePooling2D()(x)
     model = keras.Model(image, softmax_heads(x, request.heads), name=name)
-    if request.weights == "imagenet":
-        raise WeightsError(
-            f"weights of {name} must be none or a file, got imagenet: keras.applications has none of it; "
-            f"download model.safetensors of timm/{name}.tv_in1k and pass --weights model.safetensors"
-        )
     if request.weights != "none":
-        load_torchvision(model, Path(request.weights))
+        load_torchvision(model, find_torchvision(name) if request.weights == "imagenet" else Path(request.weights))
     return model
 
 
@@ -95,21 +99,30 @@ def _bottleneck(x: Any, name: str, filters: int, stride: int) -> Any:
     return layers.Activation("relu")(layers.Add()([y, _shortcut(x, name, out, stride)]))
 
 
+def _read(path: Path) -> dict[str, NDArray[np.generic]]:
+    if not path.is_file():
+        raise WeightsError(f"weights must be imagenet, none or a file, got {path}, which is not there")
+    with path.open("rb") as file:
+        start = file.read(2)
+    return read_torch(path) if start in TORCH_STARTS else read_safetensors(path)
+
+
 def load_torchvision(model: Any, path: Path) -> None:
-    """Fill every layer but the heads from a safetensors file with torchvision's names.
+    """Fill every layer but the heads from a safetensors file, or a state dict of torch, with torchvision's names.
 
     Raises :class:`WeightsError` that names the file and the tensor at fault.
     """
-    tensors = read_safetensors(path)
+    tensors = _read(path)
     for layer in model.layers:
         if layer.name in model.output_names:
             continue
         for variable in layer.variables:
             key = f"{layer.name}.{TENSOR_NAMES[variable.name]}"
             if key not in tensors:
-                raise WeightsError(f"{path}: tensors must hold {key}, got none; is it torchvision's {model.name}?")
+                raise WeightsError(f"{path}: tensors must hold {key}, got none; name {model.name}'s")
             value = tensors[key]
             value = value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
             if value.shape != tuple(variable.shape):
                 raise WeightsError(f"{path}: {key} must have shape {tuple(variable.shape)}, got {value.shape}")
             variable.assign(value)
+    say_weights(path)

@@ -96,6 +96,15 @@ def test_linear_quantisation_is_symmetric_and_half_a_step_exact() -> None:
         symmetric_scale(weights, 1)
 
 
+def test_a_scale_per_tensor_is_light_fers_equation_2() -> None:
+    weights = np.random.default_rng(1).normal(0, 1, (3, 3, 4, 8)).astype(np.float32)
+    (scale,) = symmetric_scale(weights, per_tensor=True)
+    assert scale == pytest.approx(np.abs(weights).max() / 127)
+    rounded = quantized_weights(weights, per_tensor=True)
+    np.testing.assert_allclose(rounded, np.rint(weights / scale) * scale, atol=1e-6)
+    assert len(np.unique(rounded)) <= 255
+
+
 def dead_channels(model, names: list[str]) -> None:  # type: ignore[no-untyped-def]
     """Silence every other filter of the named layers, so that removing those changes nothing."""
     for name in names:
@@ -228,8 +237,10 @@ def test_compress_says_what_each_step_did(
     fer2013: Path, first_epoch: FirstEpoch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = first_epoch("fer2013_cnn3", tmp_path / "out")
-    assert main(["compress", str(out), "--data", str(fer2013), "--epochs", "1"]) == 0
+    assert main(["compress", str(out), "--data", str(fer2013), "--epochs", "1", "--per-tensor"]) == 0
     folder = out / "compressed"
+    scales = [one for one in onnx.load(folder / "int8.onnx").graph.initializer if one.name.endswith("scale")]
+    assert max(int(np.prod(one.dims)) for one in scales) == 1, "one scale per tensor"
     steps = {step["name"]: step for step in json.loads((folder / "compression.json").read_text())}
     names = {"start", "magnitude", "linear-8bit", "channels", "fp16", "int8", "channels-fp16", "channels-int8"}
     assert set(steps) == names

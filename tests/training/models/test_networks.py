@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
+import struct
+import sys
+import types
+import zipfile
 from dataclasses import replace
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 
@@ -124,6 +131,58 @@ def torchvision_tensors() -> dict[str, np.ndarray]:
     return {name: rng.random(shape, np.float32) for name, shape in shapes.items()}
 
 
+class _Torch:
+    """An instruction of torch's pickles: call ``name`` of ``module`` on ``arguments``."""
+
+    def __init__(self, module: str, name: str, *arguments: object) -> None:
+        self.arguments = arguments
+        self.function = stand_in(module, name)
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return self.function, self.arguments
+
+
+def stand_in(module: str, name: str) -> type:
+    """A class that pickles by the name of one that is not installed."""
+    fake = sys.modules.setdefault(module, types.ModuleType(module))
+    if not hasattr(fake, name):
+        setattr(fake, name, type(name, (), {"__module__": module}))
+    return getattr(fake, name)  # type: ignore[no-any-return]
+
+
+class _Pickler(pickle.Pickler):
+    def persistent_id(self, obj: object) -> object:
+        return obj if isinstance(obj, tuple) and obj[:1] == ("storage",) else None
+
+
+def write_state_dict(path: Path, tensors: dict[str, np.ndarray], old: bool) -> Path:
+    """What ``torch.save(model.state_dict())`` writes: one storage per tensor, in either format."""
+    known = {module: sys.modules.get(module) for module in ("torch", "torch._utils")}
+    try:
+        kind, named = stand_in("torch", "FloatStorage"), {}
+        for number, (name, tensor) in enumerate(tensors.items()):
+            storage = ("storage", kind, str(number), "cpu", tensor.size, *([None] if old else []))
+            strides = tuple(step // 4 for step in tensor.strides)
+            named[name] = _Torch("torch._utils", "_rebuild_tensor_v2", storage, 0, tensor.shape, strides, False, {})
+        names = BytesIO()
+        _Pickler(names, 2).dump(named)
+    finally:
+        for module, was in known.items():
+            sys.modules.pop(module, None)
+            sys.modules.update({module: was} if was else {})
+    if old:
+        starts = [pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
+        keys = pickle.dumps([str(number) for number in range(len(tensors))], 2)
+        numbers = [struct.pack("<q", tensor.size) + tensor.tobytes() for tensor in tensors.values()]
+        path.write_bytes(b"".join((*starts, names.getvalue(), keys, *numbers)))
+        return path
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", names.getvalue())
+        for number, tensor in enumerate(tensors.values()):
+            archive.writestr(f"archive/data/{number}", tensor.tobytes())
+    return path
+
+
 def test_torchvision_weights_load_without_torch(tmp_path: Path) -> None:
     tensors = torchvision_tensors()
     path = write_safetensors(tmp_path / "model.safetensors", tensors)
@@ -133,6 +192,34 @@ def test_torchvision_weights_load_without_torch(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         np.asarray(model.get_layer("layer4.1.bn2").moving_variance), tensors["layer4.1.bn2.running_var"]
     )
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["zip", "old format"])
+def test_state_dicts_of_torch_load_without_torch(
+    old: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found where torchvision puts them, and said once, with the digest."""
+    tensors = torchvision_tensors()
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    path = write_state_dict(folder / "resnet18-0.pth", tensors, old)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    model = resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, "imagenet"))
+    for name in ("layer2.0.downsample.0", "conv1"):
+        kernel = np.asarray(model.get_layer(name).kernel)
+        np.testing.assert_array_equal(kernel, tensors[f"{name}.weight"].transpose(2, 3, 1, 0))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert capsys.readouterr().out.count(f"weights: resnet18-0.pth, sha256 {digest}, in {folder}\n") == 1
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(WeightsError, match=r"resnet18-0\.pth: weights must be a whole"):
+        resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
+
+
+def test_a_pickle_that_would_run_code_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "evil.pth"
+    path.write_bytes(b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.")
+    with pytest.raises(WeightsError, match=r"evil\.pth: weights must be a whole state dict of torch, got os\.system"):
+        resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
 
 
 def test_weights_that_do_not_fit_name_file_and_tensor(tmp_path: Path) -> None:
