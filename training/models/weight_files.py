@@ -39,6 +39,6 @@ def find_torchvision(network: str) -> Path:
                 return path
     names, places = " or ".join(patterns), " or ".join(map(str, folders))
     raise WeightsError(
-        f"weights imagenet of {network} must be at hand as {names} in {places}, got none; download torchvision's file or model.safetensors of timm/{network}.tv_in1k and pass it with "
-        "--weights FILE, or pass --weights none"
+        f"weights imagenet of {network} must be at hand as {names} in {places}, got none; download torchvision's file "
+        f"or model.safetensors of timm/{network}.tv_in1k and pass it with --weights FILE, or pass --weights none"
     )

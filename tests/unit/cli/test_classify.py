@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +146,12 @@ def test_the_libraries_that_decode_say_nothing_of_their_own(folder: Path, tmp_pa
     faults = [json.loads(line)["fault"] for line in done.stdout.splitlines()]
     assert len(faults) == 6
     assert len(done.stderr.splitlines()) == sum(fault is not None for fault in faults) >= 3
+
+
+def test_the_three_emotions_example_asks_for_pictures_until_an_empty_line(folder: Path) -> None:
+    example = Path(__file__).parents[3] / "examples" / "three_emotions.py"
+    typed = f"{folder / 'face.jpg'}\n{folder / 'damaged.jpg'}\n\n"
+    done = subprocess.run([sys.executable, example], input=typed, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{folder / 'damaged.jpg'}: encoded must be a whole JPEG")
+    assert sorted(re.findall(r"^  (\w+) +[\d.]+ %", done.stdout, re.MULTILINE)) == ["angry", "happy", "sad"]
