@@ -18,7 +18,8 @@ Each member gets its share within one turn of the largest cost per weight, L:
    newcomers stand behind it, under however many names they come. The others pass it as soon as each has had its L.
 
 Several threads may give one member several turns at a time. Each is charged an estimate when it begins, and corrected
-when it ends: for such a member, L grows by the errors of the turns under way, at most one per thread.
+when it ends: for such a member, L grows by the errors of the turns under way, at most one per thread. A member that is
+passed over keeps its tag, and is next once it may be.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 
@@ -85,15 +87,24 @@ class FairLine(Generic[M]):
                 return member
             heapq.heappop(self._heap)  # its tag has changed since
 
-    def take(self) -> M:
-        """Take out the member whose turn it is; some must wait."""
-        member = self.peek()
-        heapq.heappop(self._heap)
+    def in_order(self) -> Iterator[M]:
+        """The members that wait, first the one whose turn it is. The line must not change meanwhile."""
+        yield self.peek()
+        for entry in sorted(self._heap)[1:]:
+            if entry[2]._entry is entry:
+                yield entry[2]
+
+    def take(self, member: M | None = None) -> M:
+        """Take out the member whose turn it is, or another one that waits; some must wait."""
+        first = self.peek()
+        member = member or first
         member._entry = None
         member._turns += 1
         self._waiting -= 1
-        self._taken = max(self._taken, member._tag)
-        self._clock = max(self._clock, self._taken)
+        if member is first:
+            heapq.heappop(self._heap)
+            self._taken = max(self._taken, member._tag)
+            self._clock = max(self._clock, self._taken)
         return member
 
     def charge(self, member: M, estimate: float) -> None:

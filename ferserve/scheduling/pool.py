@@ -17,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ferserve.errors import ModelNotReadyError
 from ferserve.forks import ProcessGuard
 from ferserve.scheduling.caller import Caller
+from ferserve.scheduling.lanes import Lanes, is_long
 from ferserve.scheduling.turns import Flow, Turn, Turns
 
 Context = TypeVar("Context")
@@ -31,10 +32,6 @@ _STRETCH_NS = 2_000_000
 """A thread that worked for this long without a rest yields before its last known piece of work."""
 _REST_NS = 10_000_000
 """A wait of this length counts as a rest."""
-_LONG_RATIO = 2
-"""Work is short beside turns that have taken this many times as long already, or did so the last time."""
-_SHORT_NS = 10_000_000
-"""Nothing is shorter: below, waiting costs less than sharing the processors."""
 _LEAST_PAUSE_S = 0.002
 """Between two looks of a spare thread."""
 
@@ -54,15 +51,12 @@ class WorkerPool(Generic[Context]):
     """Threads that work on queues, each with a context of its own."""
 
     def __init__(self, threads: int, spare: int = 0) -> None:
-        """``spare``: further threads, which take up short work while all others are busy with long work.
-
-        Nothing can interrupt a turn, but the system shares the processors among threads. So whoever wants little does
-        not wait until large work of others is done.
-        """
+        """``spare``: further threads, which take up short work while all others are busy with long work."""
         self.process = ProcessGuard("engine")
         self._threads: list[threading.Thread] = []
         self._size, self._spare = threads, spare
-        self._under_way: dict[int, tuple[int, float]] = {}  # begin and estimate, ns, by thread but for the spare ones
+        self._lanes = Lanes(threads)
+        self._held_back = 0  # permits of long work that has to wait for other long work
         self._wanted = threading.Event()  # there may be work for a spare thread
         self._help_is_near = False  # one looks for work at the right time by itself
         self._turns: Turns[SerialQueue[Context]] = Turns()
@@ -95,6 +89,7 @@ class WorkerPool(Generic[Context]):
             if self._closed:
                 raise ModelNotReadyError("cannot take work: the engine shuts down; try another server")
             self._turns.put(work.flow, work)
+            self._lanes.arrive(work.flow, time.monotonic_ns())
             self._call_help()
         self._permits.put(True)
 
@@ -141,6 +136,9 @@ class WorkerPool(Generic[Context]):
         with self._lock:
             self._closed = True
             self._wanted.set()
+            for _ in range(self._held_back):
+                self._permits.put(True)
+            self._held_back = 0
         for _ in self._threads:
             self._permits.put(False)
         for thread in self._threads:
@@ -153,34 +151,49 @@ class WorkerPool(Generic[Context]):
                 self._permits.put(True)
 
     def _take_turn(self, context: Context, stretch: _Stretch) -> bool:
-        """Do the next piece of work; True if its queue has more."""
+        """Do the next piece of work that may begin, if any may; True if its queue has more."""
         stretch.resume(last=len(self._turns) <= 1)
         thread = threading.get_ident()
         with self._lock:
-            turn = self._turns.take()
+            began_ns = time.monotonic_ns()
+            flow = self._next(began_ns)
+            if flow is None:
+                self._held_back += 1
+                return False
+            turn = self._turns.take(flow)
             self._busy += 1
-            began_ns = self._progress_ns = time.monotonic_ns()
-            self._under_way[thread] = (began_ns, turn.estimate * 1e9)
+            self._progress_ns = began_ns
+            self._lanes.begin(thread, flow, began_ns)
             self._call_help()
+        began_working_ns = time.thread_time_ns()
         more = turn.work.run_one(context)
         with self._lock:
             self._busy -= 1
-            del self._under_way[thread]
+            self._lanes.end(thread)
             self._progress_ns = stretch.pause()
-            self._end(turn, self._progress_ns - began_ns, more)
+            self._end(turn, began_ns, began_working_ns, more)
         return more
 
-    def _end(self, turn: Turn[SerialQueue[Context]], worked_ns: int, more: bool) -> None:
-        self._worked_ns += worked_ns
-        self._turns.end(turn, worked_ns / 1e9)
+    def _next(self, now_ns: int) -> Flow[SerialQueue[Context]] | None:
+        """Whose work may begin now."""
+        return self._turns.next(None if self._closed or self._lanes.has_room(now_ns) else is_long)
+
+    def _end(self, turn: Turn[SerialQueue[Context]], began_ns: int, began_working_ns: int, more: bool) -> None:
+        now_ns = time.monotonic_ns()
+        self._worked_ns += now_ns - began_ns
+        self._turns.end(turn, (now_ns - began_ns) / 1e9, (time.thread_time_ns() - began_working_ns) / 1e9)
         if more:
             self._turns.put(turn.flow, turn.work)
+            self._lanes.arrive(turn.flow, now_ns)
+        if self._held_back and self._lanes.has_room(now_ns):
+            self._held_back -= 1
+            self._permits.put(True)
 
     def _call_help(self) -> None:
         """Wake a spare thread if there may be work for it; one that waits for its time already is left to it."""
-        if self._spare and self._busy == self._size and len(self._turns):
-            wait_ns = self._until_short_ns()
-            if wait_ns is not None and (wait_ns <= 0 or not self._help_is_near):
+        if self._spare:
+            _, wait_ns = self._next_short()
+            if wait_ns <= 0 or (wait_ns < math.inf and not self._help_is_near):
                 self._wanted.set()
 
     def _help(self, context: Context) -> None:
@@ -192,30 +205,25 @@ class WorkerPool(Generic[Context]):
                 if self._closed:
                     return
                 self._wanted.clear()
-                wait_ns = self._until_short_ns()
-                turn = self._turns.take() if wait_ns is not None and wait_ns <= 0 and self._take_permit() else None
-                self._help_is_near = turn is None and wait_ns is not None
+                flow, wait_ns = self._next_short()
+                turn = self._turns.take(flow) if wait_ns <= 0 and self._take_permit() else None
+                self._help_is_near = turn is None and wait_ns < math.inf
             if turn is None:
-                pause_s = None if wait_ns is None else max(wait_ns / 1e9, _LEAST_PAUSE_S)
+                pause_s = max(wait_ns / 1e9, _LEAST_PAUSE_S) if wait_ns < math.inf else None
                 continue
             pause_s = 0.0
-            began_ns = time.monotonic_ns()
+            began_ns, began_working_ns = time.monotonic_ns(), time.thread_time_ns()
             more = turn.work.run_one(context)
             with self._lock:
-                self._end(turn, time.monotonic_ns() - began_ns, more)
+                self._end(turn, began_ns, began_working_ns, more)
             if more:
                 self._permits.put(True)
 
-    def _until_short_ns(self) -> int | None:
-        """How long until the next work is short beside what the other threads are busy with; None if it will not be."""
-        if self._busy < self._size or not len(self._turns):
-            return None
-        estimate_ns = int(self._turns.next_estimate() * 1e9)
-        if not estimate_ns:  # nobody knows what a new stream sends
-            return None
-        long_ns = _LONG_RATIO * max(estimate_ns, _SHORT_NS)
-        unproven = [began for began, estimate in self._under_way.values() if estimate < long_ns]
-        return max(unproven) + long_ns - time.monotonic_ns() if unproven else 0
+    def _next_short(self) -> tuple[Flow[SerialQueue[Context]] | None, float]:
+        """Whose work is next, and how long until a spare thread may take it up; infinite if it will not be so."""
+        now_ns = time.monotonic_ns()
+        flow = self._next(now_ns) if self._busy == self._size else None
+        return flow, math.inf if flow is None else self._lanes.until_short_ns(flow, now_ns)
 
     def _take_permit(self) -> bool:
         """Take the permit of one piece of work; False if all that waits is about to be taken by other threads."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,6 +12,11 @@ from ferserve.scheduling.caller import Caller
 from ferserve.scheduling.fair_line import FairLine, Member
 
 Work = TypeVar("Work")
+
+_UNKNOWN_S = 0.1
+"""Charged in advance for a flow's first turn: else new streams of one client would go before all that others send."""
+_FORGETTING = 0.8
+"""What the longest turn counts for after each later one."""
 
 
 class Holder(Member):
@@ -26,15 +32,17 @@ class Holder(Member):
 class Flow(Holder, Generic[Work]):
     """Work of one client that takes turns with the client's other flows: a stream, or all of its single calls."""
 
-    __slots__ = ("__weakref__", "client", "estimate", "price", "waiting")
+    __slots__ = ("__weakref__", "client", "estimate", "longest", "price", "waiting")
 
     def __init__(self, client: Client[Work], weight: float, price: float) -> None:
         """``price``: what a second of its work costs the client."""
         super().__init__(weight)
         self.client, self.price = client, price
         self.waiting: deque[Work] = deque()
-        self.estimate = 0.0
-        """Seconds that its last turn took."""
+        self.estimate = _UNKNOWN_S
+        """Seconds that its last turn took, on a clock."""
+        self.longest = 0.0
+        """Seconds of a processor that its longest turn took lately; 0 before the first."""
 
 
 class Client(Holder, Generic[Work]):
@@ -102,14 +110,19 @@ class Turns(Generic[Work]):
         if not flow.client.waits:
             self._line.enter(flow.client)
 
-    def next_estimate(self) -> float:
-        """Seconds that the next piece of work may take, 0 if its flow had no turn yet; some must wait."""
-        return self._line.peek().line.peek().estimate
+    def next(self, passed_over: Callable[[Flow[Work]], bool] | None = None) -> Flow[Work] | None:
+        """Whose turn it is, of those that are not ``passed_over``; None if there is nobody."""
+        if not self._waiting:
+            return None
+        first = self._line.peek().line.peek()
+        if passed_over is None or not passed_over(first):
+            return first
+        return next((f for c in self._line.in_order() for f in c.line.in_order() if not passed_over(f)), None)
 
-    def take(self) -> Turn[Work]:
-        """The next piece of work; some must wait. Call :meth:`end` when it is done."""
-        client = self._line.take()
-        flow = client.line.take()
+    def take(self, flow: Flow[Work] | None = None) -> Turn[Work]:
+        """The next piece of work, of ``flow`` if it is given; some must wait. Call :meth:`end` when it is done."""
+        client = self._line.take(flow.client if flow else None)
+        flow = client.line.take(flow)
         self._waiting -= 1
         turn = Turn(flow.waiting.popleft(), flow, flow.estimate)
         client.line.charge(flow, turn.estimate)
@@ -120,9 +133,10 @@ class Turns(Generic[Work]):
             self._line.enter(client)
         return turn
 
-    def end(self, turn: Turn[Work], seconds: float) -> None:
-        """Charge the time that a turn took."""
+    def end(self, turn: Turn[Work], seconds: float, worked_s: float = 0.0) -> None:
+        """Charge the time that a turn took on a clock, and note that of a processor."""
         flow = turn.flow
         flow.estimate = seconds
+        flow.longest = max(worked_s, _FORGETTING * flow.longest)
         flow.client.line.end(flow, seconds, turn.estimate)
         self._line.end(flow.client, seconds * flow.price, turn.estimate * flow.price)

@@ -15,6 +15,7 @@ from ferserve.server.health import HEALTH_NAME, Health, ProbeServer
 from ferserve.server.inference.servicer import InferenceServicer
 from ferserve.server.lifecycle import ServerGroup, Startable
 from ferserve.server.loop_lag import LoopLag
+from ferserve.server.memory import set_up_heaps
 from ferserve.server.reflection import Reflection
 from ferserve.server.services import Service
 from ferserve.server.stall_watch import StallWatch
@@ -31,6 +32,7 @@ def open_engine(config: Config, page: Page | None = None) -> Engine:
 
     Raises as :class:`Engine` does.
     """
+    set_up_heaps()
     return Engine(config.engine, metrics_for(config.server, page))
 
 

@@ -20,7 +20,7 @@ _ALWAYS_S = 1.0
 _MEASURING_S = 0.1
 _SOON_S = 0.02
 _SHARE = 0.02
-"""Most of the event loop's time that looking may take, however many connections there are."""
+"""Of the event loop's working time that looking may take, as long as it is asked once a second."""
 
 
 class ConnectionGuard:
@@ -48,16 +48,16 @@ class ConnectionGuard:
         while True:
             await asyncio.sleep(tick_s)
             self._receiver.check_deadlines()
-            started = time.monotonic()
+            started, worked_s = time.monotonic(), time.thread_time()
             if self._ports and (self._receiver.needs_measuring() or started >= due):
                 connections = list(connections_to(self._ports))
                 soon = self._receiver.check_bytes(connections)
                 self._close_supernumerary(connections)
-                spent_s = time.monotonic() - started
+                spent_s = time.thread_time() - worked_s
                 due = started + _ALWAYS_S
                 if self._memory.is_due():
                     await asyncio.to_thread(self._memory.trim)
-                tick_s = max(_SOON_S if soon else _MEASURING_S, spent_s / _SHARE)
+                tick_s = min(max(_SOON_S if soon else _MEASURING_S, spent_s / _SHARE), _ALWAYS_S)
 
     def _close_supernumerary(self, connections: Iterable[Connection]) -> None:
         """Close the newest connections of clients that have too many."""

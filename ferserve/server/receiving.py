@@ -23,6 +23,7 @@ from ferserve.server.client_limit import ClientLimit
 from ferserve.server.large_reads import LargeReads
 from ferserve.server.rate_limit import ClientRates
 from ferserve.server.sockets import Connection, Endpoint, endpoint_of
+from ferserve.server.unbroken import Unbroken
 
 _LARGE_BYTES = 1024 * 1024
 """A message from here on is copied for longer than a small frame is answered."""
@@ -140,7 +141,7 @@ class Receiver:
         self._waiting += 1
         message: Any = None
         try:
-            message = await context.read()
+            message = await Unbroken(context.read())
             if message is grpc.aio.EOF:
                 return message
             read.deadline = float("inf")
@@ -233,10 +234,13 @@ class ReceivingContext:
         self._context = context
         self._parse = parse
         self._is_first = True
-        self.write = context.write
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
+
+    async def write(self, message: Any) -> None:
+        """Send a message; waits until gRPC has taken it."""
+        await Unbroken(self._context.write(message))
 
     async def read(self) -> Any:
         """The next message, or ``grpc.aio.EOF``. Raises as :meth:`Receiver.read`, and :class:`DecodeError`."""

@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from collections import deque
 
 import pytest
 
@@ -11,82 +10,16 @@ from ferserve.errors import ModelNotReadyError
 from ferserve.scheduling import pool as pool_module
 from ferserve.scheduling.caller import WITHIN_PROCESS
 from ferserve.scheduling.pool import WorkerPool
-
-
-def _started(*contexts: str) -> WorkerPool[str]:
-    pool: WorkerPool[str] = WorkerPool(len(contexts))
-    pool.start(contexts)
-    return pool
-
-
-class _Counter:
-    """A queue of ``total`` pieces that notes the order in which they run."""
-
-    def __init__(self, pool: WorkerPool[str], name: str, total: int, log: list[str], done: threading.Event) -> None:
-        self.flow = pool.stream_flow(WITHIN_PROCESS, 1.0)
-        self._name, self._log, self._done = name, log, done
-        self._left = deque(range(total))
-        self._inside = threading.Lock()
-
-    def run_one(self, context: str) -> bool:
-        assert self._inside.acquire(blocking=False), "two threads in one queue"
-        self._left.popleft()
-        self._log.append(self._name)
-        if not self._left:
-            self._done.set()
-        self._inside.release()
-        return bool(self._left)
-
-
-class _Gate:
-    """Holds its thread until the event is set."""
-
-    def __init__(self, pool: WorkerPool[str], opened: threading.Event) -> None:
-        self.flow, self._opened, self.entered = pool.call_flow(WITHIN_PROCESS), opened, threading.Event()
-
-    def run_one(self, context: str) -> bool:
-        self.entered.set()
-        self._opened.wait(10)
-        return False
-
-
-class _Clock:
-    """Stands still but for the work of a test; sleeping is no work."""
-
-    sleep = staticmethod(time.sleep)
-
-    def __init__(self) -> None:
-        self.now_ns = 0
-
-    def monotonic_ns(self) -> int:
-        return self.now_ns
-
-
-class _Priced(_Counter):
-    """Each piece takes ``cost_ms`` on a test's clock."""
-
-    def __init__(self, pool: WorkerPool[str], clock: _Clock, name: str, total: int, log: list[str], cost_ms: int):
-        self.done = threading.Event()
-        super().__init__(pool, name, total, log, self.done)
-        self._clock, self._cost_ms = clock, cost_ms
-
-    def refill(self) -> None:
-        """One more piece."""
-        self._left.append(0)
-        self.done.clear()
-
-    def run_one(self, context: str) -> bool:
-        self._clock.now_ns += self._cost_ms * 1_000_000
-        return super().run_one(context)
+from tests.unit.scheduling.pool_work import Clock, Counter, Gate, Priced, started
 
 
 def _order(monkeypatch: pytest.MonkeyPatch, *queues: tuple[str, int, int, float]) -> list[str]:
     """The order in which one thread does the pieces of queues: name, number of pieces, ms of each, and weight."""
-    clock, gate, log = _Clock(), threading.Event(), list[str]()
+    clock, gate, log = Clock(), threading.Event(), list[str]()
     monkeypatch.setattr(pool_module, "time", clock)
-    pool = _started("context")
-    pool.schedule(_Gate(pool, gate))  # holds the only thread until all stand in line
-    priced = [_Priced(pool, clock, name, total, log, cost_ms) for name, total, cost_ms, _ in queues]
+    pool = started("context")
+    pool.schedule(Gate(pool, gate))  # holds the only thread until all stand in line
+    priced = [Priced(pool, clock, name, total, log, cost_ms) for name, total, cost_ms, _ in queues]
     for queue, (*_, weight) in zip(priced, queues, strict=True):
         queue.flow = pool.stream_flow(WITHIN_PROCESS, weight)
         pool.schedule(queue)
@@ -116,9 +49,9 @@ def test_what_a_piece_costs_counts_and_not_that_it_is_one(monkeypatch: pytest.Mo
 def test_many_threads_never_share_a_queue() -> None:
     log: list[str] = []
     events = [threading.Event() for _ in range(8)]
-    pool = _started(*"abcd")
+    pool = started(*"abcd")
     for i, event in enumerate(events):
-        pool.schedule(_Counter(pool, str(i), 200, log, event))
+        pool.schedule(Counter(pool, str(i), 200, log, event))
     assert all(event.wait(10) for event in events)
     pool.close()
     assert sorted(log) == sorted(str(i) for i in range(8) for _ in range(200))
@@ -126,12 +59,12 @@ def test_many_threads_never_share_a_queue() -> None:
 
 def test_the_load_is_the_part_of_time_that_went_into_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of two threads works for 10 ms, then rests for as long."""
-    clock = _Clock()
+    clock = Clock()
     monkeypatch.setattr(pool_module, "time", clock)
-    pool = _started("one", "two")
+    pool = started("one", "two")
     assert pool.load() == 0
     for _ in range(200):
-        half = _Priced(pool, clock, "half", 1, [], 10)
+        half = Priced(pool, clock, "half", 1, [], 10)
         pool.schedule(half)
         assert half.done.wait(10)
         clock.now_ns += 10_000_000
@@ -142,20 +75,20 @@ def test_the_load_is_the_part_of_time_that_went_into_work(monkeypatch: pytest.Mo
 
 def test_a_thread_that_works_on_and_on_lets_others_run_before_its_last_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     yields: list[int] = []
-    clock, log = _Clock(), list[str]()
+    clock, log = Clock(), list[str]()
     monkeypatch.setattr(os, "sched_yield", lambda: yields.append(len(log)))
     monkeypatch.setattr(pool_module, "time", clock)
 
-    pool = _started("context")
-    alone = _Priced(pool, clock, "alone", 30, log, 1)
+    pool = started("context")
+    alone = Priced(pool, clock, "alone", 30, log, 1)
     pool.schedule(alone)
     assert alone.done.wait(10)
     assert yields  # each piece was the only one there was
 
     yields.clear()
     gate = threading.Event()
-    pool.schedule(_Gate(pool, gate))
-    pair = [_Priced(pool, clock, name, 15, log, 1) for name in "ab"]
+    pool.schedule(Gate(pool, gate))
+    pair = [Priced(pool, clock, name, 15, log, 1) for name in "ab"]
     for queue in pair:
         pool.schedule(queue)
     gate.set()
@@ -167,10 +100,10 @@ def test_a_thread_that_works_on_and_on_lets_others_run_before_its_last_piece(mon
 def test_a_thread_that_has_rested_takes_up_its_work_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     yields: list[bool] = []
     monkeypatch.setattr(os, "sched_yield", lambda: yields.append(True))
-    pool = _started("context")
+    pool = started("context")
     for _ in range(5):
         done = threading.Event()
-        pool.schedule(_Counter(pool, "camera", 1, [], done))
+        pool.schedule(Counter(pool, "camera", 1, [], done))
         assert done.wait(10)
         time.sleep(0.1)
     pool.close()
@@ -178,12 +111,12 @@ def test_a_thread_that_has_rested_takes_up_its_work_at_once(monkeypatch: pytest.
 
 
 def test_a_pool_is_stalled_while_all_threads_are_stuck_in_their_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, gates = _Clock(), [threading.Event(), threading.Event()]
+    clock, gates = Clock(), [threading.Event(), threading.Event()]
     monkeypatch.setattr(pool_module, "time", clock)
-    pool = _started("one", "two")
+    pool = started("one", "two")
 
     def stick(gate: threading.Event) -> None:
-        gate_queue = _Gate(pool, gate)
+        gate_queue = Gate(pool, gate)
         pool.schedule(gate_queue)
         assert gate_queue.entered.wait(10)
 
@@ -200,70 +133,11 @@ def test_a_pool_is_stalled_while_all_threads_are_stuck_in_their_work(monkeypatch
     pool.close()
 
 
-def _crowded(monkeypatch: pytest.MonkeyPatch) -> tuple[WorkerPool[str], _Clock, _Priced, threading.Event]:
-    """A pool with one thread and a spare one, a queue whose pieces take 1 ms, and the gate that holds the thread."""
-    clock, gate = _Clock(), threading.Event()
-    monkeypatch.setattr(pool_module, "time", clock)
-    pool: WorkerPool[str] = WorkerPool(1, spare=1)
-    pool.start(["context", "spare"])
-    known = _Priced(pool, clock, "known", 1, [], 1)
-    pool.schedule(known)
-    assert known.done.wait(10)
-    holding = _Gate(pool, gate)
-    pool.schedule(holding)
-    assert holding.entered.wait(10)
-    known.refill()
-    return pool, clock, known, gate
-
-
-def test_short_work_is_taken_up_by_a_spare_thread_once_the_others_are_busy_with_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pool, clock, known, gate = _crowded(monkeypatch)
-    pool.schedule(known)
-    assert not known.done.wait(0.05)  # what the thread does may be short too
-    clock.now_ns += 20_000_000
-    assert known.done.wait(10)
-    assert not gate.is_set()
-    gate.set()
-    pool.close()
-
-
-def test_work_that_nobody_knows_waits_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool, clock, _, gate = _crowded(monkeypatch)
-    unknown = _Priced(pool, clock, "unknown", 1, [], 1)
-    clock.now_ns += 10**9
-    pool.schedule(unknown)
-    assert not unknown.done.wait(0.05)
-    gate.set()
-    assert unknown.done.wait(10)
-    pool.close()
-
-
-def test_long_work_waits_for_a_thread_and_short_work_does_not_once_the_other_is_known_to_be_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pool, clock, known, gate = _crowded(monkeypatch)
-    long = _Priced(pool, clock, "long", 1, [], 1000)
-    gate.set()
-    pool.schedule(long)
-    assert long.done.wait(10)
-    second_gate = threading.Event()
-    holding = _Gate(pool, second_gate)
-    holding.flow = long.flow  # the same stream is long again
-    pool.schedule(holding)
-    assert holding.entered.wait(10)
-    pool.schedule(known)
-    assert known.done.wait(10)  # at once, on a clock that stands still
-    second_gate.set()
-    pool.close()
-
-
 def test_a_closed_pool_takes_no_work() -> None:
-    pool = _started("context")
+    pool = started("context")
     pool.close()
     with pytest.raises(ModelNotReadyError, match="cannot take work: the engine shuts down"):
-        pool.schedule(_Counter(pool, "late", 1, [], threading.Event()))
+        pool.schedule(Counter(pool, "late", 1, [], threading.Event()))
 
 
 def test_each_thread_needs_a_context() -> None:

@@ -126,6 +126,38 @@ def test_a_stream_that_wants_little_is_next_whatever_waits() -> None:
         assert waited <= 22  # of 37 pieces that stand in line, at most those whose tags are not later
 
 
+def test_new_streams_do_not_go_before_what_others_send() -> None:
+    """Nobody knows yet what their turns cost, and two threads take up one after the other."""
+    turns: Turns[str] = Turns()
+    camera = turns.stream(Caller("camera"), 1.0)
+    turns.put(camera, "camera")
+    turns.end(turns.take(), 0.005)
+    new = [turns.stream(Caller("greedy"), 1.0) for _ in range(8)]
+    for flow in new:
+        turns.put(flow, "greedy")
+    first = turns.take()
+    turns.put(camera, "camera")
+    assert [first.work, turns.take().work, turns.take().work] == ["greedy", "camera", "greedy"]
+
+
+def test_who_is_passed_over_is_next() -> None:
+    turns: Turns[str] = Turns()
+    flows = {name: turns.stream(Caller(name[0]), 1.0) for name in ("a1", "a2", "b")}
+    for name, flow in flows.items():
+        turns.put(flow, name)
+    first = turns.next()
+    assert first is flows["a1"]
+    passed = {flows["a1"], flows["a2"]}
+    assert turns.next(lambda flow: flow in passed) is flows["b"]
+    turn = turns.take(flows["b"])
+    assert turn.work == "b"
+    assert turns.next(lambda flow: flow in passed) is None
+    turns.end(turn, 1.0)
+    turns.put(flows["b"], "b")
+    assert turns.take().work == "a1"
+    assert len(turns) == 2
+
+
 @pytest.mark.parametrize("newcomers", [1, 3])
 def test_ever_new_clients_starve_nobody(newcomers: int) -> None:
     """Single calls under one new name each, ``newcomers`` of them always in line."""
