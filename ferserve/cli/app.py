@@ -11,7 +11,7 @@ import typer
 
 from ferserve import errors
 from ferserve._version import __version__
-from ferserve.cli import bench, check, classify, config, exit_codes, models, serve, stream, token, tune, web
+from ferserve.cli import bench, check, classify, config, exit_codes, models, serve, stream, token, top, tune, web
 from ferserve.cli.help import CONTEXT, Command, Group
 
 _USAGE_ERRORS = (
@@ -41,6 +41,7 @@ app.command("serve", cls=Command)(serve.command)
 app.command("classify", cls=Command)(classify.command)
 app.command("stream", cls=Command)(stream.command)
 app.command("web", cls=Command)(web.command)
+app.command("top", cls=Command)(top.command)
 app.command("tune", cls=Command)(tune.command)
 app.command("check", cls=Command)(check.command)
 app.add_typer(models.app, name="models")
