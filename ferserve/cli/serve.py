@@ -44,13 +44,28 @@ LogLevel: TypeAlias = Annotated[
 LogFormat: TypeAlias = Annotated[
     str | None, typer.Option(metavar="console|json", help="Log lines for people, or one JSON object per line.")
 ]
+Profile: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write where the processor time went, for speedscope.app.")
+]
 AccessLog: TypeAlias = Annotated[bool, typer.Option("--access-log", help="Log every call when it ends.")]
 Verbose: TypeAlias = Annotated[
     int, typer.Option("--verbose", "-v", count=True, help="As --log-level info; -vv as debug.")
 ]
 
 
-_SERVER = ("host", "port", "uds", "workers", "cpus", "loop", "tls_cert", "tls_key", "log_level", "log_format")
+_SERVER = (
+    "host",
+    "port",
+    "uds",
+    "workers",
+    "cpus",
+    "loop",
+    "tls_cert",
+    "tls_key",
+    "log_level",
+    "log_format",
+    "profile",
+)
 _ENGINE = ("model", "model_dir", "detector", "device", "threads")
 
 
@@ -74,6 +89,7 @@ def command(
     log_level: LogLevel = None,
     log_format: LogFormat = None,
     access_log: AccessLog = False,
+    profile: Profile = None,
     verbose: Verbose = 0,
 ) -> None:
     """Serve the gRPC API until SIGINT or SIGTERM; a second signal stops at once.

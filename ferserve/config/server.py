@@ -101,6 +101,9 @@ class ServerConfig:
     """Form of log lines: ``console`` for people, ``json`` for one JSON object per line."""
     access_log: bool = False
     """Whether each call gets a log line when it ends."""
+    profile: str = ""
+    """File for where the processor time went, written at the end; https://www.speedscope.app opens it. Each of several
+    workers writes its own, with its number before the suffix."""
     admin: bool = False
     """Whether calls that change or inspect the server are served, such as channelz, which shows the connections of all
     clients; they need the role admin. Without tokens and client certificates every caller has it, so the server must

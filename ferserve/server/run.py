@@ -13,6 +13,7 @@ from ferserve.server.descriptors import require_open_files
 from ferserve.server.exit_deadline import MARGIN_S, ExitDeadline, leaving_on_time
 from ferserve.server.lifecycle import STOP_SIGNALS, Startable, serve_until_signal
 from ferserve.server.loop import run_in_loop
+from ferserve.server.profiler import profiled
 from ferserve.server.sizing import sized
 
 MakeBeside: TypeAlias = Callable[[Engine, ServerConfig], Sequence[Startable]]
@@ -25,7 +26,8 @@ def run(config: Config, beside: MakeBeside | None = None) -> None:
     What ``beside`` makes is served in this process too; workers have none.
 
     Prints one line when clients can connect. Raises :class:`ferserve.errors.ConfigError` if the address is not free or
-    the process may open too few files, and the errors of :class:`Engine`.
+    the process may open too few files, :class:`ferserve.errors.FerserveError` if a profile cannot be written, and the
+    errors of :class:`Engine`.
     """
     config, reason = sized(config)
     require_open_files(config.server.workers)
@@ -35,7 +37,11 @@ def run(config: Config, beside: MakeBeside | None = None) -> None:
 
         supervise(config, reason)
         return
-    with leaving_on_time(config.server.grace_s + MARGIN_S) as deadline, open_engine(config) as engine:
+    with (
+        leaving_on_time(config.server.grace_s + MARGIN_S) as deadline,
+        profiled(config.server.profile),
+        open_engine(config) as engine,
+    ):
         others = beside(engine, config.server) if beside else ()
         run_in_loop(serve(engine, config.server, others, deadline, reason), config.server.loop)
 

@@ -83,6 +83,7 @@ class WorkerProcess:
             if self._settings.page is not None:
                 self._settings.page.clear_gauges()
             if stopping.is_set():
+                self._tell_last_words()
                 return
             delay_s = MIN_DELAY_S if time.monotonic() - started > STEADY_S else min(2 * delay_s, MAX_DELAY_S)
             logger.error("%s ended with %s; starting it again in %.1f s", self._name, self._process.exitcode, delay_s)
@@ -94,6 +95,12 @@ class WorkerProcess:
                 await self.start()
             except FerserveError as error:
                 logger.error("%s could not be started again: %s", self._name, error)
+
+    def _tell_last_words(self) -> None:
+        """Log the error of a worker that ended as it was told, but with a loss."""
+        with contextlib.suppress(EOFError, OSError):
+            if self._pipe.poll() and isinstance(error := self._pipe.recv(), FerserveError):
+                logger.error("%s: %s", self._name, error)
 
     async def _until_ended(self, stopping: asyncio.Event) -> None:
         """Wait for the end of the process; kill it if it fails its health checks."""

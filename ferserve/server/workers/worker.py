@@ -19,6 +19,7 @@ from ferserve.server.exit_deadline import MARGIN_S, ExitDeadline, leaving_on_tim
 from ferserve.server.lifecycle import serve_until_signal
 from ferserve.server.logs import log_to_stderr
 from ferserve.server.loop import run_in_loop
+from ferserve.server.profiler import profiled
 from ferserve.server.telemetry.page import Page
 from ferserve.server.workers.placement import Placement
 from ferserve.server.workers.shared_counts import SharedCounts
@@ -53,7 +54,11 @@ def run_worker(settings: WorkerSettings, supervisor: Connection) -> None:
         if settings.config.server.cpus == "split":
             _keep_to_share(settings)
         first_s = settings.config.server.grace_s + MARGIN_S
-        with leaving_on_time(first_s) as deadline, open_engine(config, settings.page) as engine:
+        with (
+            leaving_on_time(first_s) as deadline,
+            profiled(_profile_of(settings)),
+            open_engine(config, settings.page) as engine,
+        ):
             run_in_loop(_serve(engine, settings, supervisor, deadline), settings.config.server.loop)
     except FerserveError as error:
         supervisor.send(error)
@@ -66,6 +71,12 @@ def _share(config: Config) -> EngineConfig:
     if threads == 1 and not engine.max_batch_size:  # no other thread could fill a batch
         engine = dataclasses.replace(engine, max_batch_size=1)
     return engine
+
+
+def _profile_of(settings: WorkerSettings) -> str:
+    """The file of this worker, such as ``profile-0.json``; empty if none is asked for."""
+    start, suffix = os.path.splitext(settings.config.server.profile)
+    return f"{start}-{settings.index}{suffix}" if start else ""
 
 
 def _keep_to_share(settings: WorkerSettings) -> None:
