@@ -88,6 +88,8 @@ async def test_a_tool_that_knows_no_proto_can_call(address: str) -> None:
     async with tool_for(address) as tool:
         answer = await tool.invoke(EMOTION, "Classify", frame={"encoded": astronaut_jpeg()})
         assert len(answer.result.faces.faces) == 1
+        metadata = await tool.invoke(INFERENCE, "ModelMetadata", name="brightness")
+        assert [tensor.datatype for tensor in metadata.inputs] == ["FP32"]
 
 
 async def test_questions_without_an_answer_keep_the_call_open(address: str) -> None:

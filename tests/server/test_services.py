@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -64,6 +65,14 @@ async def test_a_second_service_is_served_checked_counted_and_drained_beside_the
         assert (await stub.ListModels(pb.ListModelsRequest())).models
     await server.stop()
     assert (metrics.refused, echo.drained) == (["overloaded"], [3])
+
+
+async def test_methods_that_nobody_calls_cost_a_call_nothing(address: str) -> None:
+    """Each method that is registered by itself would be one more task that every call waits for."""
+    async with stub_of(address) as stub:
+        await stub.ListModels(pb.ListModelsRequest())
+        waiting = [task for task in asyncio.all_tasks() if "_request_" in repr(task)]
+        assert len(waiting) == 1, waiting
 
 
 class Beside:

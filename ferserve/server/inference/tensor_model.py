@@ -22,7 +22,6 @@ from ferserve.wire.inference.metadata import config_to_proto, metadata_to_proto
 from ferserve.wire.inference.parameters import (
     OF_A_SEQUENCE,
     OF_EVERY_REQUEST,
-    Parameters,
     parameters_of,
     priority_of,
     sequence_of,
@@ -32,7 +31,6 @@ from ferserve.wire.inference.responses import OutputSpec, response_of, wanted_ou
 from ferserve.wire.inference.tensors import TensorSpec, elements, index_of
 
 _KNOWN = (*OF_EVERY_REQUEST, *OF_A_SEQUENCE)
-_NONE: Parameters = {}
 
 
 class TensorModel:
