@@ -8,7 +8,9 @@ from html import escape
 from tests.benchmarks.history.panels import Panel, Point
 
 WIDTH, HEIGHT = 300, 104
-LEFT, RIGHT, TOP, BOTTOM = 6, 294, 24, 84
+LEFT, RIGHT, TOP, BOTTOM = 6, 236, 24, 84
+EDGE = 296
+"""Where the values of the axis end, beside the points."""
 
 
 def chart(panel: Panel) -> str:
@@ -33,8 +35,8 @@ def chart(panel: Panel) -> str:
         f'aria-label="{escape(panel.title)}, {escape(figure.name)}; {escape(latest)}">'
         f'<path class="frame" d="M{LEFT} {TOP}H{RIGHT}M{LEFT} {BOTTOM}H{RIGHT}"/>'
         f'<text class="latest" x="{LEFT}" y="14">{escape(latest)}</text>'
-        f'<text class="axis" x="{RIGHT}" y="{TOP - 3}" text-anchor="end">{figure.text(high)}</text>'
-        f'<text class="axis" x="{RIGHT}" y="{BOTTOM - 3}" text-anchor="end">{figure.text(low)}</text>'
+        f'<text class="axis" x="{EDGE}" y="{TOP + 4}" text-anchor="end">{figure.text(high)}</text>'
+        f'<text class="axis" x="{EDGE}" y="{BOTTOM + 3}" text-anchor="end">{figure.text(low)}</text>'
         f'<text class="axis" x="{LEFT}" y="{HEIGHT - 6}">{days[0]}</text>'
         f'<text class="axis" x="{RIGHT}" y="{HEIGHT - 6}" text-anchor="end">{days[1]}</text>'
         f"{''.join(lines)}{''.join(columns)}</svg>"

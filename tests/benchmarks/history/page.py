@@ -27,8 +27,8 @@ HEAD = """<p>Every point is one revision of this repository, built and measured 
 from hour to hour, so read the <b>ratio</b>, measured in turns with a yardstick, and the <b>instructions</b>, which
 repeat; figures per second are those of one minute of one machine. The scales are logarithmic. Bars are the quartiles of
 all turns, a cross is a revision whose package lacks what the subject calls: the table below says why. Point at a
-revision, or reach it by the tabulator, to see its values. How it is measured
-says <code>docs/benchmarks.md</code>.</p>"""
+revision, or reach it by the tabulator, to see its values. <code>docs/benchmarks.md</code>
+says how it is measured.</p>"""
 
 
 def page(history: History) -> str:
