@@ -17,6 +17,10 @@ class ClientLimit:
         self._what, self._most, self._setting, self._way_out = what, most, setting, way_out
         self._open: Counter[str] = Counter()
 
+    def open_by(self, client: str) -> int:
+        """How many ``client`` has open."""
+        return self._open[client]
+
     @contextmanager
     def hold(self, client: str) -> Iterator[None]:
         """Count one of ``client`` while inside; raises :class:`OverloadedError` if the client has too many."""

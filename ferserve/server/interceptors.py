@@ -19,6 +19,7 @@ from ferserve.errors import (
     FerserveError,
     ModelPullError,
     ModelSpecError,
+    OverloadedError,
     StreamProtocolError,
     WrongWorkerError,
 )
@@ -31,6 +32,8 @@ from ferserve.wire.metadata import REQUEST_ID_KEY
 from ferserve.wire.status import details_of, status_of, with_request
 
 logger = logging.getLogger(__name__)
+
+_UNPAUSED_CALLS, _PAUSE_PER_CALL_S, _LONGEST_PAUSE_S = 32, 0.004, 1.0
 
 Behavior = Callable[[Any, Any], Awaitable[Any]]
 
@@ -72,7 +75,12 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         identity = self._gate.identify(context, method)
         self._receiver.rates.begin_call(identity.name)
         with self._receiver.calls.hold(identity.name), self._gate.hold(identity):
-            return await self._answer(handler, method, context, identity)
+            try:
+                return await self._answer(handler, method, context, identity)
+            except OverloadedError as error:
+                refusal = type(error)(*error.args)  # without its traceback, which refers to the message
+            await asyncio.sleep(pause_before_refusal(self._receiver.calls.open_by(identity.name)))
+            raise refusal
 
     async def _answer(self, handler: grpc.RpcMethodHandler, method: str, context: Any, identity: Identity) -> Any:
         context = self._receiver.context(context, bounded(handler.request_deserializer), identity)
@@ -81,6 +89,14 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             return await behavior(context.messages(), context)
         # Only the handler refers to the message, so that it can let go of the pixels that it has copied.
         return await behavior(await context.read_one(method), context)
+
+
+def pause_before_refusal(calls: int) -> float:
+    """How long the refusal of a client's call for want of room waits, in seconds; the client has ``calls`` in flight.
+
+    Clients that ask again at once would keep the event loop busy with refusals.
+    """
+    return min(calls * _PAUSE_PER_CALL_S, _LONGEST_PAUSE_S) if calls > _UNPAUSED_CALLS else 0.0
 
 
 def guarded(behavior: Behavior, method: str, metrics: Metrics = NO_METRICS) -> Behavior:

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fire.measure import Report, UnderFire
+from tests.fire.measure import Report, UnderFire, write_reports
 from tests.fire.quick import BesideCamera
 from tests.fire.server import FireServer
 
@@ -65,9 +65,10 @@ def beside_camera(quick_server: FireServer) -> BesideCamera:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The figures, as rows for docs/robustness.md."""
+    """One table of all attacks, also as ``build/fire/fire.md`` and ``fire.json``."""
     if reports := config.stash[_REPORTS]:
         terminalreporter.section("under fire")
         terminalreporter.write_line(Report.header())
         for report in reports:
             terminalreporter.write_line(report.row())
+        write_reports(reports, config.rootpath / "build" / "fire")

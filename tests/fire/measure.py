@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.fire.attack import Attack, Burning
 from tests.fire.camera import CameraProcess, Window, percentile
@@ -67,17 +69,26 @@ class Report:
     @staticmethod
     def header() -> str:
         return (
-            "| attack | answered | p99, quiet -> attacked, ms | health check p99, ms | memory before, peak, after, MB "
-            "| SIGTERM, s | log, KB |\n|---|---|---|---|---|---|---|"
+            "| attack | answered | p99, quiet -> attacked, ms | ratio | health check p99, ms "
+            "| memory before, peak, after, MB | SIGTERM, s | log, KB | verdict |\n|---|---|---|---|---|---|---|---|---|"
         )
 
     def row(self) -> str:
-        """A row of docs/robustness.md."""
+        """A row of the table."""
         return (
             f"| {self.name} | {self.answered:.1%} | {self.quiet_p99_ms:.0f} -> {self.p99_ms:.0f} "
-            f"| {self.lag_p99_ms:.0f} | {self.before_mb:.0f}, {self.peak_mb:.0f}, {self.after_mb:.0f} "
-            f"| {self.exit_s:.1f} | {self.log_kb:.0f} |"
+            f"| {self.p99_ms / self.quiet_p99_ms:.1f} | {self.lag_p99_ms:.0f} "
+            f"| {self.before_mb:.0f}, {self.peak_mb:.0f}, {self.after_mb:.0f} "
+            f"| {self.exit_s:.1f} | {self.log_kb:.0f} | {'; '.join(self.failures()) or 'ok'} |"
         )
+
+
+def write_reports(reports: Sequence[Report], folder: Path) -> None:
+    """Write the table to ``folder`` as ``fire.md``, and its figures with the missed bars as ``fire.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [dataclasses.asdict(report) | {"missed": report.failures()} for report in reports]
+    (folder / "fire.json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    (folder / "fire.md").write_text("\n".join([Report.header(), *(report.row() for report in reports)]) + "\n", "utf-8")
 
 
 class UnderFire:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 import pytest
 
 from tests.fire.attack import Target
-from tests.fire.measure import Report, UnderFire
+from tests.fire.measure import Report, UnderFire, write_reports
 from tests.fire.quick import BesideCamera
 
 GOOD = Report("good", 1.0, 20, 30, 5, 150, 200, 155, 0.4, 1, "")
@@ -25,6 +27,18 @@ def test_no_attack(under_fire: UnderFire) -> None:
 
 def test_no_attack_quick(beside_camera: BesideCamera) -> None:
     beside_camera(nothing)
+
+
+def test_the_table_is_kept(tmp_path: Path) -> None:
+    slow = dataclasses.replace(GOOD, name="slow", p99_ms=90)
+    write_reports([GOOD, slow], tmp_path / "new")
+    good, missed = json.loads((tmp_path / "new/fire.json").read_text())
+    assert (good["name"], good["peak_mb"], good["missed"]) == ("good", 200, [])
+    assert missed["missed"] == ["p99 90 ms is over 3 x 20 ms"]
+    header, line, *rows = (tmp_path / "new/fire.md").read_text().splitlines()
+    assert {row.count("|") for row in (header, line, *rows)} == {10}
+    assert rows[0].endswith("| ok |")
+    assert rows[1].endswith("| p99 90 ms is over 3 x 20 ms |")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from ferserve.errors import KIND_KEY, OverloadedError
 from ferserve.server.callers import client_address, connection_name, peer_of
 from ferserve.server.client_limit import ClientLimit
 from ferserve.server.grpc_options import with_message_limit
+from ferserve.server.interceptors import pause_before_refusal
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict
 from tests.serving.fixtures import StartServer
@@ -155,3 +156,10 @@ async def test_metadata_over_16_kilobytes_is_refused_and_the_next_call_answered(
             await stub.ListModels(pb.ListModelsRequest(), metadata=(("x", "a" * 17_000),))
         assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert (await stub.ListModels(pb.ListModelsRequest(), metadata=(("x", "a" * 4_000),))).models
+
+
+@pytest.mark.parametrize(
+    ("calls", "pause_s"), [(1, 0.0), (32, 0.0), (33, 0.132), (216, 0.864), (500, 1.0), (10_000, 1.0)]
+)
+def test_a_client_with_many_calls_hears_later_that_there_is_no_room(calls: int, pause_s: float) -> None:
+    assert pause_before_refusal(calls) == pytest.approx(pause_s)
