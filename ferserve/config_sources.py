@@ -138,7 +138,7 @@ def _refusal(kind: type[Any], given: Mapping[str, Given]) -> str | None:
 def _from_toml(path: Path | None) -> tuple[Mapping[str, Any], Place]:
     if path is None:
         return {}, str
-    parse = _toml_parser()
+    parse = toml_parser()
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -165,7 +165,7 @@ def _syntax_problem(path: Path, text: str, error: str) -> str:
     return f"{path}:{line}: {'.'.join(key)} must be a TOML value, with text in quotes, given once, got {value}: {error}"
 
 
-def _toml_parser() -> Callable[[str], dict[str, Any]]:
+def toml_parser() -> Callable[[str], dict[str, Any]]:
     """Python 3.10 has no TOML parser, and one reader is not worth a tenth dependency."""
     for name in ("tomllib", "tomli"):
         try:

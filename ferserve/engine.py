@@ -24,6 +24,7 @@ from ferserve.processors import usable_processors
 from ferserve.runtime.base import Tensor
 from ferserve.runtime.batching import Measurement
 from ferserve.runtime.loader import LoadedModel
+from ferserve.runtime.model_set import ModelSet
 from ferserve.runtime.registry import ModelRegistry
 from ferserve.scheduling.backlog import Backlog
 from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
@@ -116,6 +117,11 @@ class Engine:
         self._require_open()
         self._registry.unload(name)
 
+    def refresh_models(self) -> None:
+        """Take up what changed in ``engine.model_repository``; see :meth:`ModelRegistry.refresh`."""
+        self._require_open()
+        self._registry.refresh()
+
     def submit(
         self, frame: Frame, options: FrameOptions | None = None, caller: Caller = WITHIN_PROCESS
     ) -> Future[FrameResult]:
@@ -165,7 +171,8 @@ class Engine:
         """
         self._require_open()
         options = options or StreamOptions()
-        settings = self._settings(options.frame)
+        followed = self._registry.follow(options.frame.names)
+        settings = self._settings(options.frame, followed.models)
         effective = effective_stream(options, self.config, settings.options)
         state_settings = settings_of_state(effective, strict_minimum=options.min_detection_interval > 0)
         key = ResumeKey.of(effective.stream_id, caller, resume_token)
@@ -175,6 +182,7 @@ class Engine:
             stream = EngineStream(
                 effective,
                 settings,
+                followed,
                 self._pool,
                 caller,
                 self._backlog,
@@ -240,10 +248,10 @@ class Engine:
         if self._closed:
             raise ModelNotReadyError("engine must be running, got a frame while it shuts down; try another server")
 
-    def _settings(self, options: FrameOptions) -> Settings:
-        model = self._registry.get(options.model)
+    def _settings(self, options: FrameOptions, models: ModelSet | None = None) -> Settings:
+        models = models or self._registry.get_set(options.names)
         limits = FrameLimits(self.config.max_pixels, self.config.max_expansion, self.config.max_frame_ms)
-        return Settings(model, effective_frame(options, self.config, model.spec.name), limits)
+        return Settings(models, effective_frame(options, self.config, models.first.spec.name), limits)
 
     def _warm_up(self, pipelines: list[Pipeline]) -> None:
         """Run one grey frame through every pipeline, so that no client waits for first-time allocations.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
@@ -14,6 +15,10 @@ MAX_TRACK_ID = 100_000_000_000
 
 MAX_NAME: Final = 128
 """Characters of a name that a caller chooses."""
+
+
+MAX_MODELS: Final = 8
+"""Most models that answer one stream."""
 
 
 def require_range(name: str, value: object, low: float, high: float, unit: str = "", *, whole: bool = False) -> None:
@@ -50,6 +55,20 @@ def _require_length(name: str, value: str) -> None:
         raise InvalidOptionsError(f"{name} must be at most {MAX_NAME} characters, got {len(value)}")
 
 
+def _require_models(models: Any, model: object) -> None:
+    if isinstance(models, (str, bytes)) or not isinstance(models, Sequence):
+        raise InvalidOptionsError(f"models must be a list of names, got {quoted(models)}")
+    if model:
+        raise InvalidOptionsError(f"models must be left out with model {quoted(model)}, got both; set one of them")
+    if len(models) > MAX_MODELS:
+        raise InvalidOptionsError(f"models must be at most {MAX_MODELS} names, got {len(models)}")
+    for i, name in enumerate(models):
+        _require_type(f"models[{i}]", name, str)
+        _require_length(f"models[{i}]", name)
+    if len(set(models)) < len(models) or "" in models:
+        raise InvalidOptionsError(f"models must be distinct names, got {quoted(list(models))}")
+
+
 class Delivery(Enum):
     """What a stream does with frames that arrive faster than it can classify them."""
 
@@ -80,7 +99,7 @@ class FrameOptions:
     """
 
     model: str = ""
-    """Name of a model; empty for the engine's default."""
+    """Name of a model: ``NAME``, ``NAME@VERSION`` or ``NAME@ALIAS``; empty for the engine's default."""
     min_score: float | None = None
     """Lowest detector score of a face, in [0, 1]."""
     max_faces: int = 0
@@ -90,8 +109,19 @@ class FrameOptions:
     use_truncated: bool = False
     """Use a JPEG of one scan (baseline) whose end is missing as far as it goes, its missing rows grey, and say so in
     ``degraded``; otherwise it is a fault."""
+    models: Sequence[str] = ()
+    """Names of up to eight models that all answer, instead of ``model``: faces are detected once, and each has the
+    heads of all models in this order. A head whose name an earlier model has is called ``MODEL/HEAD``."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the models that answer; empty for the default one."""
+        return tuple(self.models) or (self.model,)
 
     def __post_init__(self) -> None:
+        if self.models:
+            _require_models(self.models, self.model)
+            object.__setattr__(self, "models", tuple(self.models))
         _require_type("model", self.model, str)
         _require_length("model", self.model)
         require_range("min_score", self.min_score, 0, 1)

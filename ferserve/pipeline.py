@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,7 @@ from ferserve.errors import InvalidFrameError
 from ferserve.models.spec import HeadSpec, InputSpec
 from ferserve.options import FrameOptions
 from ferserve.runtime.base import Tensor
-from ferserve.runtime.classifier import Classifier
-from ferserve.runtime.loader import LoadedModel
+from ferserve.runtime.model_set import ModelSet
 from ferserve.tracking.state import StreamState
 from ferserve.tracking.tracker import Tracked
 from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadResult, Timings
@@ -31,9 +31,9 @@ from ferserve.vision.selection import client_boxes, largest_rows, require_at_mos
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The model and the choices that classify a frame, with every default filled in."""
+    """The models and the choices that classify a frame, with every default filled in."""
 
-    model: LoadedModel
+    models: ModelSet
     options: FrameOptions
     limits: FrameLimits
     """What a frame may cost."""
@@ -95,70 +95,68 @@ class Pipeline:
         and :class:`FrameAbandonedError`.
         """
         budget = FrameBudget(settings.limits, frame.payload_bytes, abandoned)
-        classifier = settings.model.classifier
+        models = settings.models
         now_ns = state.advance(frame.capture_time_ns, arrival_ns) if state else 0
         watch = _Stopwatch(arrival_ns)
         if isinstance(frame.payload, Crops):
-            return self._run_crops(frame, frame.payload, settings, classifier, watch, budget)
-        needs_color = classifier.spec.input.color != "luma" or (self._detector_wants_color and frame.boxes is None)
+            return self._run_crops(frame, frame.payload, settings, watch, budget)
+        needs_color = models.wants_color or (self._detector_wants_color and frame.boxes is None)
         picture = decode(frame.payload, color=needs_color, budget=budget, use_truncated=settings.options.use_truncated)
         watch.lap("decode")
         budget.check("detect")
         detections, track_ids = self._find(frame, picture, settings, state, now_ns)
         if frame.boxes is None:
-            wanted = rows_to_classify(detections, classifier.spec.input, settings.options.max_faces)
+            wanted = rows_to_classify(detections, models.strictest_crop, settings.options.max_faces)
             detections, track_ids = detections.select(wanted), track_ids[wanted]
         watch.lap("detect")
-        budget.check("preprocess")
-        batch = classifier.empty_batch(len(detections))
-        _fill(batch, picture, detections, classifier)
-        watch.lap("preprocess")
-        budget.check("infer")
-        heads = _heads(settings.model, batch)
+        columns = []
+        for model in models.members:
+            budget.check("preprocess")
+            batch = model.classifier.empty_batch(len(detections))
+            _fill(batch, picture, detections, model.spec.input)
+            watch.lap("preprocess")
+            budget.check("infer")
+            columns.append(model.infer(batch) if len(batch) else [])
+            watch.lap("infer")
+        heads = _heads(models, columns)
         if state:
             heads = state.refine(heads, track_ids, now_ns, neutral=frame.neutral)
         watch.lap("infer")
-        return _result(frame, _faces(detections, track_ids, heads), classifier, watch, picture)
+        return _result(frame, _faces(detections, track_ids, heads), models, watch, picture)
 
     @property
     def _detector_wants_color(self) -> bool:
         return self._detector is not None and self._detector.wants_color
 
     def _run_crops(
-        self,
-        frame: Frame,
-        crops: Crops,
-        settings: Settings,
-        classifier: Classifier,
-        watch: _Stopwatch,
-        budget: FrameBudget,
+        self, frame: Frame, crops: Crops, settings: Settings, watch: _Stopwatch, budget: FrameBudget
     ) -> FrameResult:
         if frame.boxes is not None:
             raise InvalidFrameError("boxes must be left out if the payload is crops, got both; send one of them")
         require_at_most(settings.options.max_faces, len(crops.images), "crops.images")
-        spec = classifier.spec.input
-        batch = classifier.empty_batch(len(crops.images))
+        models = settings.models
+        batches = [model.classifier.empty_batch(len(crops.images)) for model in models.members]
         boxes, notes = [], []
         for row, image in enumerate(crops.images):  # one at a time: decoded images may be large
             budget.check("decode")
             picture = decode(
-                image, color=spec.color != "luma", budget=budget, use_truncated=settings.options.use_truncated
+                image, color=models.wants_color, budget=budget, use_truncated=settings.options.use_truncated
             )
             watch.lap("decode")
             boxes.append(_whole(picture.width, picture.height))
-            require_crop(boxes[row], spec, f"crops.images[{row}]")
+            require_crop(boxes[row], models.strictest_crop, f"crops.images[{row}]")
             if picture.degraded:
                 notes.append(f"crops.images[{row}]: {picture.degraded}")
-            if spec.color == "luma":
-                preprocess_into(picture.luma, "luma", boxes[row], spec, batch, row=row)
-            else:
-                preprocess_into(_bgr(picture), "bgr", boxes[row], spec, batch, row=row)
+            for model, batch in zip(models.members, batches, strict=True):
+                spec = model.spec.input
+                preprocess_into(_pixels(picture, spec), _order(spec), boxes[row], spec, batch, row=row)
             watch.lap("preprocess")
         budget.check("infer")
         detections = Detections.from_boxes(np.concatenate(boxes)) if boxes else Detections.empty()
-        heads = _heads(settings.model, batch)
+        members = zip(models.members, batches, strict=True)
+        heads = _heads(models, [model.infer(batch) if len(batch) else [] for model, batch in members])
         watch.lap("infer")
-        result = _result(frame, _faces(detections, _untracked(detections), heads), classifier, watch, None)
+        result = _result(frame, _faces(detections, _untracked(detections), heads), models, watch, None)
         return dataclasses.replace(result, degraded="; ".join(notes)) if notes else result
 
     def _find(
@@ -225,21 +223,24 @@ def _untracked(detections: Detections) -> NDArray[np.int64]:
     return np.zeros(len(detections), np.int64)
 
 
-def _fill(batch: Tensor, picture: Picture, detections: Detections, classifier: Classifier) -> None:
+def _fill(batch: Tensor, picture: Picture, detections: Detections, spec: InputSpec) -> None:
     if len(detections) == 0:
         return
-    spec = classifier.spec.input
     require_crop(detections.xyxy, spec, "boxes")
     landmarks = detections.landmarks if spec.align != "none" else None
+    preprocess_into(_pixels(picture, spec), _order(spec), detections.xyxy, spec, batch, landmarks=landmarks)
+
+
+def _pixels(picture: Picture, spec: InputSpec) -> NDArray[np.uint8]:
+    """What the model looks at: uint8 (H, W) of luma, or (H, W, 3) of BGR."""
     if spec.color == "luma":
-        preprocess_into(picture.luma, "luma", detections.xyxy, spec, batch, landmarks=landmarks)
-    else:
-        preprocess_into(_bgr(picture), "bgr", detections.xyxy, spec, batch, landmarks=landmarks)
-
-
-def _bgr(picture: Picture) -> NDArray[np.uint8]:
+        return picture.luma
     assert picture.bgr is not None
     return picture.bgr
+
+
+def _order(spec: InputSpec) -> Literal["luma", "bgr"]:
+    return "luma" if spec.color == "luma" else "bgr"
 
 
 @lru_cache
@@ -250,12 +251,13 @@ def _whole(width: int, height: int) -> NDArray[np.float32]:
     return box
 
 
-def _heads(model: LoadedModel, batch: Tensor) -> list[tuple[HeadResult, ...]]:
-    """The results of every head, per face."""
-    if len(batch) == 0:
-        return []
-    outputs = model.infer(batch)
-    by_head = (_head(spec, out) for spec, out in zip(model.spec.heads, outputs, strict=True))
+def _heads(models: ModelSet, columns: list[list[NDArray[np.float32]]]) -> list[tuple[HeadResult, ...]]:
+    """The results of every head, per face; ``columns`` are each model's probabilities (N, K) by head."""
+    by_head = [
+        _head(spec, probabilities)
+        for specs, of_model in zip(models.heads, columns, strict=True)
+        for spec, probabilities in zip(specs, of_model, strict=False)
+    ]
     return list(zip(*by_head, strict=True))
 
 
@@ -272,15 +274,15 @@ def _faces(
 
 
 def _result(
-    frame: Frame, faces: tuple[Face, ...], classifier: Classifier, watch: _Stopwatch, picture: Picture | None
+    frame: Frame, faces: tuple[Face, ...], models: ModelSet, watch: _Stopwatch, picture: Picture | None
 ) -> FrameResult:
     return FrameResult(
         frame_id=frame.frame_id,
         capture_time_ns=frame.capture_time_ns,
         faces=faces,
         timings=watch.timings(),
-        model_name=classifier.spec.name,
-        model_version=classifier.spec.version,
+        model_name=models.first.spec.name,
+        model_version=models.first.spec.version,
         width=picture.width if picture else 0,
         height=picture.height if picture else 0,
         degraded=picture.degraded if picture else "",

@@ -11,7 +11,21 @@ import typer
 
 from ferserve import errors
 from ferserve._version import __version__
-from ferserve.cli import bench, check, classify, config, exit_codes, models, serve, stream, token, top, tune, web
+from ferserve.cli import (
+    bench,
+    check,
+    classify,
+    config,
+    exit_codes,
+    model_files,
+    models,
+    serve,
+    stream,
+    token,
+    top,
+    tune,
+    web,
+)
 from ferserve.cli.help import CONTEXT, Command, Group
 
 _USAGE_ERRORS = (
@@ -44,6 +58,7 @@ app.command("web", cls=Command)(web.command)
 app.command("top", cls=Command)(top.command)
 app.command("tune", cls=Command)(tune.command)
 app.command("check", cls=Command)(check.command)
+models.app.add_typer(model_files.app)
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")

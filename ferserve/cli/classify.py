@@ -36,7 +36,7 @@ def command(
     json: flags.Json = False,
     target: flags.Target = None,
     tls_ca: flags.TlsCa = None,
-    model: flags.Model = None,
+    model: flags.Models = None,
     detector: flags.Detector = None,
     device: flags.Device = None,
     min_score: flags.MinScore = None,
@@ -45,15 +45,17 @@ def command(
     config: flags.ConfigFile = None,
 ) -> None:
     """Find the faces in pictures and say what they express; with --detector none each picture is one face."""
-    from ferserve.cli.connect import connect, model_name
+    from ferserve.cli.connect import asked_models, connect
     from ferserve.cli.inputs import expand
     from ferserve.cli.sinks import JsonSink, PictureSink
     from ferserve.options import FrameOptions
     from ferserve.rendering.json import print_error
 
-    name = model_name(target, model)
+    one, several = asked_models(target, model)
     as_faces = _are_faces(target, detector, config)
-    options = FrameOptions(name, min_score, detection_side_px=detection_side, use_truncated=use_truncated)
+    options = FrameOptions(
+        one, min_score, detection_side_px=detection_side, use_truncated=use_truncated, models=several
+    )
     failed = False
     with (
         connect(target, model, None if target and as_faces else detector, device, config, tls_ca, as_faces) as client,

@@ -33,7 +33,8 @@ def connect(
         from ferserve.local import LocalClient
 
         require_no_tls(tls_ca)
-        engine = flags.load(config, engine_model=model, engine_detector=detector, engine_device=device).engine
+        own = None if model and "," in model else model  # several are asked for by each call
+        engine = flags.load(config, engine_model=own, engine_detector=detector, engine_device=device).engine
         if engine.detector == "none" and not as_faces:
             raise ConfigError(
                 "--detector must be face-lite or yunet without --target, got none; the frames of a video are no faces: "
@@ -69,6 +70,13 @@ def require_no_tls(tls_ca: str | None) -> None:
     """Raises :class:`ConfigError` if ``--tls-ca`` came without ``--target``."""
     if tls_ca is not None:
         raise ConfigError(f"--tls-ca must come with --target, got {tls_ca}; name the server with --target HOST:PORT")
+
+
+def asked_models(target: str | None, model: str | None) -> tuple[str, tuple[str, ...]]:
+    """The model to ask for, and the models if there are several; see :func:`model_name`."""
+    if model and "," in model:
+        return "", tuple(model.split(","))
+    return model_name(target, model), ()
 
 
 def model_name(target: str | None, model: str | None) -> str:

@@ -14,6 +14,10 @@ ConfigFile: TypeAlias = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="TOML file with the tables engine, server and tls.")
 ]
 ModelDir: TypeAlias = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of further models.")]
+ModelRepository: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Folder of models that may come, change and go: NAME/VERSION/model.onnx."),
+]
 Target: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -26,7 +30,19 @@ TlsCa: TypeAlias = Annotated[
 ]
 Model: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="NAME|PATH", help="Name of a model; without --target also an ONNX file or a run's folder."),
+    typer.Option(
+        metavar="NAME|PATH",
+        help="Name of a model, or NAME@VERSION; without --target also an ONNX file or a run's folder.",
+    ),
+]
+Models: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME|PATH",
+        help="Name of a model, or NAME@VERSION; several, separated by commas, all answer. Without --target also an "
+        "ONNX file or a run's folder.",
+    ),
 ]
 Detector: TypeAlias = Annotated[
     str | None, typer.Option(metavar="NAME", help="Face detector: face-lite, yunet, or none.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json as json_lib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -14,9 +14,18 @@ from ferserve.cli.connect import connect_server, require_no_tls
 from ferserve.cli.help import Command, Group
 
 if TYPE_CHECKING:
+    from ferserve.runtime.index import ModelIndex
     from ferserve.types import ModelDescription
 
-app = typer.Typer(help="List, describe and download models.", no_args_is_help=True, cls=Group)
+ModelName: TypeAlias = Annotated[
+    str, typer.Argument(metavar="NAME", help="NAME for all versions of a model, NAME@VERSION for one.")
+]
+
+app = typer.Typer(
+    help="List, describe, add, check and download models; load and unload those of a server.",
+    no_args_is_help=True,
+    cls=Group,
+)
 
 
 @app.command("list", cls=Command)
@@ -25,10 +34,11 @@ def list_command(
     target: flags.Target = None,
     tls_ca: flags.TlsCa = None,
     model_dir: flags.ModelDir = None,
+    model_repository: flags.ModelRepository = None,
     config: flags.ConfigFile = None,
 ) -> None:
     """List the models, the default one marked, and the detectors."""
-    models = _models(target, tls_ca, model_dir, config)
+    models = _models(target, tls_ca, config, model_dir, model_repository)
     detectors = [] if target else _detectors()
     if json:
         for model in models:
@@ -45,27 +55,41 @@ def list_command(
     for column in ("version", "labels", "input", "license", "description"):
         table.add_column(column, overflow="fold")
     for model in models:
-        labels = len(next(iter(model.heads.values())))
-        size = f"{model.input_width}x{model.input_height} {model.input_color}"
+        labels = str(len(next(iter(model.heads.values())))) if model.heads else ""
+        size = f"{model.input_width}x{model.input_height} {model.input_color}" if model.heads else ""
         mark = "*" if model.is_default else ""
-        table.add_row(model.name + mark, model.version, str(labels), size, model.license, model.description)
+        table.add_row(model.name + mark, _version(model), labels, size, model.license, _note(model))
     for detector in detectors:
         note = detector.description if detector.available else f"{detector.description}; {detector.way_to_get_it}"
         table.add_row(detector.name, detector.version, "faces", "", detector.license, note)
     plain_console().print(table)
 
 
+def _version(model: ModelDescription) -> str:
+    aliases = [alias for alias in model.aliases if alias != "latest"]
+    return f"{model.version} ({', '.join(aliases)})" if aliases else model.version
+
+
+def _note(model: ModelDescription) -> str:
+    """What it is, and what is the matter with it."""
+    state = "" if model.state.value == "ready" else model.state.value
+    return "; ".join(filter(None, (": ".join(filter(None, (state, model.reason))), model.description)))
+
+
 @app.command("info", cls=Command)
 def info_command(
-    name: Annotated[str, typer.Argument(help="Name of a model; by default the default model.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="NAME or NAME@VERSION; by default the default model.")
+    ] = "",
     json: flags.Json = False,
     target: flags.Target = None,
     tls_ca: flags.TlsCa = None,
     model_dir: flags.ModelDir = None,
+    model_repository: flags.ModelRepository = None,
     config: flags.ConfigFile = None,
 ) -> None:
     """Show everything that a model says of itself."""
-    model = _model(name, target, tls_ca, model_dir, config)
+    model = _model(name, target, tls_ca, config, model_dir, model_repository)
     if json:
         _print_json(model)
         return
@@ -74,54 +98,71 @@ def info_command(
     plain_console().print(model_table(model))
 
 
-@app.command("pull", cls=Command)
-def pull_command(
-    name: Annotated[str, typer.Argument(help="Name of the model to download: yunet.")],
-    source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Read it from this file instead of the network.")
-    ] = None,
+@app.command("load", cls=Command)
+def load_command(
+    name: ModelName,
+    target: flags.Target = None,
+    tls_ca: flags.TlsCa = None,
+    config: flags.ConfigFile = None,
 ) -> None:
-    """Download a model that is not bundled; its digest is checked before it is stored."""
-    from ferserve.models.pull import PULLABLE, pull_model
+    """Let a running server read a model's files again; open streams change over once they are warm."""
+    from ferserve.client.admin import load_model
 
-    print(pull_model(name, source))
-    typer.echo(f"{PULLABLE[name].summary}, licence {PULLABLE[name].license}", err=True)
+    for model in load_model(_required(target), name, tls=flags.load(config, tls_ca=tls_ca).tls):
+        print(f"{model.name}@{model.version} {model.state.value}")
+
+
+@app.command("unload", cls=Command)
+def unload_command(
+    name: ModelName,
+    target: flags.Target = None,
+    tls_ca: flags.TlsCa = None,
+    config: flags.ConfigFile = None,
+) -> None:
+    """Let a running server take a model from the callers to come; open streams keep it to their end."""
+    from ferserve.client.admin import unload_model
+
+    unload_model(_required(target), name, tls=flags.load(config, tls_ca=tls_ca).tls)
+
+
+def _required(target: str | None) -> str:
+    if target is None:
+        raise typer.BadParameter("must name the server, got nothing", param_hint="--target")
+    return target
 
 
 def _models(
-    target: str | None, tls_ca: str | None, model_dir: str | None, config: Path | None
+    target: str | None, tls_ca: str | None, config: Path | None, folder: str | None, repository: str | None
 ) -> list[ModelDescription]:
     if target is not None:
         with connect_server(target, config, tls_ca) as client:
             return client.models()
     require_no_tls(tls_ca)
-    return _local_models(model_dir, config)
+    return local_index(folder, repository, config).describe_all()
 
 
 def _model(
-    name: str, target: str | None, tls_ca: str | None, model_dir: str | None, config: Path | None
+    name: str,
+    target: str | None,
+    tls_ca: str | None,
+    config: Path | None,
+    folder: str | None,
+    repository: str | None,
 ) -> ModelDescription:
     if target is not None:
         with connect_server(target, config, tls_ca) as client:
             return client.model(name)
     require_no_tls(tls_ca)
-    models = {model.name: model for model in _local_models(model_dir, config)}
-    if not name:
-        return next(model for model in models.values() if model.is_default)
-    if name not in models:
-        from ferserve.errors import ModelNotFoundError
-
-        raise ModelNotFoundError(f"model must be one of {', '.join(models)}, got {name!r}")
-    return models[name]
+    index = local_index(folder, repository, config)
+    return index.describe(*index.find(name))
 
 
-def _local_models(model_dir: str | None, config: Path | None) -> list[ModelDescription]:
+def local_index(folder: str | None, repository: str | None, config: Path | None) -> ModelIndex:
     """The models that an engine of this configuration can serve; none of the models is loaded."""
-    from ferserve.models.description import describe
-    from ferserve.runtime.default_model import open_store
+    from ferserve.runtime.index import index_files
 
-    store, default = open_store(flags.load(config, engine_model_dir=model_dir).engine)
-    return [describe(file, runs_on="", is_default=file is default) for file in store.models()]
+    loaded = flags.load(config, engine_model_dir=folder, engine_model_repository=repository)
+    return index_files(loaded.engine)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -66,7 +66,7 @@ _SERVER = (
     "log_format",
     "profile",
 )
-_ENGINE = ("model", "model_dir", "detector", "device", "threads")
+_ENGINE = ("model", "model_dir", "model_repository", "detector", "device", "threads")
 
 
 def command(
@@ -81,6 +81,7 @@ def command(
     tls_key: TlsKey = None,
     model: flags.Model = None,
     model_dir: flags.ModelDir = None,
+    model_repository: flags.ModelRepository = None,
     detector: flags.Detector = None,
     device: flags.Device = None,
     threads: Threads = None,

@@ -44,7 +44,7 @@ def command(
     show: Show = False,
     target: flags.Target = None,
     tls_ca: flags.TlsCa = None,
-    model: flags.Model = None,
+    model: flags.Models = None,
     detector: flags.Detector = None,
     device: flags.Device = None,
     min_score: flags.MinScore = None,
@@ -56,12 +56,13 @@ def command(
     """Find the faces in videos and say what they express, frame by frame, until they end or Ctrl-C."""
     if json and show:
         raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
-    from ferserve.cli.connect import connect, model_name
+    from ferserve.cli.connect import asked_models, connect
     from ferserve.cli.inputs import expand
     from ferserve.cli.sinks import open_sink
 
+    one, several = asked_models(target, model)
     options = StreamOptions(
-        frame=FrameOptions(model=model_name(target, model), min_score=min_score, detection_side_px=detection_side),
+        frame=FrameOptions(one, min_score, detection_side_px=detection_side, models=several),
         delivery=delivery,
         smoothing_ms=smoothing_ms,
     )

@@ -74,9 +74,11 @@ def model_table(model: ModelDescription) -> Table:
     table.add_column(overflow="fold")
     facts = {
         "model": f"{model.name} {model.version}" + (" (default)" if model.is_default else ""),
+        "state": "" if model.state.value == "ready" and not model.reason else f"{model.state.value}: {model.reason}",
+        "aliases": ", ".join(model.aliases),
         "description": model.description,
         **{f"head {name}": ", ".join(labels) for name, labels in model.heads.items()},
-        "input": f"{model.input_width}x{model.input_height} {model.input_color}",
+        "input": f"{model.input_width}x{model.input_height} {model.input_color}" if model.heads else "",
         "license": model.license,
         "trained on": ", ".join(model.trained_on),
         **{figure: f"{value:.4g}" for figure, value in model.metrics.items()},

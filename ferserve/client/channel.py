@@ -15,12 +15,16 @@ from ferserve.errors import ConfigError
 from ferserve.wire.tls import channel_credentials
 
 _SERVICE: Final = "ferserve.v1.EmotionService"
+_ADMIN_SERVICE: Final = "ferserve.v1.AdminService"
 
 _SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
-            # Unary calls change nothing on the server and can be sent again; a stream resumes by itself.
-            "name": [{"service": _SERVICE, "method": name} for name in ("Classify", "ListModels", "GetModel")],
+            # Unary calls change nothing on the server, or the second time nothing more; a stream resumes by itself.
+            "name": [
+                *({"service": _SERVICE, "method": name} for name in ("Classify", "ListModels", "GetModel")),
+                {"service": _ADMIN_SERVICE},
+            ],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",

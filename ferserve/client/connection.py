@@ -29,7 +29,7 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from ferserve.wire.frames import frame_to_proto
 from ferserve.wire.metadata import authorization
-from ferserve.wire.models import model_from_proto
+from ferserve.wire.models import labels_by_head, model_from_proto
 from ferserve.wire.options import frame_options_to_proto
 from ferserve.wire.results import result_from_proto
 from ferserve.wire.status import error_from_rpc
@@ -73,7 +73,6 @@ class Connection:
         jpeg = wants_jpeg(settings.encoding, settings.target)
         max_raw_bytes = math.inf if settings.encoding == "raw" else MAX_RAW_BYTES
         self._packer = ArrayPacker(jpeg, luma=False, quality=settings.jpeg_quality, max_raw_bytes=max_raw_bytes)
-        self._models: dict[str, ModelDescription] = {}
         self.process = GrpcProcess()
         self._tasks = TaskTracker(self.process)
         self._channel: grpc.aio.Channel | None = None
@@ -103,8 +102,10 @@ class Connection:
             options=frame_options_to_proto(options or FrameOptions()),
         )
         response = await self._call("Classify", request, deadline)
-        model = await self._described(response.result.model_name, response.result.model_version, deadline)
-        return result_from_proto(response.result, dict(model.heads))
+        labels = labels_by_head(response.result.models)
+        if not labels and response.result.faces.faces:  # an older server
+            labels = dict((await self._model(response.result.model_name, deadline)).heads)
+        return result_from_proto(response.result, labels)
 
     def start_stream(
         self,
@@ -161,10 +162,3 @@ class Connection:
         return await getattr(stub, method)(
             request, timeout=deadline.left_s(), metadata=authorization(self._settings.token or "")
         )
-
-    async def _described(self, name: str, version: str, deadline: Deadline) -> ModelDescription:
-        """The model behind a result, asked for once."""
-        known = self._models.get(name)
-        if known is None or known.version != version:
-            known = self._models[name] = await self._model(name, deadline)
-        return known

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -18,6 +18,7 @@ from ferserve.errors import FerserveError, ServerUnavailableError, StreamProtoco
 from ferserve.options import MAX_TRACK_ID
 from ferserve.types import DropReason, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.models import labels_by_head
 from ferserve.wire.results import HeadLabels, result_from_proto
 from ferserve.wire.status import error_from_rpc, is_broken_connection, is_wrong_worker
 
@@ -35,14 +36,16 @@ class ReconnectingStream:
         connector: StreamConnector,
         feed: Feed,
         config: pb.StreamConfig,
-        on_model: Callable[[pb.Model], None],
+        on_models: Callable[[Sequence[pb.Model]], None],
         emit: Callable[[FrameResult], None],
     ) -> None:
-        """``on_model`` hears of the model before the first frame is pulled, ``emit`` of every result."""
+        """``on_models`` hears of the models before the first frame is pulled, and of others that take their place;
+        ``emit`` of every result.
+        """
         self._connector = connector
         self._feed = feed
         self._config = config
-        self._on_model = on_model
+        self._on_models = on_models
         self._emit = emit
         self._labels: HeadLabels = {}
         self._unanswered: dict[int, pb.ClassifyStreamRequest | FrameResult] = {}
@@ -130,7 +133,7 @@ class ReconnectingStream:
                     raise error
 
     def _on_started(self, started: pb.StreamStarted) -> None:
-        self._labels = {head.name: tuple(head.labels) for head in started.model.heads}
+        self._use(started.models or [started.model])
         self._outbox = deque(r for r in self._unanswered.values() if not isinstance(r, FrameResult))
         self._more.set()
         self._started_at = time.monotonic()
@@ -138,8 +141,11 @@ class ReconnectingStream:
         self._config.resume_token = started.resume_token
         if not self._connected_before:
             self._connected_before = True
-            self._on_model(started.model)
             self._feed.start(self._on_frame, self._on_end)
+
+    def _use(self, models: Sequence[pb.Model]) -> None:
+        self._labels = labels_by_head(models)
+        self._on_models(models)
 
     def _on_frame(self, request: pb.ClassifyStreamRequest | FrameResult) -> None:
         frame_id = request.frame_id if isinstance(request, FrameResult) else request.frame.frame_id
@@ -183,6 +189,8 @@ class ReconnectingStream:
             raise
 
     def _on_result(self, message: pb.FrameResult) -> None:
+        if message.models:
+            self._use(message.models)
         result = result_from_proto(message, self._labels)
         if result.dropped is DropReason.SHUTDOWN and self._connector.reconnect_s:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from ferserve.client.connector import StreamConnector
@@ -66,7 +66,7 @@ class StreamRun:
         if not options.stream_id:  # so that the server knows the stream again after a broken connection
             options = dataclasses.replace(options, stream_id=uuid.uuid4().hex)
         config = stream_options_to_proto(options)
-        return await ReconnectingStream(self._connector, self._feed, config, self._on_model, self._emit).run()
+        return await ReconnectingStream(self._connector, self._feed, config, self._on_models, self._emit).run()
 
     def take(self) -> None:
         """Let one more frame be pulled, because the user took a result; any thread may call it."""
@@ -79,8 +79,9 @@ class StreamRun:
         packed = dataclasses.replace(frame, payload=self._packer(frame.payload))
         return pb.ClassifyStreamRequest(frame=frame_to_proto(packed))
 
-    def _on_model(self, model: pb.Model) -> None:
-        self._packer = dataclasses.replace(self._packer, luma=model.input_color == "luma")
+    def _on_models(self, models: Sequence[pb.Model]) -> None:
+        luma = all(model.input_color == "luma" for model in models)
+        self._packer = dataclasses.replace(self._packer, luma=luma)
 
 
 def settled_options(options: StreamOptions | None, live: bool) -> StreamOptions:

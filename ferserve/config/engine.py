@@ -19,7 +19,12 @@ class EngineConfig:
     training run's folder. A folder with the name of a model needs a separator, as in ``./auto``. ``auto`` selects
     ``emotion-lite-int8`` on a CPU with VNNI, which runs it more than twice as fast, otherwise ``emotion-lite``."""
     model_dir: str = ""
-    """Folder of further models; each ``*.onnx`` file is served under the name in its spec."""
+    """Folder of further models; each ``*.onnx`` file is served under the name in its spec. All are read at the start,
+    and one that is wrong ends it."""
+    model_repository: str = ""
+    """Folder of models that may come, change and go while the server runs: ``NAME/VERSION/model.onnx``, or flat files
+    (docs/models.md). All versions are loaded at the start; one that is wrong is listed with the reason. A model of a
+    bundled one's name takes its place."""
     detector: str = "face-lite"
     """Face detector: ``face-lite`` (bundled), ``yunet`` (after ``ferserve models pull yunet``), or ``none`` if
     clients send boxes or crops."""

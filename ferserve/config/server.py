@@ -105,11 +105,14 @@ class ServerConfig:
     """File for where the processor time went, written at the end; https://www.speedscope.app opens it. Each of several
     workers writes its own, with its number before the suffix."""
     admin: bool = False
-    """Whether calls that change or inspect the server are served, such as channelz, which shows the connections of all
-    clients; they need the role admin. Without tokens and client certificates every caller has it, so the server must
-    then listen on this machine alone."""
+    """Whether calls that change or inspect the server are served: loading and unloading of models (``ferserve models
+    load --target``), and channelz, which shows the connections of all clients; they need the role admin. Without tokens
+    and client certificates every caller has it, so the server must then listen on this machine alone."""
     admin_certificates: str = ""
     """Names in client certificates, separated by commas, whose holders have the role admin; all others have use."""
+    model_poll_s: float = 0.0
+    """How often ``engine.model_repository`` is looked through for changes, s; one is taken up once it has not changed
+    further for as long; at most ten times per second. 0 for never."""
     health_port: int = 0
     """TCP port of a second health service without TLS, for probes that cannot use TLS; 0 for no such port."""
     metrics_port: int = 0
@@ -148,7 +151,8 @@ class ServerConfig:
             check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1e12, "from 0 to 1e12")
         for name in ("max_connection_idle_s", "max_connection_age_s"):
             check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 2_000_000, "from 0 to 2000000 s")
-        check("server.grace_s", self.grace_s, 0 <= self.grace_s <= 86_400, "from 0 to 86400 s")
+        for name in ("grace_s", "model_poll_s"):
+            check(f"server.{name}", getattr(self, name), 0 <= getattr(self, name) <= 86_400, "from 0 to 86400 s")
         check("server.loop_lag_ms", self.loop_lag_ms, 0 < self.loop_lag_ms <= 60_000, "above 0, up to 60000 ms")
         check("server.stall_s", self.stall_s, 0 <= self.stall_s <= 3600, "from 0 to 3600 s")
         timeout_s = self.worker_timeout_s

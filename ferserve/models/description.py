@@ -24,3 +24,22 @@ def describe(file: ModelFile, *, runs_on: str, is_default: bool) -> ModelDescrip
         is_default=is_default,
         sha256=file.sha256,
     )
+
+
+def describe_missing(name: str, version: str, *, is_default: bool) -> ModelDescription:
+    """The description of a version whose file cannot be read."""
+    return ModelDescription(
+        name=name,
+        version=version,
+        description="",
+        heads={},
+        input_width=0,
+        input_height=0,
+        input_color="",
+        license="",
+        trained_on=(),
+        metrics={},
+        runs_on="",
+        is_default=is_default,
+        sha256="",
+    )

@@ -1,22 +1,22 @@
 """Downloads the models listed here, only at the user's request.
 
-A file must match its SHA-256 before it is stored, and again before it is used.
+A file must match its SHA-256 before it is stored, and again before it is used. What breaks off is kept beside it and
+goes on with the next pull.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import http.client
 import os
 import tempfile
-import urllib.error
-import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ferserve.errors import ModelNotFoundError, ModelPullError
+from ferserve.models.download import DownloadError, download
 
-TIMEOUT_S = 30.0
 _MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -78,14 +78,23 @@ def pull_model(name: str, source: Path | None = None, folder: Path | None = None
     """
     if name not in PULLABLE:
         raise ModelNotFoundError(f"model must be one of {', '.join(sorted(PULLABLE))} to be pulled, got {name!r}")
-    wanted = PULLABLE[name]
+    wanted, path = PULLABLE[name], (folder or default_pull_dir()) / f"{name}.onnx"
     if source is None:
-        data, way_out = _read_url(wanted), f"download it elsewhere and run `ferserve models pull {name} --from FILE`"
-    else:
-        way_out = f"the right file is at {wanted.url}"
-        data = _read_file(source, way_out)
-    _require_digest(wanted, data, str(source or wanted.url), f"nothing was changed; {way_out}")
-    return _put(data, (folder or default_pull_dir()) / f"{name}.onnx")
+        return _download(wanted, path)
+    way_out = f"the right file is at {wanted.url}"
+    data = _read_file(source, way_out)
+    _require_digest(wanted, data, str(source), f"nothing was changed; {way_out}")
+    with _writable_folder():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            _put(Path(partial), path)
+        except BaseException:
+            os.unlink(partial)
+            raise
+    return path
 
 
 def _require_digest(wanted: PullableModel, data: bytes, source: str, way_out: str) -> None:
@@ -96,16 +105,27 @@ def _require_digest(wanted: PullableModel, data: bytes, source: str, way_out: st
         )
 
 
-def _read_url(wanted: PullableModel) -> bytes:
-    try:
-        with urllib.request.urlopen(wanted.url, timeout=TIMEOUT_S) as answer:
-            data: bytes = answer.read(_MAX_BYTES)
-            return data
-    except (OSError, http.client.HTTPException) as error:
-        raise ModelPullError(
-            f"{wanted.url} must be reachable, got {getattr(error, 'reason', error)}; on a machine without network "
-            f"download it elsewhere and run `ferserve models pull {wanted.name} --from FILE`"
-        ) from None
+def _download(wanted: PullableModel, path: Path) -> Path:
+    offline = (
+        f"on a machine without network download it elsewhere and run `ferserve models pull {wanted.name} --from FILE`"
+    )
+    partial = path.with_name(f".{path.name}.part")
+    with _writable_folder():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            download(wanted.url, partial, _MAX_BYTES)
+        except DownloadError as error:
+            kept = f"{partial.stat().st_size} bytes are kept, pull again to go on; " if partial.stat().st_size else ""
+            if not kept:
+                partial.unlink(missing_ok=True)
+            raise ModelPullError(f"{wanted.url} must be reachable, got {error}; {kept}{offline}") from None
+        try:
+            _require_digest(wanted, partial.read_bytes(), wanted.url, f"nothing was changed; {offline}")
+        except ModelPullError:
+            partial.unlink()
+            raise
+        _put(partial, path)
+    return path
 
 
 def _read_file(source: Path, way_out: str) -> bytes:
@@ -116,23 +136,21 @@ def _read_file(source: Path, way_out: str) -> bytes:
         raise ModelPullError(f"{source} must be a readable file, got {error.strerror}; {way_out}") from None
 
 
-def _put(data: bytes, path: Path) -> Path:
-    """Write a temporary file and rename it, so that no reader ever sees half a file."""
+def _put(partial: Path, path: Path) -> None:
+    """Let a whole file take its place in one step, so that no reader ever sees half of it."""
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    os.chmod(partial, 0o644)
+    os.replace(partial, path)
+
+
+@contextlib.contextmanager
+def _writable_folder() -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(partial, 0o644)
-            os.replace(partial, path)
-        except BaseException:
-            os.unlink(partial)
-            raise
+        yield
+    except ModelPullError:
+        raise
     except OSError as error:
         raise ModelPullError(
             f"folder of pulled models must be writable, got {error}; set FERSERVE_PULL_DIR to another folder"
         ) from None
-    return path

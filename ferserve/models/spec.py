@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 Layout = Literal["NCHW", "NHWC"]
 Color = Literal["luma", "bgr", "rgb"]
 Resize = Literal["area", "bilinear", "antialias"]
-Outputs = Literal["logits", "probabilities"]
+Outputs = Literal["logits", "probabilities", "values"]
 Align = Literal["none", "eyes", "landmarks"]
 
 
@@ -37,22 +37,31 @@ class HeadSpec:
     labels: tuple[str, ...]
     """Names in the order of the output's last axis."""
     output: str
-    """Name of the ONNX graph output, float32 (N, len(labels))."""
+    """Name of the ONNX graph output, float32 (N, len(labels)) or (N, len(labels), 1, 1)."""
     outputs: Outputs = "probabilities"
-    """``logits`` become probabilities by division by ``temperature`` and a softmax."""
+    """``logits`` become probabilities by division by ``temperature`` and a softmax. ``values`` are no probabilities,
+    such as valence and arousal in [-1, 1]: they are passed on as they are, and the head's label means nothing."""
     temperature: float = 1.0
     """Divisor of the logits (Guo et al. 2017, arXiv:1706.04599, section 4.2)."""
     reserved: tuple[str, ...] = ()
     """Labels that mean 'not sure', such as ``unknown``: never the top label, but part of the probabilities."""
+    columns: tuple[int, ...] = ()
+    """First column of the output, and the one behind the last, if several heads share it; empty for all."""
 
     @cached_property
     def reserved_index(self) -> frozenset[int]:
         """Indices of the reserved labels in ``labels``."""
         return frozenset(self.labels.index(label) for label in self.reserved)
 
+    def _fits_columns(self) -> bool:
+        if not self.columns:
+            return True
+        return len(self.columns) == 2 and 0 <= self.columns[0] == self.columns[1] - len(self.labels)
+
     def __post_init__(self) -> None:
         owner = f"heads[{self.name}]"
         check_types(self, owner)
+        check(owner, "columns", self.columns, self._fits_columns(), "empty, or two numbers as far apart as labels")
         check(owner, "labels", self.labels, len(self.labels) > 0, "at least one label")
         check(owner, "labels", self.labels, len(set(self.labels)) == len(self.labels), "distinct labels")
         check(owner, "temperature", self.temperature, self.temperature > 0, "above 0")

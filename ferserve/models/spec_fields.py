@@ -84,6 +84,7 @@ _TYPES: dict[Any, _Rule] = {
         lambda value: isinstance(value, tuple) and all(isinstance(item, str) for item in value),
         "strings",
     ),
+    tuple[int, ...]: (lambda value: isinstance(value, tuple) and all(map(is_whole, value)), "whole numbers"),
     tuple[float, ...]: (lambda value: isinstance(value, tuple) and all(map(_is_number, value)), "finite numbers"),
     Mapping[str, float]: (
         lambda value: isinstance(value, Mapping) and all(map(_is_number, value.values())),

@@ -30,15 +30,20 @@ class ModelFile:
     @cached_property
     def sha256(self) -> str:
         """Digest of the file, lower-case hex."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+        return digest_of(self.path)
 
 
-def open_model_file(path: Path) -> ModelFile:
-    """Read the spec of an ONNX file, from inside it or from ``<name>.json`` beside it.
+def digest_of(path: Path) -> str:
+    """SHA-256 of the file at ``path``, lower-case hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def open_model_file(path: Path, shared_sidecar: Path | None = None) -> ModelFile:
+    """Read the spec of an ONNX file, from inside it, from ``<name>.json`` beside it, or from ``shared_sidecar``.
 
     Raises :class:`ModelNotFoundError` for a missing file, and :class:`ModelSpecError` for a face detector and for a
     file without a spec; the message then shows the JSON to write.
@@ -53,8 +58,9 @@ def open_model_file(path: Path) -> ModelFile:
             f"{path} must be a model that classifies faces, got a face detector; engine.detector chooses detectors"
         )
     sidecar = path.with_suffix(".json")
-    if os.path.isfile(sidecar):
-        return ModelFile(path, ModelSpec.from_sidecar(sidecar))
+    for written in filter(None, (sidecar, shared_sidecar)):
+        if os.path.isfile(written):
+            return ModelFile(path, ModelSpec.from_sidecar(written))
     raise ModelSpecError(
         f"{path} must have a spec (labels, input, outputs), got neither metadata {METADATA_KEY!r} "
         f"nor {sidecar.name}; write {sidecar} like this:\n{example_spec(path.stem).to_json(indent=2)}"

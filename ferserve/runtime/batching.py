@@ -108,6 +108,17 @@ class Batcher:
             start += len(batch)
 
 
+def at_once(infer: Infer, most: int) -> Infer:
+    """``infer`` with ``most`` calls at once; further ones wait."""
+    permits = threading.Semaphore(most)
+
+    def limited(batch: Tensor) -> list[NDArray[np.float32]]:
+        with permits:
+            return infer(batch)
+
+    return limited
+
+
 @dataclass(frozen=True)
 class Measurement:
     """Rows per second with all threads busy, and the duration of one run, at one batch size."""

@@ -24,6 +24,8 @@ class Classifier:
         self.runs = RunCounts()
         """Every run of the graph, for whichever door."""
         self._input = _require_input(session, spec)
+        self._fixed_rows = session.inputs[0].shape[0] or 0
+        """Rows of every run, if the graph takes no other number."""
         outputs = {output.name: (i, output) for i, output in enumerate(session.outputs)}
         self._rows = [(head, _require_output(outputs, head)) for head in spec.heads]
         self.on_run: Callable[[int], None] = _unheard
@@ -33,22 +35,34 @@ class Classifier:
         """An uninitialised batch (size, *row_shape) of the model's dtype, for the preprocessing to fill."""
         return self.session.empty((size, *self.spec.input.row_shape), self.spec.input.dtype)
 
+    @property
+    def max_rows_per_run(self) -> int:
+        """Longer batches run in parts of this many rows; 0 if they need not."""
+        return self._fixed_rows or self.session.max_rows_per_run
+
     def require_answer(self, limit_s: float) -> None:
         """Run the model once, on a blank row; raises :class:`ModelSpecError` if it does not end within ``limit_s``."""
-        self.session.run_first({self._input: np.zeros_like(self.empty_batch(1))}, limit_s)
+        rows = np.zeros_like(self.empty_batch(self._fixed_rows or 1))
+        outputs = self.session.run_first({self._input: rows}, limit_s)
+        for head, index in self._rows:
+            _probabilities(outputs[index], head)
 
     def infer(self, batch: Tensor) -> list[NDArray[np.float32]]:
         """Probabilities (N, K) of every head, in the order of ``spec.heads``, for a batch (N, *row_shape)."""
-        limit = self.session.max_rows_per_run
-        if not limit or len(batch) <= limit:
+        limit = self.max_rows_per_run
+        if not self._fixed_rows and (not limit or len(batch) <= limit):
             return self._run(batch)
         parts = [self._run(batch[start : start + limit]) for start in range(0, len(batch), limit)]
+        if not parts:
+            return [np.empty((0, len(head.labels)), np.float32) for head in self.spec.heads]
         return [np.concatenate(of_head) for of_head in zip(*parts, strict=True)]
 
     def _run(self, batch: Tensor) -> list[NDArray[np.float32]]:
         began_ns = time.monotonic_ns()
-        outputs = self.session.run({self._input: batch})
-        probabilities = [_probabilities(outputs[index], head) for head, index in self._rows]
+        missing = max(self._fixed_rows - len(batch), 0)
+        rows = np.concatenate([batch, np.zeros_like(self.empty_batch(missing))]) if missing else batch
+        outputs = self.session.run({self._input: rows})
+        probabilities = [_probabilities(outputs[index][: len(batch)], head) for head, index in self._rows]
         self.on_run(len(batch))
         self.runs.add(len(batch), time.monotonic_ns() - began_ns)
         return probabilities
@@ -78,10 +92,12 @@ def _require_output(outputs: dict[str, tuple[int, TensorInfo]], head: HeadSpec) 
     if head.output not in outputs:
         raise ModelSpecError(f"heads[{head.name}].output must be one of {sorted(outputs)}, got {head.output!r}")
     index, graph = outputs[head.output]
-    if len(graph.shape) != 2 or graph.shape[1] not in (None, len(head.labels)):
+    columns = graph.shape[1] if len(graph.shape) > 1 else 0
+    fits = columns is None or (head.columns[1] <= columns if head.columns else len(head.labels) == columns)
+    if not fits or any(size not in (None, 1) for size in graph.shape[2:]):
         raise ModelSpecError(
             f"heads[{head.name}].labels must be as many as the graph's output {graph.shape} has columns, "
-            f"got {len(head.labels)}"
+            f"got {len(head.labels)}{f' in columns {list(head.columns)}' if head.columns else ''}"
         )
     return index
 
@@ -92,7 +108,16 @@ def _fits(graph: Sequence[int | None], wanted: Sequence[int]) -> bool:
 
 def _probabilities(output: Tensor, head: HeadSpec) -> NDArray[np.float32]:
     values = np.asarray(output, np.float32)
-    if head.outputs == "probabilities":
+    if values.ndim != 2:
+        values = values.reshape(len(values), -1)
+    if head.columns:
+        values = values[:, head.columns[0] : head.columns[1]]
+    if values.shape[1] != len(head.labels):  # a graph need not say how many columns it has
+        raise ModelSpecError(
+            f"heads[{head.name}].labels must be as many as the graph's output has columns, {values.shape[1]}, "
+            f"got {len(head.labels)}"
+        )
+    if head.outputs != "logits":
         return values
     scaled = values / np.float32(head.temperature)
     exponents = np.exp(scaled - scaled.max(axis=1, keepdims=True))

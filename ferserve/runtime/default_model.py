@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from ferserve.config import Device, EngineConfig
+from ferserve.models.names import split_name
 from ferserve.models.store import BUNDLED_DIR, ModelFile, ModelStore
 from ferserve.runtime import uses_cpu
 
@@ -28,6 +30,17 @@ def open_store(config: EngineConfig) -> tuple[ModelStore, ModelFile]:
     if name not in store and _is_path(name):
         return store, store.add(Path(name))
     return store, store.get(name)
+
+
+def find_models(config: EngineConfig, repository: Collection[str]) -> tuple[list[ModelFile], str]:
+    """The models at hand besides those of these names in the repository, and what the empty name stands for.
+
+    Raises as :func:`open_store` does.
+    """
+    if split_name(config.model)[0] in repository:
+        return ModelStore(Path(config.model_dir) if config.model_dir else None).models(), config.model
+    store, default = open_store(config)
+    return store.models(), default.spec.name
 
 
 def _is_path(text: str) -> bool:

@@ -30,7 +30,7 @@ def within(limit_s: float, stop: Callable[[], None], run: Callable[[], T]) -> T:
     timer.daemon = True
     timer.start()
     try:
-        with _free_memory_alone():
+        with free_memory_alone():
             return run()
     except Exception as error:  # ONNX Runtime's own classes share no base but Exception
         if too_long.is_set():
@@ -43,7 +43,7 @@ def within(limit_s: float, stop: Callable[[], None], run: Callable[[], T]) -> T:
 
 
 @contextlib.contextmanager
-def _free_memory_alone() -> Iterator[None]:
+def free_memory_alone() -> Iterator[None]:
     """Let allocations beyond the free memory fail; else the system ends the process once they are written to."""
     try:
         import resource

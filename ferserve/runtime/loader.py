@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ferserve.config import EngineConfig
+from ferserve.config import Device, EngineConfig
 from ferserve.errors import ConfigError
 from ferserve.metrics import NO_METRICS, Metrics
-from ferserve.models.description import describe
+from ferserve.models.settings import NO_SETTINGS, ModelSettings
 from ferserve.models.spec import ModelSpec
 from ferserve.models.store import ModelFile
 from ferserve.runtime.auto import refusals
 from ferserve.runtime.backends import open_session
 from ferserve.runtime.base import Infer, Session, Tensor
-from ferserve.runtime.batching import Batcher, Measurement, choose, measure
+from ferserve.runtime.batching import Batcher, Measurement, at_once, choose, measure
 from ferserve.runtime.classifier import Classifier
 from ferserve.runtime.run_counts import RunCounts
-from ferserve.types import ModelDescription
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +41,8 @@ class LoadedModel:
     infer: Infer
     """Probabilities (N, K) of every head for a batch (N, *row_shape), possibly in one run with the rows of other
     threads."""
-    is_default: bool
-    """True if it answers callers that name no model."""
+    batch_size: int
+    """Most rows of different frames in one run."""
     why_not_elsewhere: str = ""
     """Why ``auto`` took no better device."""
 
@@ -62,11 +61,6 @@ class LoadedModel:
         """Of the weight file, lower-case hex."""
         return self.file.sha256
 
-    @cached_property
-    def description(self) -> ModelDescription:
-        """The model as its users see it."""
-        return describe(self.file, runs_on=self.runs_on, is_default=self.is_default)
-
 
 class ModelLoader:
     """Loads models as ``config`` says. Thread-safe."""
@@ -79,30 +73,38 @@ class ModelLoader:
         self._config, self._threads, self._others_busy = config, threads, others_busy
         self._runs: dict[tuple[str, str], RunCounts] = defaultdict(RunCounts)  # they outlive each loading
 
-    def load(self, file: ModelFile, *, is_default: bool) -> LoadedModel:
-        """Load, warm up and batch; raises :class:`ModelSpecError` or :class:`ConfigError`."""
+    def load(
+        self, file: ModelFile, settings: ModelSettings = NO_SETTINGS, former: LoadedModel | None = None
+    ) -> LoadedModel:
+        """Load, warm up and batch; one that takes the place of a ``former`` one is batched as it was.
+
+        Measuring takes processors, which streams need meanwhile. Raises :class:`ModelSpecError` or
+        :class:`ConfigError`.
+        """
         cache_dir = Path(self._config.cache_dir) if self._config.cache_dir else None
-        size = file.path.stat().st_size
-        level = logging.WARNING if size >= _HEAVY_BYTES else logging.INFO
-        log.log(level, "loading %s, %.0f MB, and running it once", file.spec.name, size / 1e6)
-        classifier = Classifier(open_session(file.path, self._config.device, cache_dir), file.spec)
+        device = settings.device or self._config.device
+        weight = file.path.stat().st_size
+        level = logging.WARNING if weight >= _HEAVY_BYTES else logging.INFO
+        log.log(level, "loading %s, %.0f MB, and running it once", file.spec.name, weight / 1e6)
+        classifier = Classifier(open_session(file.path, device, cache_dir), file.spec)
         classifier.require_answer(self._config.max_first_run_s)  # it allocates, too: let no frame wait for that
-        self._require_device(file, classifier.session)
-        loaded = LoadedModel(file, classifier, self._batched(classifier), is_default, self._why_not_elsewhere())
+        self._require_device(file, classifier.session, device)
+        size, elsewhere = self._batch_size(classifier, settings, former), refusals() if device == "auto" else ""
+        loaded = LoadedModel(file, classifier, self._batched(classifier, settings, size), size, elsewhere)
         classifier.runs = self._runs[file.spec.name, file.spec.version]  # the warm-up answered nobody
-        _ = loaded.description  # hashes the file now, not on a caller's event loop
         name, version = file.spec.name, file.spec.version
+        # The digest is read now, not on a caller's event loop.
         self._metrics.model_loaded(name, version, runs_on=classifier.session.runs_on, sha256=loaded.sha256)
         classifier.on_run = partial(self._metrics.model_ran, name, version)  # from now on: measuring does not count
         return loaded
 
-    def measure(self, classifier: Classifier, seconds: float) -> list[Measurement]:
+    def measure(self, classifier: Classifier, seconds: float, sizes: Sequence[int] = _BATCH_SIZES) -> list[Measurement]:
         """Rows per second at several batch sizes, ``seconds`` each."""
-        return measure(classifier.infer, _blank_row(classifier), _BATCH_SIZES, self._threads, seconds)
+        return measure(classifier.infer, _blank_row(classifier), sizes, self._threads, seconds)
 
-    def _require_device(self, file: ModelFile, session: Session) -> None:
+    def _require_device(self, file: ModelFile, session: Session, device: Device) -> None:
         """Raise :class:`ConfigError` if the processor runs what a GPU was asked for."""
-        if not (self._config.require_device or self._config.device in _GPUS):
+        if device not in _GPUS and (device == "cpu" or not self._config.require_device):
             return
         got = session.runs_on if session.uses_cpu else _idle_gpu(session)
         if got:
@@ -112,16 +114,25 @@ class ModelLoader:
                 "cpu, or auto without engine.require_device"
             )
 
-    def _why_not_elsewhere(self) -> str:
-        return refusals() if self._config.device == "auto" else ""
+    def _batch_size(self, classifier: Classifier, settings: ModelSettings, former: LoadedModel | None) -> int:
+        chosen = self._config.max_batch_size if settings.max_batch_size is None else settings.max_batch_size
+        if chosen:
+            return chosen
+        if former:
+            return former.batch_size
+        most = classifier.max_rows_per_run
+        sizes = [size for size in _BATCH_SIZES if size <= most or not most]  # larger ones run in parts
+        return choose(self.measure(classifier, 0.03, sizes)).batch_size if len(sizes) > 1 else 1
 
-    def _batched(self, classifier: Classifier) -> Infer:
-        """The classifier's ``infer``, behind a batcher if batches pay on this machine."""
-        config = self._config
-        size = config.max_batch_size or choose(self.measure(classifier, seconds=0.03)).batch_size
+    def _batched(self, classifier: Classifier, settings: ModelSettings, size: int) -> Infer:
+        """The classifier's ``infer``, behind a limit of runs at once and a batcher if ``size`` is above 1."""
+        infer = at_once(classifier.infer, settings.instances) if settings.instances else classifier.infer
         if size <= 1:
-            return classifier.infer
-        return Batcher(classifier.infer, size, config.max_queue_delay_us, config.max_queue, self._others_busy).infer
+            return infer
+        delay_us = (
+            self._config.max_queue_delay_us if settings.max_queue_delay_us is None else settings.max_queue_delay_us
+        )
+        return Batcher(infer, size, delay_us, self._config.max_queue, self._others_busy).infer
 
 
 def _idle_gpu(session: Session) -> str:

@@ -17,7 +17,7 @@ import onnxruntime as ort
 from ferserve.config import Device
 from ferserve.errors import ModelSpecError
 from ferserve.runtime.base import Placement, Tensor, TensorInfo, UnavailableError, trial_feeds
-from ferserve.runtime.first_run import within
+from ferserve.runtime.first_run import free_memory_alone, within
 from ferserve.runtime.native_stderr import captured_stderr
 from ferserve.runtime.onnx_placement import measure_placement
 
@@ -118,7 +118,8 @@ def _try(path: Path, device: Device, cache_dir: Path | None) -> tuple[ort.Infere
 
 def _load_on_cpu(path: Path) -> ort.InferenceSession:
     try:
-        return _load(path, [_CPU])
+        with free_memory_alone():  # what never changes in a graph is computed now
+            return _load(path, [_CPU])
     except Exception as error:  # ONNX Runtime's own classes share no base but Exception
         raise ModelSpecError(f"{path} must be a model that ONNX Runtime can load, got: {_first_line(error)}") from None
 

@@ -10,19 +10,23 @@ from ferserve.options import Delivery, FrameOptions, StreamOptions
 from ferserve.tracking.state import StateSettings
 
 
-def effective_frame(options: FrameOptions, config: EngineConfig, model: str) -> FrameOptions:
-    """``options`` of a frame that ``model`` answers; raises :class:`InvalidOptionsError` beyond the limits."""
+def effective_frame(options: FrameOptions, config: EngineConfig, default_model: str) -> FrameOptions:
+    """``options`` of a frame, which ``default_model`` answers if they name no other.
+
+    Raises :class:`InvalidOptionsError` beyond the limits.
+    """
     if options.detection_side_px > config.max_detection_side_px:
         raise InvalidOptionsError(
             f"detection_side_px must be at most {config.max_detection_side_px} px, "
             f"got {options.detection_side_px}; engine.max_detection_side_px sets this limit"
         )
     return FrameOptions(
-        model=model,
+        model="" if options.models else options.model or default_model,
         min_score=config.min_score if options.min_score is None else options.min_score,
         max_faces=min(options.max_faces or config.max_faces, config.max_faces),
         detection_side_px=options.detection_side_px or config.detection_side_px,
         use_truncated=options.use_truncated,
+        models=options.models,
     )
 
 
@@ -42,7 +46,7 @@ def effective_stream(options: StreamOptions, config: EngineConfig, frame: FrameO
 def settings_of_state(effective: StreamOptions, *, strict_minimum: bool) -> StateSettings:
     """State settings of effective options; ``strict_minimum`` if the client chose the minimum interval."""
     return StateSettings(
-        model=effective.frame.model,
+        models=effective.frame.names,
         smoothing_ms=effective.smoothing_ms or 0.0,
         neutral_first_ms=effective.neutral_first_ms,
         min_interval=effective.min_detection_interval,

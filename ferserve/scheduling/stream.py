@@ -7,12 +7,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from types import TracebackType
 
 from ferserve.errors import ModelNotReadyError, StreamProtocolError
 from ferserve.metrics import Metrics
 from ferserve.options import Delivery, StreamOptions
 from ferserve.pipeline import Pipeline, Settings
+from ferserve.runtime.followed import FollowedModels
 from ferserve.scheduling.backlog import Backlog
 from ferserve.scheduling.caller import Caller
 from ferserve.scheduling.pending import OnOutcome, PendingFrame, with_future
@@ -21,17 +23,21 @@ from ferserve.scheduling.resumable import ResumeKey
 from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import DropReason, Frame, FrameResult, ModelDescription
 
+MAX_CHANGES = 64
+"""Changes of models that a stream notes until somebody tells of them; in a process nobody need."""
+
 
 class EngineStream:
     """A queue of frames that are worked on one after the other, in the order of their arrival.
 
-    It keeps the model that it was opened with, even if a newer version is loaded meanwhile.
+    If another version takes the place of one of its models, it changes over between two frames.
     """
 
     def __init__(
         self,
         options: StreamOptions,
         settings: Settings,
+        followed: FollowedModels,
         pool: WorkerPool[Pipeline],
         caller: Caller,
         backlog: Backlog,
@@ -52,7 +58,12 @@ class EngineStream:
         self.resumed = last_frame_id is not None
         self.last_frame_id = last_frame_id or 0
         """The newest frame that a worker took up, of this connection or of the one that it resumes."""
-        self._settings, self._state_settings = settings, state_settings
+        self._settings, self._state_settings, self._followed = settings, state_settings, followed
+        self.models = followed.describe()
+        """The models that answered when it was opened, with the names that their heads have in this stream."""
+        self.changes: deque[tuple[int, tuple[ModelDescription, ...]]] = deque(maxlen=MAX_CHANGES)
+        """The models that took their place, each time with the id of the first frame that they answered; who tells of
+        them takes them out."""
         self._pool, self._backlog, self._metrics, self._on_close = pool, backlog, metrics, on_close
         self._newest_id = -1  # a resumed stream may repeat frames whose answers its client never saw
         self._waiting: deque[PendingFrame] = deque()
@@ -60,11 +71,6 @@ class EngineStream:
         self._closed = False
         self._lock = threading.Lock()
         metrics.stream_opened(resumed=self.resumed)
-
-    @property
-    def model(self) -> ModelDescription:
-        """The model that answers this stream."""
-        return self._settings.model.description
 
     def submit(self, frame: Frame) -> Future[FrameResult]:
         """Queue a frame; the future gives its one answer and raises only errors that must end the stream.
@@ -142,6 +148,9 @@ class EngineStream:
             with self.state.lock:  # a resumed stream may still work on a frame of its former connection
                 self.state.reconfigure(self._state_settings)
                 self.state.tracker.skip_ids(self.options.last_track_id)
+                if self._followed.renew():
+                    self._settings = replace(self._settings, models=self._followed.models)
+                    self.changes.append((pending.frame.frame_id, self._followed.describe()))
                 pending.run(pipeline, self._settings, self.state, faults=True)
 
     def close(self) -> None:

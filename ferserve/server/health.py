@@ -18,6 +18,7 @@ from ferserve.server.guard import ConnectionGuard
 from ferserve.server.interceptors import ErrorInterceptor
 from ferserve.server.logs import one_line
 from ferserve.server.receiving import Receiver
+from ferserve.server.services import Service
 from ferserve.wire.status import details_of
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -96,12 +97,22 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
 
 
 class ProbeServer:
-    """Serves nothing but health, since it speaks plain text: to the supervisor, and to probes that cannot speak TLS."""
+    """Serves health alone, since it speaks plain text: to the supervisor, and to probes that cannot speak TLS."""
 
     def __init__(
-        self, health: Health, config: ServerConfig, supervisor_address: str = "", *, shares_port: bool = False
+        self,
+        health: Health,
+        config: ServerConfig,
+        supervisor_address: str = "",
+        for_peers: Sequence[Service] = (),
+        *,
+        shares_port: bool = False,
     ) -> None:
-        """Listens on ``supervisor_address`` and on the configured health port, each unless it is empty or 0."""
+        """Listens on ``supervisor_address`` and on the configured health port, each unless it is empty or 0.
+
+        ``for_peers`` are services that answer other workers alone.
+        """
+        self._for_peers = for_peers
         self._health = health
         self._config = config
         self._supervisor_address = supervisor_address
@@ -114,7 +125,8 @@ class ProbeServer:
             interceptors=(ErrorInterceptor(receiver, Gate(Authenticator(ServerConfig()), ServerConfig())),),
             options=server_options(self._config, shares_port=self._shares_port),
         )
-        self._health.register(self._server)
+        for service in (self._health, *self._for_peers):
+            service.register(self._server)
         address = self._supervisor_address
         if address:
             bind(self._server, address)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.tracking.relabel import relabelled
 from ferserve.types import HeadResult
 
 NEUTRAL = "neutral"
@@ -26,10 +27,19 @@ MAX_WEIGHT = 4.0
 
 @dataclass(slots=True)
 class _Reference:
+    labels: tuple[str, ...]
     since_ns: int
     total: NDArray[np.float64]
     count: int = 0
     weights: NDArray[np.float32] | None = None
+
+    def relabelled(self, labels: tuple[str, ...]) -> _Reference | None:
+        """The reference for a model with ``labels``; None if they are others."""
+        carried = relabelled(self.total, self.labels, labels)
+        if carried is None:
+            return None
+        weights = None if self.weights is None else self.weights[carried[1]]
+        return _Reference(labels, self.since_ns, carried[0], self.count, weights)
 
 
 class NeutralCalibration:
@@ -46,11 +56,13 @@ class NeutralCalibration:
             return raw
         key = (track_id, raw.name)
         reference = self._references.get(key)
+        if reference is not None and reference.labels is not raw.labels:  # another version of the model answers
+            reference = reference.relabelled(raw.labels)
         if reference is None:
             if not neutral and self._first_ns <= 0:
                 return raw
-            reference = _Reference(now_ns, np.zeros(len(raw.labels)))
-            self._references[key] = reference
+            reference = _Reference(raw.labels, now_ns, np.zeros(len(raw.labels)))
+        self._references[key] = reference
         if neutral or now_ns - reference.since_ns < self._first_ns:
             reference.total += raw.probabilities
             reference.count += 1

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ferserve.tracking.relabel import relabelled
 from ferserve.types import HeadResult
 
 HYSTERESIS_MARGIN = 0.3
@@ -26,9 +27,15 @@ move fast, not when they merely cross. docs/decisions/0043 compares narrower and
 
 @dataclass(slots=True)
 class _FilterState:
+    labels: tuple[str, ...]
     probabilities: NDArray[np.float32]
     label: int  # index
     time_ns: int
+
+    def relabelled(self, labels: tuple[str, ...]) -> _FilterState | None:
+        """The state for a model with ``labels``; None if they are others."""
+        carried = relabelled(self.probabilities, self.labels, labels)
+        return carried and _FilterState(labels, carried[0], carried[1].index(self.label), self.time_ns)
 
 
 class Smoother:
@@ -40,11 +47,16 @@ class Smoother:
         self._states: dict[tuple[int, str], _FilterState] = {}
 
     def smooth(self, track_id: int, raw: HeadResult, now_ns: int) -> HeadResult:
-        """The filtered result, with the input kept as ``raw_probabilities``. A new track starts at its first input."""
+        """The filtered result, with the input kept as ``raw_probabilities``.
+
+        A new track starts at its first input, and so does a known one if a model with other labels answers now.
+        """
         if self._tau_ns <= 0:
             return raw
         key = (track_id, raw.name)
         state = self._states.get(key)
+        if state is not None and state.labels is not raw.labels:  # another version of the model answers
+            state = state.relabelled(raw.labels)
         if state is None:
             smoothed, label = raw.probabilities, raw.label_index
         else:
@@ -52,7 +64,7 @@ class Smoother:
             smoothed = state.probabilities + weight * (raw.probabilities - state.probabilities)
             leader = raw.leader(smoothed)
             label = leader if smoothed[leader] - smoothed[state.label] >= HYSTERESIS_MARGIN else state.label
-        self._states[key] = _FilterState(smoothed, label, now_ns)
+        self._states[key] = _FilterState(raw.labels, smoothed, label, now_ns)
         return HeadResult(raw.name, raw.labels, smoothed, label, raw.reserved, raw_probabilities=raw.probabilities)
 
     def retain(self, track_ids: Collection[int]) -> None:

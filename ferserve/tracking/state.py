@@ -29,8 +29,8 @@ _BYTES, _BYTES_PER_TRACK = 4096, 3072
 class StateSettings:
     """Settings of a stream's state: durations in ms, detection intervals in frames."""
 
-    model: str
-    """Name of the model that the smoothed results come from."""
+    models: tuple[str, ...]
+    """Names of the models that the smoothed results come from."""
     smoothing_ms: float
     neutral_first_ms: float
     min_interval: int

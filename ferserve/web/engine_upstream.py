@@ -13,6 +13,7 @@ from ferserve.options import Delivery, FrameOptions, StreamOptions
 from ferserve.scheduling.caller import Caller
 from ferserve.scheduling.stream import EngineStream
 from ferserve.server.bridge import LoopBridge
+from ferserve.server.emotion.loading import load_models
 from ferserve.server.emotion.ordered_answers import OrderedAnswers
 from ferserve.server.emotion.stream import MAX_UNANSWERED_EVERY
 from ferserve.types import EncodedImage, Frame, FrameResult, ModelDescription
@@ -34,7 +35,7 @@ class EngineUpstream:
 
     async def classify(self, picture: bytes, options: FrameOptions, caller: Caller) -> FrameResult:
         """See :class:`ferserve.web.upstream.Upstream`."""
-        await asyncio.to_thread(self._engine.load, options.model)
+        await load_models(self._engine, options)
         return await self._bridge.wrap(self._engine.submit(Frame(0, EncodedImage(picture)), options, caller))
 
     async def models(self) -> list[ModelDescription]:
@@ -46,7 +47,7 @@ class EngineUpstream:
         self, options: StreamOptions, caller: Caller, resume_token: bytes
     ) -> AsyncIterator[EngineFrameStream]:
         """See :class:`ferserve.web.upstream.Upstream`."""
-        await asyncio.to_thread(self._engine.load, options.frame.model)
+        await load_models(self._engine, options.frame)
         with self._engine.open_stream(options, caller, resume_token) as stream:
             every = stream.options.delivery is Delivery.EVERY
             unanswered = min(MAX_UNANSWERED_EVERY, self._max_pending) if every else self._max_pending
@@ -57,7 +58,7 @@ class EngineFrameStream:
     """A stream of the engine. An :class:`ferserve.web.upstream.FrameStream`."""
 
     def __init__(self, stream: EngineStream, answers: OrderedAnswers, max_unanswered: int) -> None:
-        self.model = stream.model
+        self.model = stream.models[0]
         self.resumed = stream.resumed
         self.resume_token = stream.resume_key.token
         self._stream = stream

@@ -49,6 +49,8 @@ def _parsed(name: str, text: str) -> Any:
     except ValueError:
         kind = "a whole number" if name in _WHOLE else "a number"
         raise InvalidOptionsError(f"{name} must be {kind}, got {quoted(text)}") from None
+    if name == "models":
+        return tuple(text.split(","))
     if name != "use_truncated":
         return text
     if text not in _BOOLEANS:

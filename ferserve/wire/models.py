@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ferserve.types import ModelDescription, ModelState
+from collections.abc import Iterable
+
+from ferserve.types import FrameResult, ModelDescription, ModelState
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.enums import EnumTable
 
@@ -51,3 +53,16 @@ def model_from_proto(message: pb.Model) -> ModelDescription:
         reason=message.reason,
         aliases=tuple(message.aliases),
     )
+
+
+def answering_models(result: FrameResult) -> list[pb.Model]:
+    """What a client needs to read a result's faces: the heads with their labels, as one model; none without a face."""
+    if not result.faces:
+        return []
+    heads = [pb.Head(name=head.name, labels=head.labels) for head in result.faces[0].heads]
+    return [pb.Model(name=result.model_name, version=result.model_version, heads=heads)]
+
+
+def labels_by_head(models: Iterable[pb.Model]) -> dict[str, tuple[str, ...]]:
+    """Ordered labels by the name of the head."""
+    return {head.name: tuple(head.labels) for model in models for head in model.heads}

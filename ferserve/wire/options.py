@@ -25,13 +25,21 @@ def frame_options_to_proto(options: FrameOptions) -> pb.ClassifyOptions:
         max_faces=options.max_faces,
         detection_side_px=options.detection_side_px,
         use_truncated=options.use_truncated,
+        models=options.models,
     )
 
 
 def frame_options_from_proto(message: pb.ClassifyOptions) -> FrameOptions:
     """The options of a call; raises :class:`InvalidOptionsError`."""
     min_score = message.min_score if message.HasField("min_score") else None
-    return FrameOptions(message.model, min_score, message.max_faces, message.detection_side_px, message.use_truncated)
+    return FrameOptions(
+        message.model,
+        min_score,
+        message.max_faces,
+        message.detection_side_px,
+        message.use_truncated,
+        tuple(message.models),
+    )
 
 
 def stream_options_to_proto(options: StreamOptions) -> pb.StreamConfig:

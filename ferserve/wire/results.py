@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from ferserve.types import DropReason, Face, FrameFault, FrameResult, HeadResult, Timings
@@ -16,8 +16,11 @@ HeadLabels: TypeAlias = Mapping[str, tuple[str, ...]]
 """The ordered labels of a model by the name of the head; a message gives probabilities without their labels."""
 
 
-def result_to_proto(result: FrameResult) -> pb.FrameResult:
-    """The message of ``result``, with exactly one outcome: the fault, the reason for the drop, or the faces."""
+def result_to_proto(result: FrameResult, models: Iterable[pb.Model] = ()) -> pb.FrameResult:
+    """The message of ``result``, with exactly one outcome: the fault, the reason for the drop, or the faces.
+
+    ``models`` are those that the client does not know yet.
+    """
     message = pb.FrameResult(
         frame_id=result.frame_id,
         capture_time_ns=result.capture_time_ns,
@@ -27,6 +30,7 @@ def result_to_proto(result: FrameResult) -> pb.FrameResult:
         width=result.width,
         height=result.height,
         degraded=result.degraded,
+        models=models,
     )
     if result.fault is not None:
         message.fault.code = result.fault.code

@@ -81,9 +81,11 @@ def test_a_call_may_take_for_ever(served: str) -> None:
 
 
 async def test_a_timeout_counts_for_all_that_a_call_asks() -> None:
+    """A server of an older version does not tell the labels with the answer."""
+
     class NoModel(emotion_pb2_grpc.EmotionServiceServicer):
         async def Classify(self, request: Any, context: Any) -> pb.ClassifyResponse:
-            return pb.ClassifyResponse(result=pb.FrameResult(model_name="slow"))
+            return pb.ClassifyResponse(result=pb.FrameResult(model_name="slow", faces=pb.Faces(faces=[pb.Face()])))
 
         async def GetModel(self, request: Any, context: Any) -> None:
             await asyncio.Event().wait()

@@ -32,7 +32,7 @@ FOUND = FrameOptions(min_score=0.5, max_faces=8)
 def _settings(tmp_path: Path, options: FrameOptions = FOUND) -> Settings:
     path = write_brightness_model(tmp_path / "m.onnx")
     registry = ModelRegistry(EngineConfig(model=str(path), max_batch_size=1), 1, lambda: False)
-    return Settings(registry.get(""), options, FrameLimits(10_000_000))
+    return Settings(registry.follow([""]).models, options, FrameLimits(10_000_000))
 
 
 def _run(pipeline: Pipeline, frame: Frame, settings: Settings, state: StreamState | None = None) -> FrameResult:
@@ -86,7 +86,7 @@ def test_a_jpeg_and_its_luma_give_the_same(pipeline: Pipeline, tmp_path: Path) -
 
 def test_a_stream_gives_ids_and_a_single_picture_none(pipeline: Pipeline, tmp_path: Path) -> None:
     settings = _settings(tmp_path)
-    state = StreamState(StateSettings("m", 0, 0, 2, 2, strict_minimum=True), square_crops)
+    state = StreamState(StateSettings(("m",), 0, 0, 2, 2, strict_minimum=True), square_crops)
     for i in range(6):
         frame = Frame(i, raw_image(scene(i / 30)), capture_time_ns=1 + i * 33_000_000)
         with state.lock:

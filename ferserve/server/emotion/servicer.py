@@ -16,6 +16,7 @@ from ferserve.server.bridge import LoopBridge
 from ferserve.server.callers import caller_of
 from ferserve.server.calls import ActiveCalls
 from ferserve.server.client_limit import ClientLimit
+from ferserve.server.emotion.loading import load_models
 from ferserve.server.emotion.stream import StreamSession
 from ferserve.server.emotion.stream_log import outcome_of
 from ferserve.server.logs import peer_name
@@ -24,7 +25,7 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from ferserve.wire.frames import frame_from_proto
 from ferserve.wire.metadata import WORKER_KEY, as_dict
-from ferserve.wire.models import model_to_proto
+from ferserve.wire.models import answering_models, model_to_proto
 from ferserve.wire.options import frame_options_from_proto
 from ferserve.wire.results import result_to_proto
 
@@ -78,12 +79,13 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         options = frame_options_from_proto(request.options)
         frame = frame_from_proto(request.frame, self._engine.config.max_faces)
         del request  # its pixels were copied; while the frame waits, once is enough
+        await load_models(self._engine, options)
         result = await self._bridge.wrap(self._engine.submit(frame, options, caller_of(context)))
         if (trace := CALL_TRACE.get()) is not None:
             trace.frame(result)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("image from %s: %s", peer_name(context.peer()), outcome_of(result))
-        return pb.ClassifyResponse(result=result_to_proto(result))
+        return pb.ClassifyResponse(result=result_to_proto(result, answering_models(result)))
 
     async def ClassifyStream(self, request_iterator: Any, context: Any) -> None:
         """Answer live video frame by frame."""

@@ -12,9 +12,10 @@ from ferserve.errors import InvalidFrameError, ModelNotReadyError, StreamProtoco
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.options import Delivery
 from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
+from ferserve.server.emotion.loading import load_models
 from ferserve.server.emotion.ordered_answers import OrderedAnswers
 from ferserve.server.emotion.stream_log import StreamLog
-from ferserve.types import FrameFault, FrameResult
+from ferserve.types import FrameFault, FrameResult, ModelDescription
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.frames import frame_from_proto
 from ferserve.wire.models import model_to_proto
@@ -68,7 +69,7 @@ class StreamSession:
         """Serve until the client half-closes and every frame is answered; raises the error that ends the stream."""
         config = await self._read_config()
         options = stream_options_from_proto(config)
-        await asyncio.to_thread(self._engine.model, options.frame.model)  # reads the whole file, once
+        await load_models(self._engine, options.frame)
         with self._engine.open_stream(options, self._caller, config.resume_token) as stream:
             await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
             log = StreamLog(self._context.peer(), stream)
@@ -78,7 +79,7 @@ class StreamSession:
             if self._draining:
                 self._reader.cancel()
             try:
-                await self._write_answers(permits, log)
+                await self._write_answers(stream, permits, log)
             finally:
                 self._reader.cancel()
                 log.closed()
@@ -136,11 +137,13 @@ class StreamSession:
         else:
             self._answers.reserve(partial(stream.send, frame))
 
-    async def _write_answers(self, permits: asyncio.Semaphore, log: StreamLog) -> None:
+    async def _write_answers(self, stream: EngineStream, permits: asyncio.Semaphore, log: StreamLog) -> None:
         while (answer := await self._answers.next()) is not None:
             if isinstance(answer, BaseException):
                 raise answer
-            await self._context.write(pb.ClassifyStreamResponse(result=result_to_proto(answer)))
+            await self._context.write(
+                pb.ClassifyStreamResponse(result=result_to_proto(answer, _new_models(stream, answer)))
+            )
             log.answered(answer)
             permits.release()
 
@@ -155,12 +158,21 @@ def _name(message: pb.ClassifyStreamRequest) -> str:
 
 def _started(stream: EngineStream) -> pb.StreamStarted:
     return pb.StreamStarted(
-        model=model_to_proto(stream.model),
+        model=model_to_proto(stream.models[0]),
+        models=[model_to_proto(model) for model in stream.models],
         resumed=stream.resumed,
         last_frame_id=stream.last_frame_id,
         effective=stream_options_to_proto(stream.options),
         resume_token=stream.resume_key.token,
     )
+
+
+def _new_models(stream: EngineStream, result: FrameResult) -> list[pb.Model]:
+    """The models that answer from this result on, if they are others than before."""
+    models: tuple[ModelDescription, ...] = ()
+    while stream.changes and stream.changes[0][0] <= result.frame_id:
+        models = stream.changes.popleft()[1]
+    return [model_to_proto(model) for model in models]
 
 
 def _fault(message: pb.Frame, error: InvalidFrameError) -> FrameResult:

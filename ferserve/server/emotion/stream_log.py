@@ -29,7 +29,7 @@ class StreamLog:
             "%s %s: model %s, delivery %s, priority %s",
             self._stream,
             "resumed" if stream.resumed else "opened",
-            stream.model.name,
+            stream.models[0].name,
             delivery.value if delivery else "default",
             stream.options.priority.value,
         )

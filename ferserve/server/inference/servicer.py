@@ -21,6 +21,7 @@ from ferserve.server.inference.catalogue import Catalogue, engine_name
 from ferserve.server.inference.door import CallScope, Door
 from ferserve.server.inference.sequences import Sequences
 from ferserve.server.inference.stream import MAX_UNANSWERED, InferStream
+from ferserve.server.model_admin import ModelAdmin
 from ferserve.types import ModelState
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ class InferenceServicer(service_pb2_grpc.GRPCInferenceServiceServicer):
     )
     """Full names of the methods that change what others get."""
 
-    def __init__(self, engine: Engine, config: ServerConfig, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, engine: Engine, config: ServerConfig, is_ready: Callable[[], bool], admin: ModelAdmin) -> None:
         """``is_ready`` tells whether the server takes calls and works on them."""
-        self._engine, self._config, self._is_ready = engine, config, is_ready
+        self._engine, self._config, self._is_ready, self._admin = engine, config, is_ready, admin
         self._calls = ActiveCalls()
         self._sequences = Sequences(config)
 
@@ -158,7 +159,7 @@ class InferenceServicer(service_pb2_grpc.GRPCInferenceServiceServicer):
         """Read a model's files again; what was served before answers until the new is warm."""
         self._calls.track()
         key = _administered(request)
-        await asyncio.to_thread(self._engine.load_model, key)
+        await self._admin.load(key, context)
         return pb.RepositoryModelLoadResponse()
 
     async def RepositoryModelUnload(
@@ -167,7 +168,7 @@ class InferenceServicer(service_pb2_grpc.GRPCInferenceServiceServicer):
         """Take a model from the callers to come."""
         self._calls.track()
         key = _administered(request)
-        await asyncio.to_thread(self._engine.unload_model, key)
+        await self._admin.unload(key, context)
         return pb.RepositoryModelUnloadResponse()
 
 

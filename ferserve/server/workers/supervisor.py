@@ -18,6 +18,7 @@ from ferserve.server.address import address_taken, host_and_port
 from ferserve.server.announcements import announce
 from ferserve.server.exit_deadline import AT_ONCE_S, MARGIN_S, ExitDeadline, leaving_on_time
 from ferserve.server.lifecycle import STOP_SIGNALS
+from ferserve.server.peers import Peers
 from ferserve.server.telemetry.page import Page
 from ferserve.server.telemetry.servers import metrics_of_workers
 from ferserve.server.workers.placement import GONE
@@ -77,10 +78,13 @@ class _Supervisor:
         self._address = host_and_port(config.server.host, config.server.port)
         pages = [Page() for _ in range(count)] if config.server.metrics_port else []
         self._metrics = metrics_of_workers(pages, config.server) if pages else None
-        self._workers = [
-            WorkerProcess(context, WorkerSettings(index, config, f"{health}-{index}", open_streams, page))
-            for index, page in enumerate(pages or [None] * count)
-        ]
+        addresses, secret = [f"{health}-{index}" for index in range(count)], secrets.token_hex(16)
+        self._workers = []
+        for index, address in enumerate(addresses):
+            peers = Peers([other for other in addresses if other != address], secret)
+            page = pages[index] if pages else None
+            settings = WorkerSettings(index, config, address, open_streams, peers, page)
+            self._workers.append(WorkerProcess(context, settings))
         self._stopping = asyncio.Event()
         self._grace_s = config.server.grace_s
 

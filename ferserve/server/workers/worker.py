@@ -19,6 +19,7 @@ from ferserve.server.exit_deadline import MARGIN_S, ExitDeadline, leaving_on_tim
 from ferserve.server.lifecycle import serve_until_signal
 from ferserve.server.logs import log_to_stderr
 from ferserve.server.loop import run_in_loop
+from ferserve.server.peers import Peers
 from ferserve.server.profiler import profiled
 from ferserve.server.telemetry.page import Page
 from ferserve.server.workers.placement import Placement
@@ -35,6 +36,8 @@ class WorkerSettings:
     """Where the supervisor asks this worker for its health."""
     open_streams: SharedCounts
     """See :class:`Placement`."""
+    peers: Peers
+    """The other workers."""
     page: Page | None = None
     """Where it counts, if somebody scrapes."""
 
@@ -109,5 +112,11 @@ async def _serve(engine: Engine, settings: WorkerSettings, supervisor: Connectio
         os.kill(os.getpid(), signal.SIGTERM)
 
     loop.add_reader(supervisor.fileno(), on_orphaned)
-    server = Server(engine, settings.config.server, placement=placement, supervisor_address=settings.health_address)
+    server = Server(
+        engine,
+        settings.config.server,
+        placement=placement,
+        supervisor_address=settings.health_address,
+        peers=settings.peers,
+    )
     await serve_until_signal(server, (signal.SIGTERM,), on_ready, deadline)

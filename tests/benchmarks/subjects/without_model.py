@@ -19,6 +19,7 @@ from ferserve.pipeline import Pipeline, Settings, square_crops
 from ferserve.runtime.base import Tensor, TensorInfo
 from ferserve.runtime.classifier import Classifier
 from ferserve.runtime.loader import LoadedModel
+from ferserve.runtime.model_set import ModelSet
 from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import Crops, Detections, EncodedImage, Frame, FrameResult, Payload
 from ferserve.v1 import emotion_pb2 as pb
@@ -70,9 +71,11 @@ def without_model(payloads: list[Payload], boxes: np.ndarray | None) -> Work:
     cv2.setNumThreads(1)
     spec = ModelSpec("still", "1", InputSpec(48, 48), SPEC.heads)
     classifier = Classifier(StillSession(), spec)
-    model = LoadedModel(ModelFile(Path("still.onnx"), spec), classifier, classifier.infer, is_default=True)
-    settings = Settings(model, FrameOptions(max_faces=16, min_score=0.5), FrameLimits(MAX_PIXELS))
-    state = StreamState(StateSettings("still", 400.0, 0.0, SELDOM, SELDOM, strict_minimum=True), square_crops)
+    model = LoadedModel(ModelFile(Path("still.onnx"), spec), classifier, classifier.infer, 1)
+    settings = Settings(
+        ModelSet.of(["still"], [model]), FrameOptions(max_faces=16, min_score=0.5), FrameLimits(MAX_PIXELS)
+    )
+    state = StreamState(StateSettings(("still",), 400.0, 0.0, SELDOM, SELDOM, strict_minimum=True), square_crops)
     pipeline = Pipeline(KnowingDetector(), lambda: 0.0)
     numbers = itertools.count(1)
 

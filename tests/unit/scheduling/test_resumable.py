@@ -14,7 +14,7 @@ ANNA, BERT = Caller("10.0.0.1"), Caller("10.0.0.2")
 
 
 def _state() -> StreamState:
-    return StreamState(StateSettings("model", 0, 0, 1, 1, strict_minimum=True), square_crops)
+    return StreamState(StateSettings(("model",), 0, 0, 1, 1, strict_minimum=True), square_crops)
 
 
 STATE_BYTES = _state().size_bytes

@@ -89,7 +89,7 @@ def test_closing_twice_is_closing_once_and_nothing_more_is_taken(engine: Engine)
 def test_a_stream_says_its_effective_options_and_model(engine: Engine) -> None:
     with engine.open_stream(StreamOptions(detection_interval=1)) as stream:
         assert (stream.options.min_detection_interval, stream.options.detection_interval) == (1, 1)
-        assert stream.options.frame.model == stream.model.name == "brightness"
+        assert stream.options.frame.model == stream.models[0].name == "brightness"
         assert stream.options.delivery is Delivery.LATEST
         assert not stream.resumed
 

@@ -1,0 +1,1 @@
+"""``ferserve.v1.AdminService``, and the watch of the repository of models."""
