@@ -76,9 +76,13 @@ class DeviceError(FerserveError):
 
 
 class OverloadedError(FerserveError):
-    """A bounded queue or a limit on streams is reached; try again later."""
+    """A bounded queue or a limit on streams is reached; try again later. ``limit`` is the setting, if one sets it."""
 
     kind = "overloaded"
+
+    def __init__(self, message: str, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class WrongWorkerError(FerserveError):

@@ -72,6 +72,11 @@ class Metrics(Protocol):
         count different things.
         """
 
+    def limit_reached(self, limit: str) -> None:
+        """A call was refused because what the setting ``limit`` allows is used up. Called by services, after
+        :meth:`call_refused`.
+        """
+
     def model_loaded(self, model: str, version: str, *, runs_on: str, sha256: str) -> None:
         """A model is ready, or a new version of one; ``sha256`` is of its file. Called by the engine."""
 
@@ -107,6 +112,9 @@ class NoMetrics:
         """See :class:`Metrics`."""
 
     def call_refused(self, kind: str) -> None:
+        """See :class:`Metrics`."""
+
+    def limit_reached(self, limit: str) -> None:
         """See :class:`Metrics`."""
 
     def model_loaded(self, model: str, version: str, *, runs_on: str, sha256: str) -> None:

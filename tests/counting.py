@@ -17,6 +17,8 @@ class Counting:
         self.opened: list[bool] = []
         """Whether each opened stream was resumed."""
         self.closed = 0
+        self.limits: list[str] = []
+        """The settings whose limits refused calls."""
         self.lags_s: list[float] = []
         self.loaded: list[tuple[str, str, str, str]] = []
         """Name, version, what runs it, and the digest of each model."""
@@ -44,6 +46,11 @@ class Counting:
         """See :class:`ferserve.metrics.Metrics`."""
         with self._lock:
             self.refused.append(kind)
+
+    def limit_reached(self, limit: str) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.limits.append(limit)
 
     def model_loaded(self, model: str, version: str, *, runs_on: str, sha256: str) -> None:
         """See :class:`ferserve.metrics.Metrics`."""

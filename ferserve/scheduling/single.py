@@ -88,4 +88,6 @@ def submit_rows(infer: Infer, rows: Tensor, pool: WorkerPool[Pipeline], caller: 
 
 
 def _refused(backlog: Backlog) -> OverloadedError:
-    return OverloadedError(f"waiting frames must be at most {backlog}, got one more; try again later")
+    return OverloadedError(
+        f"waiting frames must be at most {backlog}, got one more; try again later", "engine.max_queue"
+    )

@@ -27,7 +27,8 @@ class ClientLimit:
         if self._open[client] >= self._most:
             raise OverloadedError(
                 f"{self._what} per client must be at most {self._most} ({self._setting}), "
-                f"got one more from {client}; {self._way_out}"
+                f"got one more from {client}; {self._way_out}",
+                self._setting,
             )
         self._open[client] += 1
         try:

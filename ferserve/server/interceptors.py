@@ -112,6 +112,8 @@ def guarded(behavior: Behavior, method: str, metrics: Metrics = NO_METRICS) -> B
         except Exception as error:
             refusal = refusal_of(error, method)
         metrics.call_refused(refusal.kind)
+        if isinstance(refusal, OverloadedError) and refusal.limit:
+            metrics.limit_reached(refusal.limit)
         _log_refusal(method, context, refusal)
         return await _abort(context, refusal)
 

@@ -56,7 +56,8 @@ class ClientRates:
             raise OverloadedError(
                 f"calls per second and client must be at most {self._most_calls:g} "
                 f"(server.max_calls_per_s_per_client), got one more from {client}; send them more slowly, or as frames "
-                "of a stream"
+                "of a stream",
+                "server.max_calls_per_s_per_client",
             )
         self._calls.take(client, 1)
 

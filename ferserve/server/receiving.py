@@ -220,7 +220,8 @@ class Receiver:
 def _too_much(limit: int, name: str) -> OverloadedError:
     return OverloadedError(
         f"unfinished messages must have at most {limit} bytes ({name}), got more; "
-        "send fewer at a time, and each to its end"
+        "send fewer at a time, and each to its end",
+        name,
     )
 
 

@@ -119,6 +119,7 @@ async def test_one_stream_too_many_counts_once(counted: str, metrics: Counting) 
             await second.read()
         await first.finish()
     assert metrics.refused == ["overloaded"]
+    assert metrics.limits == ["server.max_streams_per_client"]
     assert (metrics.opened, metrics.closed) == ([False], 1)
 
 

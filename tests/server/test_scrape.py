@@ -105,6 +105,14 @@ def test_faults_and_refused_calls_are_counted_by_kind(client: ferserve.Client, g
     assert grown("ferserve_calls_refused_total") == 2
 
 
+def test_refusals_by_a_limit_name_the_setting(scraped: Scraped, grown: Callable[..., float]) -> None:
+    for limit in ("server.max_streams_per_client", "engine.max_queue", "server.of_a_later_version"):
+        scraped.engine.metrics.limit_reached(limit)
+    assert grown("ferserve_limit_reached_total", limit="server.max_streams_per_client") == 1
+    assert grown("ferserve_limit_reached_total", limit="engine.max_queue") == 1
+    assert grown("ferserve_limit_reached_total", limit="other") == 1
+
+
 def test_what_waits_is_dropped_and_cancelled(scraped: Scraped, grown: Callable[..., float]) -> None:
     engine, size = scraped.engine, Frame(0, GREY).payload_bytes
     with engine.open_stream() as latest, engine.open_stream(EVERY) as every:

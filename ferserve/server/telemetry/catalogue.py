@@ -82,6 +82,18 @@ RESUMABLE: Final = gauge("ferserve_streams_resumable", "Closed streams that can 
 RESUMABLE_BYTES: Final = gauge("ferserve_streams_resumable_bytes", "Memory of closed streams that can be resumed.")
 TRACKS: Final = gauge("ferserve_tracks", "Faces that open streams keep track of.")
 REFUSED: Final = counter("ferserve_calls_refused_total", "Calls and streams that ended with an error.", kind=KINDS)
+LIMITS: Final = (
+    "server.max_streams_per_client",
+    "server.max_calls_per_client",
+    "server.max_calls_per_s_per_client",
+    "server.max_receiving_bytes",
+    "server.max_receiving_bytes_per_client",
+    "engine.max_queue",
+    "other",
+)
+LIMITED: Final = counter(
+    "ferserve_limit_reached_total", "Calls that were refused because a limit was reached, by its setting.", limit=LIMITS
+)
 QUEUED: Final = gauge("ferserve_queue_frames", "Frames and tensors that wait for a worker thread.")
 QUEUED_BYTES: Final = gauge("ferserve_queue_bytes", "Memory of what waits for a worker thread.")
 PENDING: Final = gauge("nv_inference_pending_request_count", "As ferserve_queue_frames, under Triton's name.")
@@ -122,6 +134,7 @@ FAMILIES: Final = (
     RESUMABLE_BYTES,
     TRACKS,
     REFUSED,
+    LIMITED,
     QUEUED,
     QUEUED_BYTES,
     PENDING,

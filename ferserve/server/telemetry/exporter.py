@@ -15,6 +15,7 @@ _REJECTED, _CANCELED, _BACKEND, _OTHER = (c.LAYOUT.place(c.FAILURE, reason) for 
 _DROPPED = {reason: c.LAYOUT.place(c.FRAMES, "dropped", reason.value) for reason in DropReason}
 _FAULTS = {kind: c.LAYOUT.place(c.FRAMES, "fault", kind) for kind in c.KINDS}
 _REFUSED = {kind: c.LAYOUT.place(c.REFUSED, kind) for kind in c.KINDS}
+_LIMITED = {limit: c.LAYOUT.place(c.LIMITED, limit) for limit in c.LIMITS}
 _INTERNAL = FerserveError.kind
 _ANSWERED = c.LAYOUT.place(c.FRAMES, "answered", "")
 _CANCELLED = c.LAYOUT.place(c.FRAMES, "cancelled", "")
@@ -123,6 +124,10 @@ class Exporter:
     def call_refused(self, kind: str) -> None:
         """See :class:`ferserve.metrics.Metrics`."""
         self._add(_REFUSED.get(kind, _REFUSED[_INTERNAL]), 1)
+
+    def limit_reached(self, limit: str) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        self._add(_LIMITED.get(limit, _LIMITED["other"]), 1)
 
     def stream_opened(self, *, resumed: bool) -> None:
         """See :class:`ferserve.metrics.Metrics`."""
