@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,19 +49,20 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         self._own = own
         self._clock = clock
         self._periods: dict[_Kind, _Period] = {}
+        self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write ``record``, or count it."""
         self._end_periods(self._clock())
         if record.levelno < logging.INFO or record.name == self._unlimited:
-            super().emit(record)
+            self._write(record)
             return
         is_own = record.name.partition(".")[0] == self._own
         kind = (record.name, record.levelno, str(record.msg) if is_own else "")
         period = self._periods.setdefault(kind, _Period(self._clock() + PERIOD_S))
         if period.written < _MOST.get(record.levelno, _MOST_WARNINGS):
             period.written += 1
-            super().emit(record)
+            self._write(record)
         else:
             period.left_out += 1
             period.last = record
@@ -78,7 +80,27 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         for kind in [kind for kind, period in self._periods.items() if period.ends <= now]:
             period = self._periods.pop(kind)
             if period.last is not None:
-                super().emit(_with_count(period.last, period.left_out))
+                self._write(_with_count(period.last, period.left_out))
+
+    def _write(self, record: logging.LogRecord) -> None:
+        """Write a line if that cannot stop the server: a pipe that nobody reads from would, once it is full."""
+        if not self._takes_lines():
+            self._lost += 1
+            return
+        if self._lost:
+            text, self._lost = f"{self._lost} log lines were lost: nobody read them in time", 0
+            super().emit(
+                logging.makeLogRecord(
+                    {"name": self._own, "levelno": logging.WARNING, "levelname": "WARNING", "msg": text}
+                )
+            )
+        super().emit(record)
+
+    def _takes_lines(self) -> bool:
+        try:
+            return bool(select.select((), (self.stream,), (), 0)[1])
+        except (OSError, ValueError, TypeError):  # no file at all
+            return True
 
 
 def _with_count(record: logging.LogRecord, count: int) -> logging.LogRecord:

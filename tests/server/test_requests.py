@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -144,6 +145,26 @@ def _full_disk() -> IO[bytes]:
 def _serve(command: list[str], sink: IO[bytes]) -> subprocess.Popen[str]:
     with sink:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sink, text=True)
+
+
+async def test_a_log_that_nobody_reads_stops_no_server(model_dir: Path) -> None:
+    """Its pipe is full soon; when somebody reads again, the log goes on and says what it lacks."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 8192)
+    process = _serve([*serve_command(model_dir), "-vv", "--access-log"], os.fdopen(writer, "wb", buffering=0))
+    assert process.stdout is not None
+    address = process.stdout.readline().removeprefix("ferserve ready on ").partition(" ")[0]
+    async with stub_of(address) as stub:
+        for _ in range(60):
+            await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=astronaut_jpeg())))
+        log = os.read(reader, 8192)
+        while b"log lines were lost: nobody read them in time" not in log:
+            await stub.Classify(pb.ClassifyRequest(frame=pb.Frame(encoded=astronaut_jpeg())))
+            log += os.read(reader, 8192)
+    process.send_signal(signal.SIGTERM)
+    os.close(reader)
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "")
 
 
 @pytest.mark.parametrize(("sink", "workers"), [(_closed_pipe, 1), (_full_disk, 1), (_closed_pipe, 2)])
