@@ -78,7 +78,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             try:
                 return await self._answer(handler, method, context, identity)
             except OverloadedError as error:
-                refusal = type(error)(*error.args)  # without its traceback, which refers to the message
+                refusal = OverloadedError(str(error), error.limit)  # without its traceback, which refers to the message
             await asyncio.sleep(pause_before_refusal(self._receiver.calls.open_by(identity.name)))
             raise refusal
 
