@@ -15,7 +15,9 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.12-slim
 COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir /wheels/*.whl && rm -rf /wheels && useradd --create-home --uid 10001 ferserve
+COPY deploy/requirements.txt /wheels/
+RUN pip install --no-cache-dir --require-hashes --requirement /wheels/requirements.txt \
+    && pip install --no-cache-dir --no-deps /wheels/*.whl && rm -rf /wheels && useradd --create-home --uid 10001 ferserve
 USER 10001
 EXPOSE 50051 50053
 # Said here and not as CMD, whose place the arguments of `docker run` take.

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto proto/ferserve/inference/service.proto
 
-.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare bench-record bench-report bench-peers soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo demo-web docs clean
+.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare bench-record bench-report bench-peers soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo demo-web docs pins wheels clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -126,6 +126,25 @@ docs: setup ## build the documentation into build/site, offline; fails on a brok
 	$(BIN)/python scripts/write_configuration.py --check
 	$(BIN)/python -m tests.benchmarks.history.report --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+pins: ## write deploy/requirements.txt anew, with the versions and hashes that the image installs; needs a network
+	$(PYTHON) -m venv build/pins && build/pins/bin/python -m pip install --quiet pip-tools
+	build/pins/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links \
+		--output-file build/pins/requirements.txt pyproject.toml
+	(echo "# What the image installs, with hashes of every file of each version. Written by \`make pins\`."; \
+		cat build/pins/requirements.txt) > deploy/requirements.txt
+
+WHEELS := build/wheels
+wheels: setup ## the sdist, from it a wheel in a clean environment, checked by auditwheel and by the kernel tests
+	rm -rf $(WHEELS) && mkdir -p $(WHEELS)
+	$(BIN)/python -m build --outdir $(WHEELS) .
+	$(BIN)/python -m auditwheel show $(WHEELS)/*.whl
+	$(PYTHON) -m venv $(WHEELS)/venv
+	$(WHEELS)/venv/bin/python -m pip install --quiet "$$(ls $(WHEELS)/*.whl)[test]"
+	mkdir $(WHEELS)/away && cp -r tests pyproject.toml $(WHEELS)/away
+	cd $(WHEELS)/away && ../venv/bin/python -m pytest -q tests/kernels
+	$(WHEELS)/venv/bin/ferserve models info emotion-lite
 
 clean: ## remove what was built
 	rm -rf build dist $(VENV) ferserve.egg-info ferserve/*.so

@@ -1,6 +1,8 @@
-"""Builds the one C extension and adds the proto; everything else about the package is in pyproject.toml."""
+"""Builds the one C extension, adds the proto and a bill of materials; everything else is in pyproject.toml."""
 
 import glob
+import hashlib
+import json
 import os
 import re
 from pathlib import Path
@@ -42,10 +44,38 @@ def readme():
     return RELATIVE_LINK.sub(r"\1 (`\2`)", Path("README.md").read_text("utf-8"))
 
 
+def bill_of_materials(version, dependencies):
+    """What a wheel holds and needs, as CycloneDX; the same for the same sources, so without a date or a serial number.
+
+    Versions of dependencies are ranges, since the installer chooses; deploy/requirements.txt pins them for an image.
+    """
+    parts = []
+    for path in sorted(glob.glob("ferserve/**/*.onnx", recursive=True)):
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        hashes = [{"alg": "SHA-256", "content": digest}]
+        parts.append({"type": "machine-learning-model", "bom-ref": path, "name": path, "hashes": hashes})
+    for wanted in dependencies:
+        name = re.match(r"[A-Za-z0-9._-]+", wanted)[0]
+        ranges = [{"name": "ferserve:versions", "value": wanted[len(name) :].strip() or "any"}]
+        purl = f"pkg:pypi/{name.lower()}"
+        parts.append({"type": "library", "bom-ref": name, "name": name, "purl": purl, "properties": ranges})
+    licenses = [{"license": {"id": "Apache-2.0"}}]
+    ours = {"type": "application", "bom-ref": "ferserve", "name": "ferserve", "version": version, "licenses": licenses}
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": {**ours, "purl": f"pkg:pypi/ferserve@{version}"}},
+        "components": parts,
+        "dependencies": [{"ref": "ferserve", "dependsOn": [part["bom-ref"] for part in parts]}],
+    }
+
+
 class BuildWithProto(build_py):
     """Copies proto/ into the wheel, each file beside the code generated from it: ``ferserve/v1/emotion.proto``.
 
     Then ``protoc -I site-packages`` finds it under its own import path. An editable install has it in proto/.
+    The bill of materials goes to ``ferserve/sbom.cdx.json``.
     """
 
     def run(self):
@@ -56,6 +86,8 @@ class BuildWithProto(build_py):
             target = os.path.join(self.build_lib, os.path.relpath(source, "proto"))
             self.mkpath(os.path.dirname(target))
             self.copy_file(source, target)
+        bill = bill_of_materials(self.distribution.get_version(), self.distribution.install_requires)
+        Path(self.build_lib, "ferserve", "sbom.cdx.json").write_text(json.dumps(bill, indent=1) + "\n", "utf-8")
 
 
 setup(

@@ -47,6 +47,7 @@ _BROKEN: Final = {"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN"}
 
 _WAYS_OUT: Final = (
     ("WRONG_VERSION_NUMBER", "the server does not speak TLS: drop tls.ca"),
+    ("Hostname Verification", "its certificate does not name this host: call it by a name in it, or issue another one"),
     ("handshake failed", "see that it speaks TLS, and that tls.ca vouches for its certificate under this host name"),
     ("Socket closed", "if the server speaks TLS, set tls.ca"),
     ("errors resolving", "check the name of the host"),

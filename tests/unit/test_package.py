@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email
+import hashlib
+import json
 import re
 import shlex
 import subprocess
@@ -12,6 +14,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from ferserve import __version__
 
@@ -53,6 +56,20 @@ def test_a_wheel_holds_the_proto_beside_its_code(built: Path) -> None:
         shipped = built / "lib" / source.relative_to(ROOT / "proto")
         assert shipped.read_bytes() == source.read_bytes()
         assert shipped.with_name(f"{source.stem}_pb2.py").is_file()
+
+
+def test_a_wheel_holds_its_bill_of_materials(built: Path, metadata: Message) -> None:
+    bill = json.loads((built / "lib/ferserve/sbom.cdx.json").read_text("utf-8"))
+    assert (bill["bomFormat"], bill["metadata"]["component"]["version"]) == ("CycloneDX", __version__)
+    parts = {part["name"]: part for part in bill["components"]}
+    needed = {re.split(r"[<>=]", line)[0] for line in metadata.get_all("Requires-Dist") or [] if "extra ==" not in line}
+    assert needed
+    assert {name for name, part in parts.items() if part["type"] == "library"} == needed
+    weights = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "ferserve").rglob("*.onnx")}
+    assert {name for name, part in parts.items() if part["type"] == "machine-learning-model"} == set(weights)
+    for name, path in weights.items():
+        (digest,) = parts[name]["hashes"]
+        assert digest["content"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -131,3 +148,15 @@ def test_the_readme_of_the_metadata_needs_no_other_file(metadata: Message) -> No
     assert re.findall(r"\]\((?!https?://|#)[^)]*\)", readme) == []
     for name in re.findall(r"\(`(\w[^`]*)`\)", readme):
         assert (ROOT / name.partition("#")[0]).exists(), name
+
+
+def test_the_image_installs_what_the_package_needs_in_versions_that_it_allows_with_hashes(metadata: Message) -> None:
+    lines = (ROOT / "deploy/requirements.txt").read_text().splitlines()
+    pins = dict(line.removesuffix(" \\").split("==") for line in lines if "==" in line)
+    blocks = "\n".join(lines).split("==")[1:]
+    assert all(block.count("--hash=sha256:") >= 1 for block in blocks)
+    for line in metadata.get_all("Requires-Dist") or []:
+        if "extra ==" in line:
+            continue
+        requirement = Requirement(line)
+        assert requirement.specifier.contains(pins[requirement.name.lower()]), line
