@@ -11,7 +11,7 @@ MAJORS = (10, 11)
 """Versions of TensorRT whose Python interface is the one that is called here."""
 _JETSON = (
     "on a Jetson it comes with JetPack (apt-get install python3-libnvinfer; make the virtual environment with "
-    "--system-site-packages), elsewhere: pip install 'ferserve[tensorrt]'"
+    "--system-site-packages), elsewhere: pip install tensorrt 'ferserve[tensorrt]'"
 )
 
 
