@@ -163,15 +163,17 @@ def memory(browser: Browser, server: psutil.Process, address: str, minutes: floa
         page.click("#start")
         expect(page.locator(CARD)).to_be_visible()
         session = page.context.new_cdp_session(page)
-        heaps, renderers, servers = [], [], []
+        heaps, renderers, servers, rates = [], [], [], []
         page.wait_for_timeout(min(60, minutes * 12) * 1000)
         for _ in range(11):
+            rates.append(float(page.inner_text("#meter-fps")))
             session.send("HeapProfiler.collectGarbage")
             heaps.append(session.send("Runtime.getHeapUsage")["usedSize"] / 2**20)
             renderers.append(_renderers_mb())
             servers.append(server.memory_info().rss / 2**20)
             page.wait_for_timeout(minutes * 60_000 / 10)
-        print(f"in the page: {page.inner_text('#meter-fps')} results/s, round trip {page.inner_text('#meter-trip')}")
+        trip = page.inner_text("#meter-trip")
+        print(f"in the page: {min(rates)} to {max(rates)} results/s, round trip at the end {trip}")
     for name, values in (("heap of the page", heaps), ("the browser's renderers", renderers), ("the server", servers)):
         middle = (max(values) + min(values)) / 2
         listed = " ".join(f"{value:.1f}" for value in values)

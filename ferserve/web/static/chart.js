@@ -2,10 +2,13 @@
 import { tone } from "./colors.js";
 
 const SPAN_MS = 30_000;
-const MOST = 1200;
+const STEP_MS = 100; // nobody sees more of a chart of 300 px
+const DRAW_MS = 200;
+const LEAST = 0.02; // a label that was never more probable has no line
 
 export class Chart {
   #points = [];
+  #drawnAt = -Infinity;
   #canvas;
   #labels;
 
@@ -18,11 +21,15 @@ export class Chart {
   add(timeMs, probabilities) {
     const last = this.#points.at(-1);
     if (last && timeMs <= last.timeMs) this.#points.length = 0; // another clip, or back in this one
+    if (last && timeMs - this.#points.at(-1)?.timeMs < STEP_MS) return;
     this.#points.push({ timeMs, shares: this.#labels.map((label) => probabilities[label] ?? 0) });
-    while (this.#points.length > MOST || this.#points[0].timeMs < timeMs - SPAN_MS) this.#points.shift();
+    while (this.#points[0].timeMs < timeMs - SPAN_MS) this.#points.shift();
   }
 
   draw() {
+    const now = performance.now();
+    if (now - this.#drawnAt < DRAW_MS) return;
+    this.#drawnAt = now;
     const ratio = window.devicePixelRatio || 1;
     const width = Math.round(this.#canvas.clientWidth * ratio);
     const height = Math.round(this.#canvas.clientHeight * ratio);
@@ -36,6 +43,7 @@ export class Chart {
     context.lineWidth = 1.8 * ratio;
     context.lineJoin = "round";
     this.#labels.forEach((label, i) => {
+      if (!this.#points.some(({ shares }) => shares[i] > LEAST)) return;
       context.strokeStyle = tone(label);
       context.beginPath();
       let before = -Infinity;
