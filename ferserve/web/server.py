@@ -19,6 +19,7 @@ from ferserve.server.calls import ActiveCalls
 from ferserve.web.application import app
 from ferserve.web.caller import Authenticate
 from ferserve.web.certificates import server_context
+from ferserve.web.connections import bounded_protocol
 from ferserve.web.guard import LOOPBACK_NAMES
 
 
@@ -44,6 +45,7 @@ class WebServer:
         self._calls: ActiveCalls = application.state.calls
         settings = uvicorn.Config(
             application,
+            http=bounded_protocol(config),
             ws="websockets-sansio",
             ws_max_size=application.state.max_frame_bytes,
             ws_per_message_deflate=False,  # pictures do not shrink
