@@ -25,6 +25,7 @@ from tests.web.serving import running
 from tests.web.test_guard import keeper
 
 CARD = "#camera-people .card:not(.gone) .bars"
+pytestmark = pytest.mark.timeout(180)  # a browser among other tests
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from tests.web.browser import Visit, chromium
 from tests.web.serving import running
 
 JPEG = builders.jpeg(builders.astronaut())
+pytestmark = pytest.mark.timeout(180)  # a browser among other tests
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from ferserve.web.engine_upstream import EngineFrameStream
 from tests.web.browser import Visit, chromium, clip_file
 
 FRAMES, FPS = 30, 25
+pytestmark = pytest.mark.timeout(180)  # a browser among other tests
 
 
 @pytest.fixture(scope="module")
