@@ -251,7 +251,7 @@ class Engine:
     def _settings(self, options: FrameOptions, models: ModelSet | None = None) -> Settings:
         models = models or self._registry.get_set(options.names)
         limits = FrameLimits(self.config.max_pixels, self.config.max_expansion, self.config.max_frame_ms)
-        return Settings(models, effective_frame(options, self.config, models.first.spec.name), limits)
+        return Settings(models, effective_frame(options, self.config, models.name), limits)
 
     def _warm_up(self, pipelines: list[Pipeline]) -> None:
         """Run one grey frame through every pipeline, so that no client waits for first-time allocations.

@@ -113,7 +113,7 @@ class Pipeline:
         for model in models.members:
             budget.check("preprocess")
             batch = model.classifier.empty_batch(len(detections))
-            _fill(batch, picture, detections, model.spec.input)
+            _fill(batch, picture, detections, model.classifier.spec.input)
             watch.lap("preprocess")
             budget.check("infer")
             columns.append(model.infer(batch) if len(batch) else [])
@@ -135,7 +135,9 @@ class Pipeline:
             raise InvalidFrameError("boxes must be left out if the payload is crops, got both; send one of them")
         require_at_most(settings.options.max_faces, len(crops.images), "crops.images")
         models = settings.models
-        batches = [model.classifier.empty_batch(len(crops.images)) for model in models.members]
+        batches = [
+            (model.classifier.empty_batch(len(crops.images)), model.classifier.spec.input) for model in models.members
+        ]
         boxes, notes = [], []
         for row, image in enumerate(crops.images):  # one at a time: decoded images may be large
             budget.check("decode")
@@ -147,14 +149,13 @@ class Pipeline:
             require_crop(boxes[row], models.strictest_crop, f"crops.images[{row}]")
             if picture.degraded:
                 notes.append(f"crops.images[{row}]: {picture.degraded}")
-            for model, batch in zip(models.members, batches, strict=True):
-                spec = model.spec.input
+            for batch, spec in batches:
                 preprocess_into(_pixels(picture, spec), _order(spec), boxes[row], spec, batch, row=row)
             watch.lap("preprocess")
         budget.check("infer")
         detections = Detections.from_boxes(np.concatenate(boxes)) if boxes else Detections.empty()
         members = zip(models.members, batches, strict=True)
-        heads = _heads(models, [model.infer(batch) if len(batch) else [] for model, batch in members])
+        heads = _heads(models, [model.infer(batch) if len(batch) else [] for model, (batch, _) in members])
         watch.lap("infer")
         result = _result(frame, _faces(detections, _untracked(detections), heads), models, watch, None)
         return dataclasses.replace(result, degraded="; ".join(notes)) if notes else result
@@ -281,8 +282,8 @@ def _result(
         capture_time_ns=frame.capture_time_ns,
         faces=faces,
         timings=watch.timings(),
-        model_name=models.first.spec.name,
-        model_version=models.first.spec.version,
+        model_name=models.name,
+        model_version=models.version,
         width=picture.width if picture else 0,
         height=picture.height if picture else 0,
         degraded=picture.degraded if picture else "",

@@ -45,7 +45,12 @@ class Classifier:
         rows = np.zeros_like(self.empty_batch(self._fixed_rows or 1))
         outputs = self.session.run_first({self._input: rows}, limit_s)
         for head, index in self._rows:
-            _probabilities(outputs[index], head)
+            columns = _probabilities(outputs[index], head).shape[1]
+            if columns != len(head.labels):  # a graph need not say how many it has
+                raise ModelSpecError(
+                    f"heads[{head.name}].labels must be as many as the graph's output has columns, {columns}, "
+                    f"got {len(head.labels)}"
+                )
 
     def infer(self, batch: Tensor) -> list[NDArray[np.float32]]:
         """Probabilities (N, K) of every head, in the order of ``spec.heads``, for a batch (N, *row_shape)."""
@@ -59,13 +64,16 @@ class Classifier:
 
     def _run(self, batch: Tensor) -> list[NDArray[np.float32]]:
         began_ns = time.monotonic_ns()
-        missing = max(self._fixed_rows - len(batch), 0)
-        rows = np.concatenate([batch, np.zeros_like(self.empty_batch(missing))]) if missing else batch
-        outputs = self.session.run({self._input: rows})
-        probabilities = [_probabilities(outputs[index][: len(batch)], head) for head, index in self._rows]
+        outputs = self._run_padded(batch) if self._fixed_rows else self.session.run({self._input: batch})
+        probabilities = [_probabilities(outputs[index], head) for head, index in self._rows]
         self.on_run(len(batch))
         self.runs.add(len(batch), time.monotonic_ns() - began_ns)
         return probabilities
+
+    def _run_padded(self, batch: Tensor) -> list[Tensor]:
+        """One run of a graph that takes no fewer rows."""
+        blank = np.zeros_like(self.empty_batch(self._fixed_rows - len(batch)))
+        return [output[: len(batch)] for output in self.session.run({self._input: np.concatenate([batch, blank])})]
 
 
 def _unheard(rows: int) -> None:
@@ -112,11 +120,6 @@ def _probabilities(output: Tensor, head: HeadSpec) -> NDArray[np.float32]:
         values = values.reshape(len(values), -1)
     if head.columns:
         values = values[:, head.columns[0] : head.columns[1]]
-    if values.shape[1] != len(head.labels):  # a graph need not say how many columns it has
-        raise ModelSpecError(
-            f"heads[{head.name}].labels must be as many as the graph's output has columns, {values.shape[1]}, "
-            f"got {len(head.labels)}"
-        )
     if head.outputs != "logits":
         return values
     scaled = values / np.float32(head.temperature)

@@ -31,10 +31,15 @@ class ModelSet:
             taken.update(head.name for head in heads[-1])
         return cls(tuple(members), tuple(heads))
 
-    @property
-    def first(self) -> LoadedModel:
-        """The model that results name."""
-        return self.members[0]
+    @cached_property
+    def name(self) -> str:
+        """Name of the first model, for results."""
+        return self.members[0].spec.name
+
+    @cached_property
+    def version(self) -> str:
+        """Version of the first model, for results."""
+        return self.members[0].spec.version
 
     @cached_property
     def wants_color(self) -> bool:
