@@ -25,6 +25,7 @@ from ferserve.engine import Engine
 from ferserve.errors import FerserveError
 from ferserve.inference import service_pb2 as pb
 from ferserve.server.inference.servicer import InferenceServicer
+from ferserve.server.model_admin import ModelAdmin
 from ferserve.wire.bounds import bounded
 from ferserve.wire.inference.datatypes import BYTES, DTYPES
 from ferserve.wire.inference.tensors import to_raw
@@ -200,7 +201,7 @@ class Door:
         write_brightness_model(folder / "brightness.onnx")
         self.engine = Engine(EngineConfig(model="brightness", model_dir=str(folder), threads=2))
         self.loop = asyncio.new_event_loop()
-        self.servicer = InferenceServicer(self.engine, ServerConfig(admin=True), lambda: True)
+        self.servicer = InferenceServicer(self.engine, ServerConfig(admin=True), lambda: True, ModelAdmin(self.engine))
         self.loop.run_until_complete(self._register())
 
     async def _register(self) -> None:
