@@ -78,7 +78,7 @@ async def test_health_says_when_the_workers_make_no_progress(engine_config: Engi
                 assert (await watch.read()).status == NOT_SERVING
             assert (await watch.read()).status == SERVING
             assert counting.stalled == [True, False]
-            await server.stop(0)
+            await server.stop(1)  # which leaves watchers the time to hear of it
             assert (await watch.read()).status == NOT_SERVING
 
 
