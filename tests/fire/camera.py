@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
+from ferserve.wire.metadata import authorization
 from tests import builders
 
 FPS = 10
@@ -90,7 +92,7 @@ class _Camera:
     """The stream of the camera's process, and the health checks beside it."""
 
     def __init__(self, stub: Any, health: Any) -> None:
-        self._call = stub.ClassifyStream()
+        self._call = stub.ClassifyStream(metadata=authorization(os.environ.get("FERSERVE_TOKEN", "")))
         self._health = health
         self._waiting: dict[int, tuple[float, Window]] = {}
         self._window = Window()

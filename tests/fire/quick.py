@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from queue import SimpleQueue
 
 import grpc
 
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
+from ferserve.wire.metadata import authorization
 from tests.fire.attack import Attack, Burning
 from tests.fire.measure import MAX_PEAK_MB
 from tests.fire.rude import config, jpeg_frame
@@ -41,7 +43,8 @@ class _Camera:
     def __init__(self, channel: grpc.Channel) -> None:
         stub = emotion_pb2_grpc.EmotionServiceStub(channel)  # type: ignore[no-untyped-call]
         self._requests = _Requests()
-        self._responses = stub.ClassifyStream(self._requests)
+        token = os.environ.get("FERSERVE_TOKEN", "")
+        self._responses = stub.ClassifyStream(self._requests, metadata=authorization(token))
         assert next(self._responses).HasField("started")
         self._sent = 0
 
