@@ -17,6 +17,8 @@ from training.errors import ExportError
 
 TOLERANCE = 1e-4
 """Largest absolute difference allowed between an exported model's answers and Keras's."""
+ROWS_AT_ONCE = 8
+"""More would need gigabytes in a large network."""
 
 
 def export_onnx(model: Any, path: Path, spec: ModelSpec, inputs: NDArray[np.float32]) -> float:
@@ -59,7 +61,11 @@ def export_run(model: Path, out: Path | None = None) -> tuple[Path, float]:
 
 def keras_outputs(model: Any, inputs: NDArray[np.float32], spec: ModelSpec) -> list[NDArray[np.float32]]:
     """Keras's answers, one array (N, labels) per head, in the order of ``spec.heads``."""
-    outputs = model.predict_on_batch(inputs)
+    import keras
+
+    starts = range(0, len(inputs), ROWS_AT_ONCE)
+    answers = [model.predict_on_batch(inputs[start : start + ROWS_AT_ONCE]) for start in starts]
+    outputs = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *answers)
     if isinstance(outputs, dict):
         return [np.asarray(outputs[head.name]) for head in spec.heads]
     if not isinstance(outputs, list | tuple):
@@ -72,7 +78,9 @@ def compare(path: Path, inputs: NDArray[np.float32], expected: list[NDArray[np.f
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    got = session.run([head.output for head in spec.heads], {spec.input.name: inputs})
+    names, parts = [head.output for head in spec.heads], range(0, len(inputs), ROWS_AT_ONCE)
+    answers = [session.run(names, {spec.input.name: inputs[start : start + ROWS_AT_ONCE]}) for start in parts]
+    got = [np.concatenate(of_head) for of_head in zip(*answers, strict=True)]
     # Not max(), for which nan may be less than 0.
     worst = float(np.max([np.abs(a - b).max(initial=0.0) for a, b in zip(got, expected, strict=True)]))
     if not worst <= TOLERANCE:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,9 @@ from training.classification.recipe import ClassificationRecipe, Plateau
 from training.errors import WeightsError
 from training.models.backbones import WEIGHT_FILES, Head, transfer
 from training.models.request import ModelRequest
-from training.models.resnet import resnet18, resnext50
+from training.models.resnet import load_torchvision, resnet18, resnext50
 from training.models.small import cnn3, cnn_best, dense
+from training.models.weight_files import find_torchvision
 from training.recipe import RunOptions, get_recipe
 
 FER2013 = ModelRequest((48, 48, 1), {"emotion": 7}, "none")
@@ -183,10 +185,16 @@ def write_state_dict(path: Path, tensors: dict[str, np.ndarray], old: bool) -> P
     return path
 
 
-def test_torchvision_weights_load_without_torch(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def network() -> Any:
+    """A ResNet18, built once; each test fills it anew."""
+    return resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, "none"))
+
+
+def test_torchvision_weights_load_without_torch(network: Any, tmp_path: Path) -> None:
     tensors = torchvision_tensors()
-    path = write_safetensors(tmp_path / "model.safetensors", tensors)
-    model = resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
+    load_torchvision(network, write_safetensors(tmp_path / "model.safetensors", tensors))
+    model = network
     kernel = np.asarray(model.get_layer("layer2.0.downsample.0").kernel)
     np.testing.assert_array_equal(kernel, tensors["layer2.0.downsample.0.weight"].transpose(2, 3, 1, 0))
     np.testing.assert_array_equal(
@@ -196,7 +204,7 @@ def test_torchvision_weights_load_without_torch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("old", [False, True], ids=["zip", "old format"])
 def test_state_dicts_of_torch_load_without_torch(
-    old: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    old: bool, network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Found where torchvision puts them, and said once, with the digest."""
     tensors = torchvision_tensors()
@@ -204,33 +212,33 @@ def test_state_dicts_of_torch_load_without_torch(
     folder.mkdir(parents=True)
     path = write_state_dict(folder / "resnet18-0.pth", tensors, old)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    model = resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, "imagenet"))
+    load_torchvision(network, find_torchvision("resnet18"))
     for name in ("layer2.0.downsample.0", "conv1"):
-        kernel = np.asarray(model.get_layer(name).kernel)
+        kernel = np.asarray(network.get_layer(name).kernel)
         np.testing.assert_array_equal(kernel, tensors[f"{name}.weight"].transpose(2, 3, 1, 0))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert capsys.readouterr().out.count(f"weights: resnet18-0.pth, sha256 {digest}, in {folder}\n") == 1
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(WeightsError, match=r"resnet18-0\.pth: weights must be a whole"):
-        resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
+        load_torchvision(network, path)
 
 
-def test_a_pickle_that_would_run_code_does_not(tmp_path: Path) -> None:
+def test_a_pickle_that_would_run_code_does_not(network: Any, tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     path.write_bytes(b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.")
     with pytest.raises(WeightsError, match=r"evil\.pth: weights must be a whole state dict of torch, got os\.system"):
-        resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
+        load_torchvision(network, path)
 
 
-def test_weights_that_do_not_fit_name_file_and_tensor(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_name_file_and_tensor(network: Any, tmp_path: Path) -> None:
     tensors = torchvision_tensors()
     del tensors["layer3.1.conv2.weight"]
     path = write_safetensors(tmp_path / "model.safetensors", tensors)
     with pytest.raises(WeightsError, match=r"model\.safetensors: tensors must hold layer3\.1\.conv2\.weight"):
-        resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
+        load_torchvision(network, path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(WeightsError, match=r"model\.safetensors: weights must be a whole safetensors file"):
-        resnet18(ModelRequest((64, 64, 3), {"emotion": 6}, str(path)))
+        load_torchvision(network, path)
 
 
 def test_pretrained_extractor_is_frozen_and_its_file_is_used(vgg16_weights: Path) -> None:
