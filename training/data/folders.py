@@ -36,7 +36,7 @@ def load_folders(path: Path, labels: tuple[str, ...] | None = None) -> Samples:
             found = [file for (child, _), own in named if child.parent == root and own == index
                      for file in image_files(child)]  # fmt: skip
             if not found and part in ("", "train"):
-                raise DataError(f"{root / label}: class {label} must have at least one image, got none")
+                raise DataError(f"{root / label}: class {label} must have at least one image, got none; add some")
             files += found
             targets += [index] * len(found)
             split += [part] * len(found)
