@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ferserve.errors import (
         AuthenticationError,
         ConfigError,
+        DeviceError,
         FerserveError,
         FrameDeadlineError,
         FrameTimeWarning,
@@ -68,6 +69,7 @@ _HOMES = {
     "ferserve.errors": (
         "AuthenticationError",
         "ConfigError",
+        "DeviceError",
         "FerserveError",
         "FrameDeadlineError",
         "FrameTimeWarning",
@@ -119,6 +121,7 @@ __all__ = [
     "ConfigError",
     "Crops",
     "Delivery",
+    "DeviceError",
     "DropReason",
     "EncodedImage",
     "Engine",

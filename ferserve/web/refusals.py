@@ -23,6 +23,7 @@ STATUS_BY_KIND: Final[dict[str, int]] = {
     "wrong_worker": 503,
     "frame_deadline": 504,
     "server_unavailable": 503,
+    "device": 503,
     "unauthenticated": 401,
     "permission_denied": 403,
     "unsupported": 501,
@@ -32,7 +33,7 @@ STATUS_BY_KIND: Final[dict[str, int]] = {
 }
 """HTTP status of each kind of error; 500 of all others."""
 
-_RETRY_LATER: Final = {"model_not_ready", "overloaded", "wrong_worker", "server_unavailable"}
+_RETRY_LATER: Final = {"model_not_ready", "overloaded", "wrong_worker", "server_unavailable", "device"}
 POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1008, 1011, 1013
 """Close codes of RFC 6455 and its registry."""
 

@@ -199,19 +199,14 @@ def test_a_body_that_never_ends_is_given_up(engine: Engine) -> None:
         connection.close()
 
 
-class _Broken:
-    """An engine that fails in a way that nobody foresaw."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.config = engine.config
-
-    def load(self, name: str) -> None:
-        raise RuntimeError("a secret of the server")
-
-
 @pytest.fixture
 def broken(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(engine, "load", _Broken(engine).load)
+    """A page whose engine fails in a way that nobody foresaw."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a secret of the server")
+
+    monkeypatch.setattr(engine, "submit", fail)
     with running(WebServer(engine, ServerConfig(), 0)) as address:
         yield address
 
