@@ -59,7 +59,8 @@ def _check(config: EngineConfig, self_test: bool) -> None:
     with Engine(config) as engine:
         table = model_table(engine.model(""))
         session = engine.load("").classifier.session
-        table.add_row("nodes", str(session.placement()))
+        if self_test or not session.uses_cpu:  # counting loads the model once more, and a CPU leaves nothing elsewhere
+            table.add_row("nodes", str(session.placement()))
         table.add_row("one face", _speed(engine))
         if self_test:
             table.add_row("self-test", _compared(engine.load("").file.path, session))
