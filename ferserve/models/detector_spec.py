@@ -52,9 +52,9 @@ class DetectorSpec:
         return max(self.strides)
 
     def __post_init__(self) -> None:
-        check_types(self, "detector")
         strides = self.strides
         check("detector", "strides", strides, _are_strides(strides), "whole numbers from 1 to 256")
+        check_types(self, "detector")
         check("detector", "strides", strides, all(max(strides) % s == 0 for s in strides), "divisors of the largest")
         known = self.schema_version == DETECTOR_SCHEMA_VERSION
         check("detector", "schema_version", self.schema_version, known, str(DETECTOR_SCHEMA_VERSION))

@@ -43,6 +43,7 @@ def _one(lines: list[str], pattern: str) -> None:
 
 
 EVENTS = [
+    r"loading brightness, \d+ MB, and running it once",
     r"serving ferserve\.v1\.EmotionService\b.* on 127\.0\.0\.1:\d+, plain text",
     r"/ferserve\.v1\.EmotionService/Classify from ipv4:127\.0\.0\.1:\d+ refused: model_not_found: .*a\\nb.*",
     r"stream gate\\n7 from ipv4:127\.0\.0\.1:\d+ opened: model brightness, delivery every, priority normal",
@@ -71,8 +72,8 @@ async def test_vv_logs_every_frame_too(model_dir: Path) -> None:
 
 async def test_workers_log_too(model_dir: Path) -> None:
     lines = await _lines_of([*serve_command(model_dir), "-v", "--workers", "2"])
-    _one(lines, EVENTS[2])
     _one(lines, EVENTS[3])
+    _one(lines, EVENTS[4])
     assert lines.count("stopped") == 2
 
 

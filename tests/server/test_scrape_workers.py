@@ -79,6 +79,8 @@ def _in_order(server: ServerProcess) -> list[int]:
 
 
 def test_a_worker_that_hangs_does_not_keep_the_scrape(server: ServerProcess, port: int) -> None:
+    with ferserve.Client(server.address) as client:
+        assert len(list(client.stream([astronaut_jpeg()]))) == 1
     stuck = workers_of(server)[0]
     stuck.suspend()
     try:
