@@ -11,6 +11,8 @@ import textwrap
 from html import escape
 from pathlib import Path
 
+from generated import keep_current
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # pragma: no cover
@@ -33,14 +35,7 @@ rect { fill: #eef1fb; stroke: #5566b8 }
 
 def main() -> int:
     """Write or check the picture."""
-    drawn = draw(layers())
-    if "--check" in sys.argv[1:]:
-        if PICTURE.read_text("utf-8") != drawn:
-            print(f"{PICTURE} is not current; run `python scripts/draw_architecture.py`", file=sys.stderr)
-            return 1
-        return 0
-    PICTURE.write_text(drawn, "utf-8")
-    return 0
+    return keep_current(PICTURE, draw(layers()))
 
 
 def layers() -> list[list[str]]:

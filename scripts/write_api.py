@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import griffe
+from generated import keep_current
 
 import ferserve
 
@@ -43,14 +44,7 @@ LINE = 100
 
 def main() -> int:
     """Write or check the page."""
-    page = write()
-    if "--check" in sys.argv[1:]:
-        if not PAGE.is_file() or PAGE.read_text("utf-8") != page:
-            print(f"{PAGE} is not current; run `python scripts/write_api.py`", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(page, "utf-8")
-    return 0
+    return keep_current(PAGE, write())
 
 
 def write() -> str:

@@ -9,6 +9,8 @@ import itertools
 import sys
 from pathlib import Path
 
+from generated import keep_current
+
 from ferserve.setting_docs import Setting, settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
@@ -54,13 +56,7 @@ def _row(setting: Setting) -> str:
 
 def main() -> int:
     """Write or check the page."""
-    page = write()
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page, "utf-8")
-    elif not PAGE.is_file() or PAGE.read_text("utf-8") != page:
-        print(f"{PAGE} is not current; run `python scripts/write_configuration.py`", file=sys.stderr)
-        return 1
-    return 0
+    return keep_current(PAGE, write())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from generated import keep_current
+
 from ferserve.server.telemetry import catalogue
 from ferserve.server.telemetry.families import Family
 from ferserve.types import DropReason
@@ -88,13 +90,7 @@ def _buckets(family: Family) -> str:
 
 def main() -> int:
     """Write or check the page."""
-    page = write()
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page, "utf-8")
-    elif not PAGE.is_file() or PAGE.read_text("utf-8") != page:
-        print(f"{PAGE} is not current; run `python scripts/write_metrics.py`", file=sys.stderr)
-        return 1
-    return 0
+    return keep_current(PAGE, write())
 
 
 if __name__ == "__main__":

@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 
 from ferserve.metrics import Metrics
+from ferserve.server.background import Background
 
 logger = logging.getLogger(__name__)
 
 _PERIOD_S = 0.2
 
 
-class LoopLag:
-    """Measures the lag of the event loop it runs in. A :class:`ferserve.server.lifecycle.Startable`."""
+class LoopLag(Background):
+    """Measures the lag of the event loop it runs in."""
 
     def __init__(self, metrics: Metrics, limit_ms: float) -> None:
         """``limit_ms``: a longer lag is logged."""
         self._metrics = metrics
         self._limit_s = limit_ms / 1000
-        self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> str:
-        """Begin to measure; there is no address."""
-        self._task = asyncio.create_task(self._measure())
-        return ""
-
-    async def stop(self, grace_s: float | None = None) -> None:
-        """Measure no more; see :meth:`ferserve.server.lifecycle.Startable.stop`."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _measure(self) -> None:
+    async def _run(self) -> None:
         while True:
             due = time.monotonic() + _PERIOD_S
             await asyncio.sleep(_PERIOD_S)

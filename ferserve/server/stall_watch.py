@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ferserve.metrics import Metrics
+from ferserve.server.background import Background
 from ferserve.server.health import Health
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ _LOOKS = 10
 _LONGEST_PAUSE_S = 1.0
 
 
-class StallWatch:
-    """A :class:`ferserve.server.lifecycle.Startable` that asks the engine now and then."""
+class StallWatch(Background):
+    """Asks the engine now and then."""
 
     def __init__(self, engine: Engine, health: Health, stall_s: float, metrics: Metrics) -> None:
         """``stall_s``: how long all worker threads may be busy with the same work; 0 for any time."""
@@ -28,20 +29,12 @@ class StallWatch:
         self._health = health
         self._stall_s = stall_s
         self._metrics = metrics
-        self._task: asyncio.Future[None] | None = None
 
     async def start(self) -> str:
-        """Begin; there is no address."""
-        if self._stall_s:
-            self._task = asyncio.ensure_future(self._watch())
-        return ""
+        """Begin, unless any time will do."""
+        return await super().start() if self._stall_s else ""
 
-    async def stop(self, grace_s: float | None = None) -> None:
-        """End at once."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _watch(self) -> None:
+    async def _run(self) -> None:
         stalled = False
         while True:
             await asyncio.sleep(min(self._stall_s / _LOOKS, _LONGEST_PAUSE_S))

@@ -14,7 +14,31 @@ from urllib.parse import urlsplit
 
 from websockets.sync.client import ClientConnection, connect
 
+import ferserve
+from ferserve.config import ServerConfig
+from ferserve.engine import Engine
+from ferserve.server import Server
 from ferserve.server.lifecycle import Startable
+from ferserve.web import WebServer
+
+
+class Behind:
+    """A gRPC server, and the page that asks it as a client."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._server = Server(engine, ServerConfig(port=0))
+
+    async def start(self) -> str:
+        """The address of the page."""
+        self._client = ferserve.AsyncClient(await self._server.start())
+        self._page = WebServer(self._client, ServerConfig(), 0)
+        return await self._page.start()
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """The page first."""
+        await self._page.stop(grace_s)
+        await self._client.close()
+        await self._server.stop(grace_s)
 
 
 class Answer(NamedTuple):

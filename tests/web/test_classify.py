@@ -20,10 +20,9 @@ from ferserve.config import ServerConfig
 from ferserve.engine import Engine
 from ferserve.rendering.csv import CsvRenderer
 from ferserve.rendering.json import json_line
-from ferserve.server import Server
 from ferserve.web import WebServer
 from tests import builders
-from tests.web.serving import ask, classify, running
+from tests.web.serving import Behind, ask, classify, running
 
 JPEG = builders.jpeg(builders.astronaut())
 
@@ -44,21 +43,7 @@ def test_a_picture_gets_the_answer_of_the_engine(page: str, engine: Engine) -> N
 
 
 def test_a_page_of_another_server_answers_alike(page: str, engine: Engine) -> None:
-    class Behind:
-        """A gRPC server and the page that asks it."""
-
-        async def start(self) -> str:
-            self.server = Server(engine, ServerConfig(port=0))
-            self.client = ferserve.AsyncClient(await self.server.start())
-            self.page = WebServer(self.client, ServerConfig(), 0)
-            return await self.page.start()
-
-        async def stop(self, grace_s: float | None = None) -> None:
-            await self.page.stop(grace_s)
-            await self.client.close()
-            await self.server.stop(grace_s)
-
-    with running(Behind()) as address:
+    with running(Behind(engine)) as address:
         assert without_timings(classify(address, JPEG).json) == without_timings(classify(page, JPEG).json)
         assert ask(address, "GET", "v1/models").json == ask(page, "GET", "v1/models").json
         assert classify(address, b"%PDF-1.7").error == (400, "invalid_frame")

@@ -13,15 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import ferserve
 from ferserve.config import ServerConfig
 from ferserve.engine import Engine
 from ferserve.errors import ConfigError
-from ferserve.server import Server
 from ferserve.web import WebServer
 from tests import builders
 from tests.serving.certificates import issue
-from tests.web.serving import Socket, classify, frame, running
+from tests.web.serving import Behind, Socket, classify, frame, running
 
 CLIP = builders.jpeg_clip(4)
 
@@ -117,21 +115,7 @@ def test_a_server_that_stops_answers_the_frames_that_it_took(engine: Engine) -> 
 
 
 def test_a_stream_goes_through_to_the_server_behind_the_page(engine: Engine) -> None:
-    class Behind:
-        """A gRPC server and the page that asks it."""
-
-        async def start(self) -> str:
-            self.server = Server(engine, ServerConfig(port=0))
-            self.client = ferserve.AsyncClient(await self.server.start())
-            self.page = WebServer(self.client, ServerConfig(), 0)
-            return await self.page.start()
-
-        async def stop(self, grace_s: float | None = None) -> None:
-            await self.page.stop(grace_s)
-            await self.client.close()
-            await self.server.stop(grace_s)
-
-    with running(Behind()) as page:
+    with running(Behind(engine)) as page:
         with Socket(page, {"delivery": "every"}) as stream:
             assert stream.next()["model"]["name"] == "brightness"
             for i in range(30):

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ferserve.errors import FerserveError
+from ferserve.server.background import Background
 
 if TYPE_CHECKING:
     from ferserve.engine import Engine
@@ -16,26 +17,15 @@ logger = logging.getLogger(__name__)
 _SHORTEST_S = 0.1
 
 
-class ModelWatch:
-    """A :class:`ferserve.server.lifecycle.Startable`; each worker watches for itself."""
+class ModelWatch(Background):
+    """Each worker watches for itself. A model that is being loaded when it stops is loaded to its end, for nobody."""
 
     def __init__(self, engine: Engine, poll_s: float) -> None:
         """``poll_s``: the pause between two looks."""
         self._engine = engine
         self._poll_s = poll_s
-        self._task: asyncio.Future[None] | None = None
 
-    async def start(self) -> str:
-        """Begin; there is no address."""
-        self._task = asyncio.ensure_future(self._watch())
-        return ""
-
-    async def stop(self, grace_s: float | None = None) -> None:
-        """End; a model that is being loaded is loaded to its end, for nobody."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _watch(self) -> None:
+    async def _run(self) -> None:
         told = ""
         while True:
             await asyncio.sleep(max(self._poll_s, _SHORTEST_S))

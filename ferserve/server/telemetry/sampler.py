@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from ferserve.metrics import EngineFigures
+from ferserve.server.background import Background
 from ferserve.server.memory import resident_bytes
 from ferserve.server.telemetry import catalogue as c
 from ferserve.server.telemetry.families import Family
@@ -19,31 +20,15 @@ _PERIOD_S = 0.5
 _FILES = "/proc/self/fd"
 
 
-class Sampler:
-    """Writes the figures of this process, and of its engine if it has one, into a page.
-
-    A :class:`ferserve.server.lifecycle.Startable`, which does so twice a second.
-    """
+class Sampler(Background):
+    """Writes the figures of this process, and of its engine if it has one, into a page, twice a second."""
 
     def __init__(self, page: Page, figures: Callable[[], EngineFigures] | None = None) -> None:
         self._page = page
         self._figures = figures
         self._before = {family: self._get(family) for family in (c.CPU, c.PASSES, c.FOLLOWED)}
-        self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> str:
-        """Begin; there is no address."""
-        self._task = asyncio.create_task(self._repeat())
-        return ""
-
-    async def stop(self, grace_s: float | None = None) -> None:
-        """See :meth:`ferserve.server.lifecycle.Startable.stop`."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _repeat(self) -> None:
+    async def _run(self) -> None:
         while True:
             self.sample()
             await asyncio.sleep(_PERIOD_S)
