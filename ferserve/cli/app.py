@@ -17,6 +17,7 @@ from ferserve.cli import (
     classify,
     config,
     exit_codes,
+    model_build,
     model_files,
     models,
     serve,
@@ -59,6 +60,7 @@ app.command("top", cls=Command)(top.command)
 app.command("tune", cls=Command)(tune.command)
 app.command("check", cls=Command)(check.command)
 models.app.add_typer(model_files.app)
+models.app.add_typer(model_build.app)
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")

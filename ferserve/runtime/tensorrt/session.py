@@ -48,7 +48,9 @@ class TensorRtSession:
             tensorrt=version, gpu=gpu.name, compute_capability=gpu.compute_capability,
             precision=precision, max_rows=MAX_ROWS,
         )  # fmt: skip
-        self._load(graph, cache_dir or Path.home() / ".cache" / "ferserve")
+        folder = cache_dir or Path.home() / ".cache" / "ferserve"
+        self.engine_file = folder / self._key.file_name
+        self._load(graph, folder)
         self.runs_on = f"TensorRT {version} {precision.upper()} on {gpu.name}"
 
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:

@@ -10,6 +10,7 @@ import json
 import sys
 import types
 from enum import Enum
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 import numpy as np
@@ -246,6 +247,7 @@ def install(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> types.ModuleTy
     trt = types.ModuleType("tensorrt")
     for each in OFFERED:
         setattr(trt, each.__name__, each)
+    trt.__spec__ = ModuleSpec("tensorrt", None)
     trt.__version__ = machine.version  # type: ignore[attr-defined]
     monkeypatch.setitem(_now, 0, machine)
     monkeypatch.setitem(sys.modules, "tensorrt", trt)

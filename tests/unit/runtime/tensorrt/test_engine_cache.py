@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ferserve.cli.model_build import build_command
+from ferserve.config import EngineConfig
+from ferserve.engine import Engine
+from ferserve.errors import ConfigError, ModelNotFoundError
 from ferserve.runtime.tensorrt.builder import Built
 from ferserve.runtime.tensorrt.engine_cache import EngineCache
 from ferserve.runtime.tensorrt.engine_file import EngineKey, read_engine, write_engine
@@ -148,3 +152,24 @@ def test_a_builder_that_is_killed_blocks_nobody(tmp_path: Path) -> None:
     assert EngineCache(tmp_path).engine(KEY, build) == b"engine"
     assert list(tmp_path.glob("*.partial")) == []
     assert read_engine(tmp_path / KEY.file_name, KEY) == (b"engine", "")
+
+
+def test_engines_can_be_built_ahead(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FERSERVE_ENGINE_CACHE_DIR", str(tmp_path))
+    build_command(["emotion-lite", "emotion-lite-int8"])
+    build_command(["emotion-lite"], precision="fp32")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(", ")[0] for line in lines] == [
+        "emotion-lite: TensorRT 10.16.1 FP16 on Orin",
+        "emotion-lite-int8: TensorRT 10.16.1 INT8 on Orin",
+        "emotion-lite: TensorRT 10.16.1 FP32 on Orin",
+    ]
+    assert all(Path(line.split(", ")[-1]).is_file() for line in lines)
+    with Engine(EngineConfig(model="emotion-lite", device="tensorrt-native", threads=1, cache_dir=str(tmp_path))):
+        assert machine.builds == 3  # the start took what was built
+    with pytest.raises(ConfigError, match="--precision must be fp16 or fp32, got 'int4'"):
+        build_command(["emotion-lite"], precision="int4")
+    with pytest.raises(ModelNotFoundError, match="model must be one of"):
+        build_command(["nobody"])
