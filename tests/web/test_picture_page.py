@@ -59,11 +59,13 @@ def choose(page: Page, *paths: Path) -> None:
 
 
 def test_a_picture_that_is_chosen_with_the_keyboard_is_shown_with_its_face(visit: Page, folder: Path) -> None:
-    visit.keyboard.press("Tab")
-    for _ in range(8):
+    expect(visit.locator("[data-text='picture.choose']")).not_to_be_empty()  # until then the page is being set up
+    visit.bring_to_front()
+    for _ in range(9):
+        visit.keyboard.press("Tab")
         if visit.evaluate("document.activeElement.id") == "files":
             break
-        visit.keyboard.press("Tab")
+    expect(visit.locator("#files")).to_be_focused()
     with visit.expect_file_chooser() as chooser:
         visit.keyboard.press("Enter")
     chooser.value.set_files(folder / "astronaut.jpg")
