@@ -45,8 +45,8 @@ def _open_auto(path: Path, device: Device, cache_dir: Path | None) -> Session:
     return open_auto(path, _open_cpu, _gpus(cache_dir), _PROCESSORS)
 
 
-def _auto_uses_cpu(graph: Path) -> bool:
-    gpus = _gpus(None)
+def _auto_uses_cpu(graph: Path, cache_dir: Path | None) -> bool:
+    gpus = _gpus(cache_dir)
     return not any_offered(gpus) or open_auto(graph, _open_cpu, gpus, ()).uses_cpu
 
 
@@ -78,22 +78,30 @@ _PROCESSORS = (
 """What ``auto`` measures beside ONNX Runtime on the processor."""
 
 
+def _always(graph: Path, cache_dir: Path | None) -> bool:
+    return True
+
+
+def _never(graph: Path, cache_dir: Path | None) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Backend:
     """How graphs are run on one device."""
 
     open: Opener
-    uses_cpu: Callable[[Path], bool]
-    """True if the processor runs the graph at a path, so that its INT8 form may pay."""
+    uses_cpu: Callable[[Path, Path | None], bool]
+    """True if the processor runs the graph at a path, so that its INT8 form may pay; the second is the folder again."""
 
 
 BACKENDS: Mapping[Device, Backend] = {
     "auto": Backend(_open_auto, _auto_uses_cpu),
-    "cpu": Backend(_open_onnx, lambda graph: True),
-    "openvino": Backend(_open_openvino, lambda graph: True),
-    "cuda": Backend(_open_onnx, lambda graph: False),
-    "tensorrt": Backend(_open_onnx, lambda graph: False),
-    "tensorrt-native": Backend(_open_tensorrt, lambda graph: False),
+    "cpu": Backend(_open_onnx, _always),
+    "openvino": Backend(_open_openvino, _always),
+    "cuda": Backend(_open_onnx, _never),
+    "tensorrt": Backend(_open_onnx, _never),
+    "tensorrt-native": Backend(_open_tensorrt, _never),
 }
 """By device. Openers import their backend when called, not before."""
 
@@ -107,13 +115,13 @@ def open_session(path: Path, device: Device = "cpu", cache_dir: Path | None = No
     return BACKENDS[device].open(path, device, cache_dir)
 
 
-def uses_cpu(device: Device, graph: Path) -> bool:
+def uses_cpu(device: Device, graph: Path, cache_dir: Path | None = None) -> bool:
     """True if the CPU runs the graph at a path on ``device``.
 
     For ``auto`` a session tells: a build of ONNX Runtime that offers a GPU may find none. Raises as
     :func:`open_session` does.
     """
-    return BACKENDS[device].uses_cpu(graph)
+    return BACKENDS[device].uses_cpu(graph, cache_dir)
 
 
 def _silence_telemetry() -> None:

@@ -26,7 +26,8 @@ def open_store(config: EngineConfig) -> tuple[ModelStore, ModelFile]:
     Raises :class:`ModelNotFoundError` or :class:`ModelSpecError`.
     """
     store = ModelStore(Path(config.model_dir) if config.model_dir else None)
-    name = bundled_model(config.device) if config.model == AUTO else config.model
+    cache_dir = Path(config.cache_dir) if config.cache_dir else None
+    name = bundled_model(config.device, cache_dir=cache_dir) if config.model == AUTO else config.model
     if name not in store and _is_path(name):
         return store, store.add(Path(name))
     return store, store.get(name)
@@ -47,12 +48,13 @@ def _is_path(text: str) -> bool:
     return os.sep in text or text.endswith(".onnx") or os.path.isdir(text)
 
 
-def bundled_model(device: Device, cpu_info: Path = CPU_INFO) -> str:
+def bundled_model(device: Device, cpu_info: Path = CPU_INFO, cache_dir: Path | None = None) -> str:
     """The bundled model that ``auto`` stands for: INT8 if a CPU with VNNI runs it, FP32 otherwise.
 
     Both are equally accurate; docs/decisions/0031 has the figures.
     """
-    return _INT8 if has_vnni(cpu_info) and uses_cpu(device, BUNDLED_DIR / f"{_WHOLE}.onnx") else _WHOLE
+    whole = BUNDLED_DIR / f"{_WHOLE}.onnx"
+    return _INT8 if has_vnni(cpu_info) and uses_cpu(device, whole, cache_dir) else _WHOLE
 
 
 def has_vnni(cpu_info: Path = CPU_INFO) -> bool:

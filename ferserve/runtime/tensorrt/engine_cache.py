@@ -6,12 +6,14 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from ferserve.runtime.tensorrt.builder import Built
 from ferserve.runtime.tensorrt.engine_file import EngineKey, read_engine, write_engine, write_whole
 
 log = logging.getLogger(__name__)
 
+Loaded = TypeVar("Loaded")
 Build = Callable[[bytes], Built]
 """Builds an engine, given the timings that are kept."""
 
@@ -22,31 +24,32 @@ class EngineCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def engine(self, key: EngineKey, build: Build, usable: Callable[[bytes], bool] = lambda engine: True) -> bytes:
-        """The engine of ``key``: kept, or built and kept.
+    def engine(self, key: EngineKey, build: Build, load: Callable[[bytes], Loaded | None]) -> Loaded | None:
+        """What ``load`` makes of the engine of ``key``: of a kept one, or of one that is built and kept.
 
-        ``usable`` says whether TensorRT takes a kept engine; one that it refuses is built again. If the folder cannot
-        be written, the engine is built for this process alone, and a warning says so.
+        A kept engine of which ``load`` makes None is built again; None means that it made none of the new one either.
+        If the folder cannot be written, the engine is built for this process alone, and a warning says so.
         """
         path = self.folder / key.file_name
-        engine = self._kept(path, key, usable)
+        engine = self._kept(path, key, load)
         if engine is not None:
             return engine
         with self._alone(path):
-            engine = self._kept(path, key, usable)  # another process may have built it while this one waited
+            engine = self._kept(path, key, load)  # another process may have built it while this one waited
             if engine is not None:
                 return engine
             built = build(self._timings(key))
             self._keep(path, key, built)
-            return built.engine
+            return load(built.engine)
 
-    def _kept(self, path: Path, key: EngineKey, usable: Callable[[bytes], bool]) -> bytes | None:
+    def _kept(self, path: Path, key: EngineKey, load: Callable[[bytes], Loaded | None]) -> Loaded | None:
         engine, reason = read_engine(path, key)
-        if engine is not None and not usable(engine):
-            engine, reason = None, "TensorRT refuses it"
+        loaded = None if engine is None else load(engine)
+        if engine is not None and loaded is None:
+            reason = "TensorRT refuses it"
         if reason:
             log.warning("cannot use the engine %s: %s; it is built again", path, reason)
-        return engine
+        return loaded
 
     def _timings(self, key: EngineKey) -> bytes:
         try:

@@ -85,14 +85,10 @@ class TensorRtSession:
         logger = make_logger()
         runtime = trt.Runtime(logger)
 
-        def usable(engine: bytes) -> bool:
-            return runtime.deserialize_cuda_engine(engine) is not None
-
         def build(timings: bytes) -> Built:
             return build_engine(graph, self._key.model, MAX_ROWS, timings)
 
-        plan = EngineCache(folder).engine(self._key, build, usable)
-        engine = runtime.deserialize_cuda_engine(plan)
+        engine = EngineCache(folder).engine(self._key, build, runtime.deserialize_cuda_engine)
         if engine is None:
             raise DeviceError(f"cannot load the engine of {self._key.model}: {logger.last or 'no reason'}; see -v")
         self._runtime, self._engine = runtime, engine  # an engine needs its runtime

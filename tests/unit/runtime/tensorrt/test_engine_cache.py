@@ -102,7 +102,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_served_from(
 ) -> None:
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
-        assert EngineCache(tmp_path / "file" / "engines").engine(KEY, build) == b"engine"
+        assert EngineCache(tmp_path / "file" / "engines").engine(KEY, build, bytes) == b"engine"
     assert "cannot keep the engine in" in caplog.text
     assert "set engine.cache_dir" in caplog.text
 
@@ -112,7 +112,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert EngineCache(tmp_path).engine(KEY, build) == b"engine"
+    assert EngineCache(tmp_path).engine(KEY, build, bytes) == b"engine"
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
 
 
@@ -125,10 +125,10 @@ def test_two_that_start_at_once_build_one_engine(tmp_path: Path) -> None:
         go_on.wait(30)
         return build(timings)
 
-    first = threading.Thread(target=lambda: got.append(EngineCache(tmp_path).engine(KEY, slow)))
+    first = threading.Thread(target=lambda: got.append(EngineCache(tmp_path).engine(KEY, slow, bytes)))
     first.start()
     assert began.wait(30)
-    second = threading.Thread(target=lambda: got.append(EngineCache(tmp_path).engine(KEY, must_not_build)))
+    second = threading.Thread(target=lambda: got.append(EngineCache(tmp_path).engine(KEY, must_not_build, bytes)))
     second.start()
     go_on.set()
     first.join(30)
@@ -146,10 +146,10 @@ def test_a_builder_that_is_killed_blocks_nobody(tmp_path: Path) -> None:
         "def build(timings):\n"
         "    (folder / f'{key.file_name}.1.partial').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "EngineCache(folder).engine(key, build)\n"
+        "EngineCache(folder).engine(key, build, bytes)\n"
     )
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == -9
-    assert EngineCache(tmp_path).engine(KEY, build) == b"engine"
+    assert EngineCache(tmp_path).engine(KEY, build, bytes) == b"engine"
     assert list(tmp_path.glob("*.partial")) == []
     assert read_engine(tmp_path / KEY.file_name, KEY) == (b"engine", "")
 
