@@ -250,7 +250,7 @@ class Faces(_message.Message):
     def __init__(self, faces: _Optional[_Iterable[_Union[Face, _Mapping]]] = ...) -> None: ...
 
 class Face(_message.Message):
-    __slots__ = ("track_id", "box", "landmarks", "score", "heads", "certainty", "sure")
+    __slots__ = ("track_id", "box", "landmarks", "score", "heads", "certainty", "sure", "head_pose", "landmarks_age_ms")
     TRACK_ID_FIELD_NUMBER: _ClassVar[int]
     BOX_FIELD_NUMBER: _ClassVar[int]
     LANDMARKS_FIELD_NUMBER: _ClassVar[int]
@@ -258,6 +258,8 @@ class Face(_message.Message):
     HEADS_FIELD_NUMBER: _ClassVar[int]
     CERTAINTY_FIELD_NUMBER: _ClassVar[int]
     SURE_FIELD_NUMBER: _ClassVar[int]
+    HEAD_POSE_FIELD_NUMBER: _ClassVar[int]
+    LANDMARKS_AGE_MS_FIELD_NUMBER: _ClassVar[int]
     track_id: int
     box: Box
     landmarks: _containers.RepeatedCompositeFieldContainer[Point]
@@ -265,7 +267,19 @@ class Face(_message.Message):
     heads: _containers.RepeatedCompositeFieldContainer[HeadOutput]
     certainty: float
     sure: bool
-    def __init__(self, track_id: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., landmarks: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., score: _Optional[float] = ..., heads: _Optional[_Iterable[_Union[HeadOutput, _Mapping]]] = ..., certainty: _Optional[float] = ..., sure: bool = ...) -> None: ...
+    head_pose: HeadPose
+    landmarks_age_ms: float
+    def __init__(self, track_id: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., landmarks: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., score: _Optional[float] = ..., heads: _Optional[_Iterable[_Union[HeadOutput, _Mapping]]] = ..., certainty: _Optional[float] = ..., sure: bool = ..., head_pose: _Optional[_Union[HeadPose, _Mapping]] = ..., landmarks_age_ms: _Optional[float] = ...) -> None: ...
+
+class HeadPose(_message.Message):
+    __slots__ = ("yaw", "pitch", "roll")
+    YAW_FIELD_NUMBER: _ClassVar[int]
+    PITCH_FIELD_NUMBER: _ClassVar[int]
+    ROLL_FIELD_NUMBER: _ClassVar[int]
+    yaw: float
+    pitch: float
+    roll: float
+    def __init__(self, yaw: _Optional[float] = ..., pitch: _Optional[float] = ..., roll: _Optional[float] = ...) -> None: ...
 
 class HeadOutput(_message.Message):
     __slots__ = ("name", "probabilities", "label", "confidence", "raw_probabilities", "top", "top_confidence")
