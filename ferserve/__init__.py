@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         ServerUnavailableError,
         SourceLostError,
         StreamProtocolError,
+        TableError,
         UnsupportedError,
         WrongWorkerError,
     )
@@ -87,6 +88,7 @@ _HOMES = {
         "ServerUnavailableError",
         "SourceLostError",
         "StreamProtocolError",
+        "TableError",
         "UnsupportedError",
         "WrongWorkerError",
     ),
@@ -159,6 +161,7 @@ __all__ = [
     "StreamOptions",
     "StreamProtocolError",
     "StreamSource",
+    "TableError",
     "Timings",
     "Tls",
     "UnsupportedError",

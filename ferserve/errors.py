@@ -133,6 +133,12 @@ class ModelPullError(FerserveError, OSError):
     kind = "model_pull"
 
 
+class TableError(FerserveError, ValueError):
+    """A table of faces is not what it should be: it cannot be read, or lacks columns that are needed."""
+
+    kind = "table"
+
+
 class ServerUnavailableError(FerserveError, ConnectionError):
     """The client could not reach its server in time."""
 
@@ -164,11 +170,15 @@ class MissingPackageError(ImportError):
 
 
 _WEB: Final = "the page needs the extra web: `pip install 'ferserve[web]'`"
+_ANALYSIS: Final = "tables and plots need the extra analysis: `pip install 'ferserve[analysis]'`"
 _REMEDIES: Final = {
     "cv2": "install one of OpenCV's wheels: `pip install opencv-python-headless`",
     "av": "videos need PyAV and NumPy: `pip install av numpy`",
     "numpy": "arrays need NumPy: `pip install numpy`",
     "simplejpeg": "arrays travel as JPEG by simplejpeg: `pip install simplejpeg`, or choose the encoding raw",
+    "pyarrow": _ANALYSIS,
+    "pandas": _ANALYSIS,
+    "matplotlib": _ANALYSIS,
     "starlette": _WEB,
     "uvicorn": _WEB,
     "websockets": _WEB,

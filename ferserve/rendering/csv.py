@@ -44,7 +44,7 @@ class CsvRenderer:
 
     def header(self) -> str:
         """The first line, without a line end."""
-        return _line(self.columns)
+        return csv_line(self.columns)
 
     def lines(self, result: FrameResult, source: str | None = None) -> list[str]:
         """The rows of ``result``, without line ends; numbers have four decimals, as in JSON.
@@ -62,7 +62,7 @@ class CsvRenderer:
             raise ValueError(
                 f"columns must be those of the table's model, got {', '.join(unknown)}; one table per model"
             )
-        return _line(_text(cells.get(column)) for column in self.columns)
+        return csv_line(map(cells.get, self.columns))
 
 
 def _head_columns(heads: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -106,18 +106,23 @@ def _head_cells(head: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def _text(value: Any) -> Any:
-    """``value`` as in JSON: nothing for null, booleans in lower case; texts so that no spreadsheet takes them for more.
+def csv_line(cells: Iterable[Any]) -> str:
+    """One record without its line end: None is an empty cell, booleans are in lower case, numbers stay numbers.
 
-    A text that begins as a formula gets an apostrophe before it (OWASP, CSV injection). Numbers stay numbers.
+    A text that begins as a formula gets an apostrophe before it (OWASP, CSV injection), so that no spreadsheet takes it
+    for more. Names of files that are no UTF-8 are escaped as in JSON, so that every line can be written.
     """
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator=_LINE_END).writerow(map(_cell, cells))
+    return buffer.getvalue().removesuffix(_LINE_END).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def cell_text(cell: str) -> str:
+    """The text that :func:`csv_line` wrote as ``cell``."""
+    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA_SIGNS) else cell
+
+
+def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else value
-
-
-def _line(cells: Iterable[Any]) -> str:
-    """One record; names of files that are no UTF-8 are escaped as in JSON, so that every line can be written."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator=_LINE_END).writerow(cells)
-    return buffer.getvalue().removesuffix(_LINE_END).encode("utf-8", "backslashreplace").decode("utf-8")

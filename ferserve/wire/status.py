@@ -31,6 +31,7 @@ STATUS_BY_KIND: Final[dict[str, grpc.StatusCode]] = {
     "model_spec": grpc.StatusCode.FAILED_PRECONDITION,
     "model_pull": grpc.StatusCode.FAILED_PRECONDITION,
     "server_unavailable": grpc.StatusCode.UNAVAILABLE,
+    "table": grpc.StatusCode.INVALID_ARGUMENT,
     "source_lost": grpc.StatusCode.UNAVAILABLE,
     "remote": grpc.StatusCode.INTERNAL,
     "internal": grpc.StatusCode.INTERNAL,
