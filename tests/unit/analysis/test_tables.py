@@ -118,8 +118,7 @@ def test_csv_is_read_by_the_standard_library(tmp_path: Path) -> None:
 def test_parquet_is_cut_into_groups_and_tells_its_version(tmp_path: Path) -> None:
     path = tmp_path / "faces.parquet"
     with open_table(path, HEADS) as table:
-        for number in range(1, 9001):
-            table.write(result(number, face(happy=number / 9001)))
+        table.write_rows({"frame": number, "time_s": 0.0, "outcome": "no_face"} for number in range(9000))
     file = pq.ParquetFile(path)
     assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [8192, 808]
     assert file.schema_arrow.metadata[b"ferserve.table_version"] == b"1"
@@ -130,9 +129,8 @@ def test_parquet_is_cut_into_groups_and_tells_its_version(tmp_path: Path) -> Non
 def test_an_error_leaves_the_older_file(tmp_path: Path, suffix: str) -> None:
     path = _written(tmp_path / f"faces{suffix}")
     before = path.read_bytes()
-    with pytest.raises(RuntimeError, match="stop"), open_table(path, HEADS) as table:
-        table.write(RESULTS[0])
-        raise RuntimeError("stop")
+    with pytest.raises(ZeroDivisionError), open_table(path, HEADS) as table:
+        table.write_rows({"frame": 1 // (1 - number)} for number in range(3))
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
