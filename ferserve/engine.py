@@ -26,6 +26,7 @@ from ferserve.runtime.batching import Measurement
 from ferserve.runtime.loader import LoadedModel
 from ferserve.runtime.model_set import ModelSet
 from ferserve.runtime.registry import ModelRegistry
+from ferserve.runtime.reopening import lost_devices
 from ferserve.scheduling.backlog import Backlog
 from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
 from ferserve.scheduling.effective import effective_frame, effective_stream, settings_of_state
@@ -216,6 +217,7 @@ class Engine:
             tracks=sum(len(stream.state.tracker.known_ids) for stream in streams),
             detection_passes=sum(pipeline.detection_passes for pipeline in self._pipelines),
             followed_frames=sum(pipeline.followed_frames for pipeline in self._pipelines),
+            device_lost=bool(lost_devices()),
         )
 
     def stalled_s(self) -> float:

@@ -38,6 +38,8 @@ class EngineFigures:
     detection_passes: int
     followed_frames: int
     """Frames of streams whose faces were followed without the detector."""
+    device_lost: bool
+    """Whether a GPU that models run on is gone for good."""
 
 
 class Metrics(Protocol):

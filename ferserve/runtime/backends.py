@@ -13,6 +13,7 @@ from typing import TypeAlias
 from ferserve.config import Device
 from ferserve.runtime.auto import Candidate, any_offered, open_auto
 from ferserve.runtime.base import Session
+from ferserve.runtime.reopening import ReopeningSession
 
 Opener: TypeAlias = Callable[[Path, Device, "Path | None"], Session]
 """Loads the graph at a path for a device; the last argument is the folder for what the backend compiles."""
@@ -110,9 +111,12 @@ def open_session(path: Path, device: Device = "cpu", cache_dir: Path | None = No
     """Load the graph at ``path``.
 
     Raises :class:`ferserve.errors.ModelSpecError` if it cannot be loaded, and :class:`ferserve.errors.ConfigError` if
-    ``device`` was chosen by name and is not available.
+    ``device`` was chosen by name and is not available. A GPU that fails later is opened again once, see
+    :class:`ferserve.runtime.reopening.ReopeningSession`.
     """
-    return BACKENDS[device].open(path, device, cache_dir)
+    opened = partial(BACKENDS[device].open, path, device, cache_dir)
+    session = opened()
+    return session if session.uses_cpu else ReopeningSession(session, opened)
 
 
 def uses_cpu(device: Device, graph: Path, cache_dir: Path | None = None) -> bool:

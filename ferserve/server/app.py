@@ -10,6 +10,7 @@ from ferserve.engine import Engine
 from ferserve.server.admin.servicer import AdminServicer, PeerServicer
 from ferserve.server.admin.watch import ModelWatch
 from ferserve.server.channelz import channelz_services
+from ferserve.server.device_watch import DeviceWatch
 from ferserve.server.emotion.servicer import EmotionServicer
 from ferserve.server.grpc_options import with_message_limit
 from ferserve.server.grpc_server import GrpcServer
@@ -76,10 +77,10 @@ class Server(ServerGroup):
         main = GrpcServer(services, config, health, metrics, shares_port=is_worker, tracing=tracing)
         for_peers = [PeerServicer(ModelAdmin(engine), peers)] if config.admin and peers else []
         probes = ProbeServer(health, config, supervisor_address, for_peers, shares_port=is_worker)
-        stalls = StallWatch(engine, health, config.stall_s, metrics)
+        stalls, devices = StallWatch(engine, health, config.stall_s, metrics), DeviceWatch(health)
         watches = [ModelWatch(engine, config.model_poll_s)] if config.model_poll_s else []
         lag = LoopLag(metrics, config.loop_lag_ms)
         scraped = metrics_of_process(engine, config, is_worker=is_worker)
         asked = [probes] if supervisor_address or config.health_port else []
-        beside = [*asked, *([tracing] if tracing else []), *scraped, stalls, lag, *watches, *beside]
+        beside = [*asked, *([tracing] if tracing else []), *scraped, stalls, devices, lag, *watches, *beside]
         super().__init__(main, beside, config.grace_s)

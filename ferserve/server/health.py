@@ -39,7 +39,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
 
     def __init__(self, service_names: Sequence[str]) -> None:
         self._names = frozenset((_WHOLE_SERVER, *service_names))
-        self._started = self._stopping = self._stalled = False
+        self._started = self._stopping = self._stalled = self._device_lost = False
         self._changed = asyncio.Event()  # set, and replaced, with each change
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -47,13 +47,18 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         health_pb2_grpc.add_HealthServicer_to_server(self, server)
 
     def set_serving(self) -> None:
-        """Answer SERVING, unless workers stall or the server stops."""
+        """Answer SERVING, unless workers stall, a device is lost or the server stops."""
         self._started = True
         self._tell()
 
     def set_stalled(self, stalled: bool) -> None:
         """Note whether the workers make no progress."""
         self._stalled = stalled
+        self._tell()
+
+    def set_device_lost(self, lost: bool) -> None:
+        """Note whether a device that runs models is gone."""
+        self._device_lost = lost
         self._tell()
 
     def set_stopping(self) -> None:
@@ -72,7 +77,8 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     def _status(self, service: str) -> int:
         if service not in self._names:
             return int(_UNKNOWN)
-        return int(_SERVING if self._started and not (self._stopping or self._stalled) else _NOT_SERVING)
+        trouble = self._stopping or self._stalled or self._device_lost
+        return int(_SERVING if self._started and not trouble else _NOT_SERVING)
 
     async def Check(self, request: Any, context: Any) -> Any:
         """The status now; NOT_FOUND for a service that is not here."""

@@ -109,6 +109,7 @@ BUSY: Final = gauge("ferserve_threads_busy", "Worker threads at work.")
 STALLED: Final = gauge(
     "ferserve_workers_stalled", "1 if all threads of a process have been at the same work for too long."
 )
+DEVICE_LOST: Final = gauge("ferserve_device_lost", "Processes whose GPU is gone for good; they are not healthy.")
 LAG: Final = histogram(
     "ferserve_loop_lag_seconds", "Lateness of the event loop, measured five times a second.", SECONDS
 )
@@ -144,6 +145,7 @@ FAMILIES: Final = (
     THREADS,
     BUSY,
     STALLED,
+    DEVICE_LOST,
     LAG,
     CPU,
     MEMORY,

@@ -54,6 +54,7 @@ class Sampler(Background):
         self._set(c.TRACKS, figures.tracks)
         self._set(c.PASSES, figures.detection_passes, counts=True)
         self._set(c.FOLLOWED, figures.followed_frames, counts=True)
+        self._set(c.DEVICE_LOST, int(figures.device_lost))
 
     def _get(self, family: Family) -> float:
         return self._page.numbers[c.LAYOUT.place(family)]

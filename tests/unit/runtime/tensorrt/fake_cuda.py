@@ -31,7 +31,7 @@ class FakeCuda:
 
     def _breakable(self, name: str, call: Callable[..., Answer]) -> Callable[..., Answer]:
         def made(*arguments: Any) -> Answer:
-            if name in self._machine.broken:
+            if name in self._machine.broken and not self._machine.spares(name):
                 return Status(self._machine.broken[name]), None
             return call(*arguments)
 

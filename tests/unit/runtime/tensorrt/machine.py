@@ -18,6 +18,8 @@ class Machine:
     count: int = 1
     broken: dict[str, int] = field(default_factory=dict)
     """Calls of CUDA that return this status; ``context`` stands for TensorRT's execution contexts."""
+    spared: dict[str, int] = field(default_factory=dict)
+    """How many of the next broken calls work nevertheless."""
     refused_op: str = ""
     """An operator that the parser does not know."""
     builds: int = 0
@@ -25,6 +27,12 @@ class Machine:
     launches: int = 0
     memory: dict[int, Any] = field(default_factory=dict)
     recording: list[Callable[[], Any]] | None = None
+
+    def spares(self, name: str) -> bool:
+        """True if this call works although it is broken."""
+        left = self.spared.get(name, 0)
+        self.spared[name] = max(0, left - 1)
+        return left > 0
 
     def run(self, step: Callable[[], Any]) -> None:
         """Run or record ``step``."""
