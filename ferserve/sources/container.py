@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
-
-import numpy as np
 
 from ferserve.errors import ConfigError, SourceLostError
 from ferserve.sources.arrays import raw_image
 from ferserve.sources.clock import RecordingClock
 from ferserve.sources.deinterlace import Deinterlacer
 from ferserve.sources.endings import is_cut_off
+from ferserve.sources.pixels import time_of, upright_bgr
 from ferserve.types import Frame, FrameFault, FrameResult
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 10.0
 """How long a network source may be silent."""
+
+_UNITS_PER_S = 1_000_000
+"""FFmpeg's ``AV_TIME_BASE``, in which containers tell their length."""
 
 _MOST_FAILURES = 100
 """Reads that may fail one after the other before the rest of a container is given up."""
@@ -80,35 +83,54 @@ class VideoContainer:
         """True if the container has a length; what has none is taken for live."""
         return (self._container.duration or 0) > 0 or self._container.size > 0
 
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds per unit of its frames' times."""
+        return Fraction(self._stream.time_base or Fraction(1, _UNITS_PER_S))
+
+    @property
+    def fps(self) -> Fraction | None:
+        """Frames per second that the container tells or that its first frames show; None without either."""
+        rate: Fraction | None = self._stream.guessed_rate or self._stream.average_rate
+        return rate
+
+    @property
+    def end_s(self) -> float | None:
+        """Time of its end, s; None if nothing tells."""
+        container = self._container
+        return None if container.duration is None else ((container.start_time or 0) + container.duration) / _UNITS_PER_S
+
     def recorded(self, numbers: Iterator[int], fps: float | None) -> Iterator[Frame | FrameResult]:
         """Its frames with the recording's own time. ``fps`` is for recordings that tell no rate.
 
         Raises :class:`SourceLostError` if it cannot be read to its end.
         """
-        clock = RecordingClock(fps or self._stream.guessed_rate or self._stream.average_rate)
+        clock = RecordingClock(fps or self.fps)
         good = 0
-        for item in self._pictures():
+        for item in self.pictures():
             number = next(numbers)
             if isinstance(item, str):
                 yield _fault(number, item)
                 continue
             good += 1
-            at_s = None if item.pts is None or item.time_base is None else item.pts * item.time_base
-            yield Frame(number, raw_image(self._upright(item)), clock.time_ns(at_s))
+            yield Frame(number, raw_image(upright_bgr(item)), clock.time_ns(time_of(item)))
         if not good:
             yield _fault(next(numbers), f"{self._name} has no frame that can be read; download or convert it first")
 
     def live(self, numbers: Iterator[int]) -> Iterator[Frame | FrameResult]:
         """Its frames with the time of their arrival; raises :class:`SourceLostError`."""
-        for item in self._pictures():
+        for item in self.pictures():
             number = next(numbers)
             if isinstance(item, str):
                 yield _fault(number, item)
             else:
-                yield Frame(number, raw_image(self._upright(item)), time.time_ns())
+                yield Frame(number, raw_image(upright_bgr(item)), time.time_ns())
 
-    def _pictures(self) -> Iterator[VideoFrame | str]:
-        """Decoded frames, and a message in place of each one that cannot be decoded."""
+    def pictures(self) -> Iterator[VideoFrame | str]:
+        """Decoded frames of PyAV, neither turned nor converted, and a message in place of each damaged one.
+
+        The container is closed at the end. Raises :class:`SourceLostError` if it cannot be read to its end.
+        """
         from av.error import EOFError, FFmpegError
 
         deinterlacer = Deinterlacer()
@@ -177,12 +199,6 @@ class VideoContainer:
         if "mp4" in kind:
             return len(self._stream.index_entries)
         return int(self._stream.frames) if kind == "avi" else 0
-
-    def _upright(self, frame: VideoFrame) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """uint8 (H, W, 3) BGR, turned as the container says."""
-        bgr = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-        quarter_turns = round(frame.rotation / 90) % 4
-        return np.ascontiguousarray(np.rot90(bgr, quarter_turns)) if quarter_turns else bgr
 
 
 def _fault(number: int, message: str) -> FrameResult:

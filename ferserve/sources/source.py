@@ -37,6 +37,8 @@ class FrameSource:
 
     frames: Iterator[Frame | FrameResult]
     live: bool
+    container: VideoContainer | None = None
+    """The recording that PyAV reads, for who needs more of it than ``frames``; only one of the two can be used."""
 
 
 def open_source(source: VideoSource | Iterable[StreamItem], maker: FrameMaker | None = None) -> FrameSource:
@@ -107,7 +109,7 @@ def _open_url(url: str, fps: float | None) -> FrameSource:
         first.close()
         return _one_image(image)
     if first.is_recording:
-        return FrameSource(first.recorded(numbers, fps), live=False)
+        return FrameSource(first.recorded(numbers, fps), live=False, container=first)
     return FrameSource(
         reconnecting(first.live(numbers), lambda: _open_container(url, url).live(numbers), url), live=True
     )
@@ -168,7 +170,7 @@ def _open_video(file: _NamedFile, name: str, fps: float | None) -> FrameSource:
     container = _open_container(cast(BinaryIO, file), name)
     numbers = itertools.count(1)
     if file.recorded:
-        return FrameSource(container.recorded(numbers, fps), live=False)
+        return FrameSource(container.recorded(numbers, fps), live=False, container=container)
     return FrameSource(container.live(numbers), live=True)
 
 

@@ -26,20 +26,22 @@ MAX_WEIGHT = 4.0
 
 
 @dataclass(slots=True)
-class _Reference:
+class Reference:
+    """A person's neutral results of one head."""
+
     labels: tuple[str, ...]
     since_ns: int
     total: NDArray[np.float64]
     count: int = 0
     weights: NDArray[np.float32] | None = None
 
-    def relabelled(self, labels: tuple[str, ...]) -> _Reference | None:
+    def relabelled(self, labels: tuple[str, ...]) -> Reference | None:
         """The reference for a model with ``labels``; None if they are others."""
         carried = relabelled(self.total, self.labels, labels)
         if carried is None:
             return None
         weights = None if self.weights is None else self.weights[carried[1]]
-        return _Reference(labels, self.since_ns, carried[0], self.count, weights)
+        return Reference(labels, self.since_ns, carried[0], self.count, weights)
 
 
 class NeutralCalibration:
@@ -48,7 +50,7 @@ class NeutralCalibration:
     def __init__(self, first_ms: float) -> None:
         """The first ``first_ms`` of each track count as neutral; with 0, only marked frames do."""
         self._first_ns = first_ms * 1e6
-        self._references: dict[tuple[int, str], _Reference] = {}
+        self._references: dict[tuple[int, str], Reference] = {}
 
     def correct(self, track_id: int, raw: HeadResult, now_ns: int, *, neutral: bool) -> HeadResult:
         """The result, re-weighted by the person's reference; ``neutral`` adds this result to the reference first."""
@@ -61,7 +63,7 @@ class NeutralCalibration:
         if reference is None:
             if not neutral and self._first_ns <= 0:
                 return raw
-            reference = _Reference(raw.labels, now_ns, np.zeros(len(raw.labels)))
+            reference = Reference(raw.labels, now_ns, np.zeros(len(raw.labels)))
         self._references[key] = reference
         if neutral or now_ns - reference.since_ns < self._first_ns:
             reference.total += raw.probabilities

@@ -26,16 +26,18 @@ move fast, not when they merely cross. docs/decisions/0043 compares narrower and
 
 
 @dataclass(slots=True)
-class _FilterState:
+class FilterState:
+    """What is remembered of one head of a track."""
+
     labels: tuple[str, ...]
     probabilities: NDArray[np.float32]
     label: int  # index
     time_ns: int
 
-    def relabelled(self, labels: tuple[str, ...]) -> _FilterState | None:
+    def relabelled(self, labels: tuple[str, ...]) -> FilterState | None:
         """The state for a model with ``labels``; None if they are others."""
         carried = relabelled(self.probabilities, self.labels, labels)
-        return carried and _FilterState(labels, carried[0], carried[1].index(self.label), self.time_ns)
+        return carried and FilterState(labels, carried[0], carried[1].index(self.label), self.time_ns)
 
 
 class Smoother:
@@ -44,7 +46,7 @@ class Smoother:
     def __init__(self, tau_ms: float) -> None:
         """``tau_ms`` is the time constant; 0 turns smoothing and hysteresis off."""
         self._tau_ns = tau_ms * 1e6
-        self._states: dict[tuple[int, str], _FilterState] = {}
+        self._states: dict[tuple[int, str], FilterState] = {}
 
     def smooth(self, track_id: int, raw: HeadResult, now_ns: int) -> HeadResult:
         """The filtered result, with the input kept as ``raw_probabilities``.
@@ -64,7 +66,7 @@ class Smoother:
             smoothed = state.probabilities + weight * (raw.probabilities - state.probabilities)
             leader = raw.leader(smoothed)
             label = leader if smoothed[leader] - smoothed[state.label] >= HYSTERESIS_MARGIN else state.label
-        self._states[key] = _FilterState(raw.labels, smoothed, label, now_ns)
+        self._states[key] = FilterState(raw.labels, smoothed, label, now_ns)
         return HeadResult(raw.name, raw.labels, smoothed, label, raw.reserved, raw_probabilities=raw.probabilities)
 
     def retain(self, track_ids: Collection[int]) -> None:

@@ -46,14 +46,18 @@ class StreamState:
     """State of one stream. One worker at a time uses it, holding ``lock``."""
 
     def __init__(self, settings: StateSettings, sample: Sampler) -> None:
-        self.lock = threading.Lock()
-        """Held while a frame is processed: on resumption the old and the new connection may both have one."""
+        self.begin_again()
         self.tracker = Tracker(sample)
         self._now_ns = 0
         self._capture_ns = 0
-        self._arrival_ns = 0
         self._step_ns = _USUAL_STEP_NS
         self._apply(settings)
+
+    def begin_again(self) -> None:
+        """Forget what belongs to a process: who works on a frame, and its clock."""
+        self.lock = threading.Lock()
+        """Held while a frame is processed: on resumption the old and the new connection may both have one."""
+        self._arrival_ns = 0
 
     def _apply(self, settings: StateSettings) -> None:
         self._settings = settings
