@@ -10,7 +10,7 @@ import grpc
 from ferserve.client.channel import open_channel
 from ferserve.config import NO_TLS, Tls
 from ferserve.v1 import emotion_pb2_grpc
-from ferserve.wire.metadata import MOVABLE_KEY, WORKER_KEY, as_dict, authorization
+from ferserve.wire.metadata import MOVABLE_KEY, MOVED, STREAM_KEY, WORKER_KEY, as_dict, authorization, stream_value
 
 MOST_MOVES = 64
 """New connections that are made for the sake of the right worker; after them any will do."""
@@ -31,6 +31,8 @@ class StreamConnector:
     ) -> None:
         """``channel`` gives that of the client; ``reconnect_s``: how long to try to come back, 0 for not at all."""
         self.target = target
+        self.stream_id = ""
+        """Name of the stream, which proxies may hash to find its server."""
         self._authorization = authorization(token)
         self._tls = tls
         self.reconnect_s = reconnect_s
@@ -45,9 +47,12 @@ class StreamConnector:
         return stub.ClassifyStream(metadata=self._metadata())
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
+        named = self._authorization
+        if self.stream_id:
+            named = (*named, (STREAM_KEY, stream_value(self.stream_id)))
         if self._moves >= MOST_MOVES:
-            return self._authorization
-        movable = (*self._authorization, (MOVABLE_KEY, "1"))
+            return named
+        movable = (*named, (MOVABLE_KEY, MOVED if self._moves else "1"))
         return (*movable, (WORKER_KEY, self._worker)) if self._worker else movable
 
     async def settle(self, call: Any) -> None:

@@ -43,6 +43,7 @@ class ReconnectingStream:
         ``emit`` of every result.
         """
         self._connector = connector
+        connector.stream_id = config.stream_id
         self._feed = feed
         self._config = config
         self._on_models = on_models

@@ -13,6 +13,7 @@ MAX_MESSAGE_BYTES = 2**31 - 1
 _LOOPS = ("auto", "asyncio", "uvloop")
 _CPUS = ("split", "shared")
 _LOGS = {"log_level": ("debug", "info", "warning", "error"), "log_format": ("console", "json")}
+_INSTANCE = re.compile(r"[A-Za-z0-9._:/@-]{0,100}")
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+")
 
 
@@ -29,6 +30,13 @@ class ServerConfig:
     workers: int = 0
     """Processes that share the port, each with its own engine and ``engine.threads``; 0 chooses: one process per two
     processors, as far as memory allows, and one for a Unix socket, the page, or a GPU."""
+    worker_ports: int = 0
+    """First of as many TCP ports as there are workers: worker N listens on this port + N too, with the same services,
+    certificates and health, so that a proxy can choose a worker. No stream is sent on to another worker then; 0 for no
+    such ports."""
+    instance: str = ""
+    """What clients and proxies are told of where a call was answered, before ``:`` and the number of the worker; empty
+    for the name of the machine."""
     cpus: str = "split"
     """Placement of several workers: ``split`` pins each to its share of the processors, so that its threads share a
     cache and event loops do not interrupt models; ``shared`` leaves placement to the system."""
@@ -162,10 +170,10 @@ class ServerConfig:
         check("server.trace_frames", self.trace_frames, self.trace_frames >= 1, "at least 1")
         for name, known in _LOGS.items():
             check(f"server.{name}", getattr(self, name), getattr(self, name) in known, f"one of {', '.join(known)}")
-        self._check_other_ports()
+        self._check_whereabouts()
         self._check_page()
 
-    def _check_other_ports(self) -> None:
+    def _check_whereabouts(self) -> None:
         used = [("server.port", self.port)]
         for name in ("health_port", "metrics_port", "web_port"):
             port = getattr(self, name)
@@ -173,6 +181,16 @@ class ServerConfig:
             others = " and ".join(name for name, _ in used)
             check(f"server.{name}", port, 0 <= port <= 65535 and free, f"from 0 to 65535 and other than {others}")
             used.append((f"server.{name}", port))
+        instance = self.instance
+        check("server.instance", instance, bool(_INSTANCE.fullmatch(instance)), "up to 100 letters, digits and ._:/@-")
+        self._check_worker_ports([port for _, port in used])
+
+    def _check_worker_ports(self, others: list[int]) -> None:
+        first, count = self.worker_ports, max(self.workers, 1)
+        own = range(first, first + count)
+        free = first >= 1 and own[-1] <= 65535 and not any(port in own for port in others) and not self.uds
+        expected = f"0, or the first of {count} ports up to 65535 that are no other's, without server.uds"
+        check("server.worker_ports", first, first == 0 or free, expected)
 
     def _check_page(self) -> None:
         page_alone = not (self.web_port and self.workers > 1)

@@ -25,6 +25,15 @@ def address_taken(address: str, port_name: str) -> ConfigError:
     )
 
 
+def listen_as_worker(
+    server: grpc.aio.Server, config: ServerConfig, worker: int, credentials: grpc.ServerCredentials | None
+) -> set[int]:
+    """Let ``server`` listen on the port of that worker alone, if there is one; returns it. Raises as :func:`listen`."""
+    if not config.worker_ports:
+        return set()
+    return {bind(server, host_and_port(config.host, config.worker_ports + worker), credentials, "worker_ports")}
+
+
 def listen(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> str:
     """Let ``server`` listen on its configured address; returns it, with the port that the system chose for port 0.
 

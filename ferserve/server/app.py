@@ -74,7 +74,8 @@ class Server(ServerGroup):
         health = Health([service.name for service in services])
         is_worker = placement is not None
         tracing = tracing_for(config)
-        main = GrpcServer(services, config, health, metrics, shares_port=is_worker, tracing=tracing)
+        worker = placement.index if placement else 0
+        main = GrpcServer(services, config, health, metrics, shares_port=is_worker, worker=worker, tracing=tracing)
         for_peers = [PeerServicer(ModelAdmin(engine), peers)] if config.admin and peers else []
         probes = ProbeServer(health, config, supervisor_address, for_peers, shares_port=is_worker)
         stalls, devices = StallWatch(engine, health, config.stall_s, metrics), DeviceWatch(health)

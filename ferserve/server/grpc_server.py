@@ -13,7 +13,7 @@ import grpc
 from ferserve.auth.authenticator import Authenticator
 from ferserve.config import ServerConfig
 from ferserve.metrics import NO_METRICS, Metrics
-from ferserve.server.address import listen
+from ferserve.server.address import listen, listen_as_worker
 from ferserve.server.gate import Gate
 from ferserve.server.generic_handlers import use_generic_handlers
 from ferserve.server.grpc_options import server_options
@@ -45,16 +45,18 @@ class GrpcServer:
         metrics: Metrics = NO_METRICS,
         *,
         shares_port: bool = False,
+        worker: int = 0,
         tracing: Tracing | None = None,
     ) -> None:
         """``metrics`` counts refused calls, ``tracing`` follows some. ``shares_port`` lets other processes
-        listen on the same port.
+        listen on the same port; ``worker`` is the number of this one.
         """
         self._services = services
         self._config = config
         self._health = health
         self._metrics = metrics
         self._shares_port = shares_port
+        self._worker = worker
         self._tracing = tracing
 
     async def start(self) -> str:
@@ -76,6 +78,7 @@ class GrpcServer:
         self._health.register(self._server)
         address = listen(self._server, self._config, credentials)
         ports = set() if self._config.uds else {int(address.rpartition(":")[2])}
+        ports |= listen_as_worker(self._server, self._config, self._worker, credentials)
         self._guard = ConnectionGuard(receiver, ports, self._config.max_connections_per_client)
         await self._server.start()
         self._guard.start()

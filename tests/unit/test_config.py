@@ -1,6 +1,7 @@
 """Configuration from four sources."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,3 +135,21 @@ def test_the_engine_may_be_set_to_what_callers_may_ask_for_and_to_no_more() -> N
     engine = EngineConfig(detection_side_px=65535, max_detection_side_px=65535, detection_interval=1000)
     frame = FrameOptions(detection_side_px=engine.detection_side_px)
     assert StreamOptions(frame, detection_interval=engine.detection_interval).frame is frame
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"worker_ports": 50050, "workers": 4}, "server.worker_ports must be 0, or the first of 4 ports"),
+        ({"worker_ports": 65534, "workers": 4}, "got 65534"),
+        ({"worker_ports": -1}, "got -1"),
+        ({"worker_ports": 50061, "uds": "/tmp/x"}, "without server.uds"),
+        ({"worker_ports": 9000, "health_port": 9001, "workers": 2}, "that are no other's"),
+        ({"instance": "two words"}, "server.instance must be up to 100 letters"),
+        ({"instance": "x" * 101}, "server.instance must be"),
+    ],
+)
+def test_whereabouts_are_checked(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ServerConfig(**settings)
+    assert message in str(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -24,7 +25,7 @@ from ferserve.server.tracing import CALL_TRACE
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from ferserve.wire.frames import frame_from_proto
-from ferserve.wire.metadata import WORKER_KEY, as_dict
+from ferserve.wire.metadata import INSTANCE_KEY, WORKER_KEY, as_dict
 from ferserve.wire.models import answering_models, model_to_proto
 from ferserve.wire.options import frame_options_from_proto
 from ferserve.wire.results import result_to_proto
@@ -56,6 +57,8 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         self._config = config
         self._metrics = metrics
         self._placement = placement
+        index = placement.index if placement else 0
+        self._instance = ((INSTANCE_KEY, f"{config.instance or _machine()}:{index}"),)
         self._limit = ClientLimit(
             "open streams", config.max_streams_per_client, "server.max_streams_per_client", "close one first"
         )
@@ -76,6 +79,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
     async def Classify(self, request: pb.ClassifyRequest, context: Any) -> pb.ClassifyResponse:
         """Find and classify all faces of one image."""
         self._calls.track()
+        context.set_trailing_metadata(self._instance)
         options = frame_options_from_proto(request.options)
         frame = frame_from_proto(request.frame, self._engine.config.max_faces)
         del request  # its pixels were copied; while the frame waits, once is enough
@@ -113,11 +117,12 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
             return counted.pop_all()
 
     async def _place(self, context: Any) -> contextlib.AbstractContextManager[None]:
-        """Count the stream among those of this worker, if there are several, and tell the client which one it is."""
+        """Tell the client where it is, and count the stream among those of this worker, if there are several."""
         if self._placement is None:
+            await context.send_initial_metadata(self._instance)
             return contextlib.nullcontext()
-        await context.send_initial_metadata(((WORKER_KEY, str(self._placement.index)),))
-        return self._placement.hold(as_dict(context.invocation_metadata()))
+        await context.send_initial_metadata(((WORKER_KEY, str(self._placement.index)), *self._instance))
+        return self._placement.hold(as_dict(context.invocation_metadata()), context.peer())
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
         """Describe every model."""
@@ -129,3 +134,8 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         """Describe one model."""
         self._calls.track()
         return model_to_proto(await asyncio.to_thread(self._engine.model, request.name))
+
+
+def _machine() -> str:
+    """The name of this machine, as far as metadata can carry it."""
+    return "".join(letter for letter in socket.gethostname() if "!" <= letter <= "~")

@@ -43,6 +43,8 @@ def supervise(config: Config, reason: str = "") -> None:
         port = stack.enter_context(_reserved(server.host, server.port, "port"))
         if server.health_port:
             stack.enter_context(_reserved(server.host, server.health_port, "health_port"))
+        for worker in range(server.workers if server.worker_ports else 0):
+            stack.enter_context(_reserved(server.host, server.worker_ports + worker, "worker_ports"))
         server = dataclasses.replace(server, port=port)
         deadline = stack.enter_context(leaving_on_time(server.grace_s + MARGIN_S + KILL_S, 2 * AT_ONCE_S))
         asyncio.run(_Supervisor(dataclasses.replace(config, server=server), reason).run(deadline))

@@ -99,7 +99,8 @@ def _let_models_finish() -> None:
 
 async def _serve(engine: Engine, settings: WorkerSettings, supervisor: Connection, deadline: ExitDeadline) -> None:
     loop = asyncio.get_running_loop()
-    placement = Placement(settings.index, settings.open_streams)
+    has_endpoint = settings.config.server.worker_ports > 0
+    placement = Placement(settings.index, settings.open_streams, has_endpoint=has_endpoint)
 
     def on_ready(address: str) -> None:
         placement.serve()

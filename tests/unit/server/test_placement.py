@@ -10,7 +10,7 @@ import pytest
 
 from ferserve.errors import WrongWorkerError
 from ferserve.server.workers.placement import GONE, Placement
-from ferserve.wire.metadata import MOVABLE_KEY, WORKER_KEY
+from ferserve.wire.metadata import MOVABLE_KEY, MOVED, WORKER_KEY
 
 MOVABLE = {MOVABLE_KEY: "1"}
 
@@ -77,3 +77,22 @@ def test_a_worker_that_leaves_sends_streams_on_and_counts_none(workers: list[Pla
 def test_the_last_one_that_leaves_moves_no_stream(counts: list[int]) -> None:
     with Placement(0, counts).hold(MOVABLE):
         assert counts[0] == GONE
+
+
+def test_who_comes_again_on_a_connection_that_was_sent_on_stays(workers: list[Placement], counts: list[int]) -> None:
+    """A proxy keeps that connection, so no other worker would ever be met."""
+    counts[0] = 1
+    again = {MOVABLE_KEY: MOVED}
+    for metadata, peer in ((MOVABLE, "ipv4:10.0.0.1:1"), (again, "ipv4:10.0.0.1:2"), (MOVABLE, "ipv4:10.0.0.1:1")):
+        with pytest.raises(WrongWorkerError):
+            workers[0].hold(metadata, peer).__enter__()
+    with workers[0].hold(again, "ipv4:10.0.0.1:2"):
+        assert counts[0] == 2
+
+
+def test_a_worker_with_an_endpoint_of_its_own_sends_nobody_on(counts: list[int]) -> None:
+    worker = Placement(0, counts, has_endpoint=True)
+    worker.serve()
+    counts[0] = 7
+    with worker.hold({**MOVABLE, WORKER_KEY: "1"}):
+        assert counts[0] == 8
