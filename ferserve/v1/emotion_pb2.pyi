@@ -144,7 +144,7 @@ class ClassifyOptions(_message.Message):
     def __init__(self, model: _Optional[str] = ..., min_score: _Optional[float] = ..., max_faces: _Optional[int] = ..., detection_side_px: _Optional[int] = ..., use_truncated: bool = ..., models: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
-    __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id", "min_detection_interval", "priority", "neutral_first_ms", "last_track_id", "resume_token")
+    __slots__ = ("options", "delivery", "smoothing_ms", "detection_interval", "frame_deadline_ms", "stream_id", "min_detection_interval", "priority", "neutral_first_ms", "last_track_id", "resume_token", "resume_state")
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     SMOOTHING_MS_FIELD_NUMBER: _ClassVar[int]
@@ -156,6 +156,7 @@ class StreamConfig(_message.Message):
     NEUTRAL_FIRST_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_TRACK_ID_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    RESUME_STATE_FIELD_NUMBER: _ClassVar[int]
     options: ClassifyOptions
     delivery: Delivery
     smoothing_ms: float
@@ -167,7 +168,8 @@ class StreamConfig(_message.Message):
     neutral_first_ms: float
     last_track_id: int
     resume_token: bytes
-    def __init__(self, options: _Optional[_Union[ClassifyOptions, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., smoothing_ms: _Optional[float] = ..., detection_interval: _Optional[int] = ..., frame_deadline_ms: _Optional[int] = ..., stream_id: _Optional[str] = ..., min_detection_interval: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., neutral_first_ms: _Optional[float] = ..., last_track_id: _Optional[int] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
+    resume_state: bytes
+    def __init__(self, options: _Optional[_Union[ClassifyOptions, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, str]] = ..., smoothing_ms: _Optional[float] = ..., detection_interval: _Optional[int] = ..., frame_deadline_ms: _Optional[int] = ..., stream_id: _Optional[str] = ..., min_detection_interval: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., neutral_first_ms: _Optional[float] = ..., last_track_id: _Optional[int] = ..., resume_token: _Optional[bytes] = ..., resume_state: _Optional[bytes] = ...) -> None: ...
 
 class ClassifyRequest(_message.Message):
     __slots__ = ("frame", "options")
@@ -216,7 +218,7 @@ class StreamStarted(_message.Message):
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., resumed: bool = ..., last_frame_id: _Optional[int] = ..., effective: _Optional[_Union[StreamConfig, _Mapping]] = ..., resume_token: _Optional[bytes] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class FrameResult(_message.Message):
-    __slots__ = ("frame_id", "capture_time_ns", "faces", "fault", "dropped", "timings", "model_name", "model_version", "width", "height", "degraded", "models")
+    __slots__ = ("frame_id", "capture_time_ns", "faces", "fault", "dropped", "timings", "model_name", "model_version", "width", "height", "degraded", "models", "resume_state")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     CAPTURE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
     FACES_FIELD_NUMBER: _ClassVar[int]
@@ -229,6 +231,7 @@ class FrameResult(_message.Message):
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
+    RESUME_STATE_FIELD_NUMBER: _ClassVar[int]
     frame_id: int
     capture_time_ns: int
     faces: Faces
@@ -241,7 +244,8 @@ class FrameResult(_message.Message):
     height: int
     degraded: str
     models: _containers.RepeatedCompositeFieldContainer[Model]
-    def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., faces: _Optional[_Union[Faces, _Mapping]] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., dropped: _Optional[_Union[Dropped, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., degraded: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+    resume_state: bytes
+    def __init__(self, frame_id: _Optional[int] = ..., capture_time_ns: _Optional[int] = ..., faces: _Optional[_Union[Faces, _Mapping]] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., dropped: _Optional[_Union[Dropped, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., degraded: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., resume_state: _Optional[bytes] = ...) -> None: ...
 
 class Faces(_message.Message):
     __slots__ = ("faces",)
