@@ -42,6 +42,12 @@ SECTIONS: dict[str, tuple[str, Iterable[Family], tuple[str, ...]]] = {
         catalogue.BY_MODEL,
         ("model", "version"),
     ),
+    "Triton's names, by GPU": (
+        "Of every GPU of the machine, whoever uses it, if NVML (extra `gpu`) or a Jetson's tegrastats can be asked. "
+        "What a GPU does not tell is left out.",
+        catalogue.BY_GPU,
+        ("gpu_uuid",),
+    ),
     "What runs": ("", catalogue.INFO, ()),
 }  # fmt: skip
 _REASONS = [reason.value for reason in DropReason]

@@ -13,15 +13,17 @@ import numpy as np
 
 from ferserve.config import Device, EngineConfig
 from ferserve.errors import ConfigError
+from ferserve.meters.gpu import find_meters
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.models.settings import NO_SETTINGS, ModelSettings
 from ferserve.models.spec import ModelSpec
 from ferserve.models.store import ModelFile
 from ferserve.runtime.auto import refusals
 from ferserve.runtime.backends import open_session
-from ferserve.runtime.base import Infer, Session, Tensor
+from ferserve.runtime.base import Infer, Session, Tensor, trial_feeds
 from ferserve.runtime.batching import Batcher, Measurement, at_once, choose, measure
 from ferserve.runtime.classifier import Classifier
+from ferserve.runtime.gpu_burst import idle_in_burst
 from ferserve.runtime.run_counts import RunCounts
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ class ModelLoader:
         """``threads`` and ``others_busy`` are those of the workers, for batching; ``metrics`` counts runs."""
         self._metrics = metrics
         self._config, self._threads, self._others_busy = config, threads, others_busy
+        self._gpu_was_seen = False
         self._runs: dict[tuple[str, str], RunCounts] = defaultdict(RunCounts)  # they outlive each loading
 
     def load(
@@ -106,13 +109,26 @@ class ModelLoader:
         """Raise :class:`ConfigError` if the processor runs what a GPU was asked for."""
         if device not in _GPUS and (device == "cpu" or not self._config.require_device):
             return
-        got = session.runs_on if session.uses_cpu else _idle_gpu(session)
+        got = session.runs_on if session.uses_cpu else self._idle_gpu(session)
         if got:
             why_not = f" ({refusals()})" if refusals() else ""
             raise ConfigError(
                 f"engine.device must run {file.spec.name} on a GPU, got {got}{why_not}; see docs/jetson.md, or choose "
                 "cpu, or auto without engine.require_device"
             )
+
+    def _idle_gpu(self, session: Session) -> str:
+        """What a session of a GPU runs on if the GPU has nothing to do in it, else an empty string."""
+        placement = session.placement()
+        log.info("%s: %s", session.runs_on, placement)
+        if not placement.there:
+            return f"{session.runs_on}, which leaves all nodes to the CPU"
+        if self._gpu_was_seen:  # once per process: it costs up to a second
+            return ""
+        feeds = trial_feeds(session.inputs)
+        idle = idle_in_burst(lambda: session.run(feeds), find_meters())
+        self._gpu_was_seen = not idle
+        return f"{session.runs_on}, but {idle}" if idle else ""
 
     def _batch_size(self, classifier: Classifier, settings: ModelSettings, former: LoadedModel | None) -> int:
         chosen = self._config.max_batch_size if settings.max_batch_size is None else settings.max_batch_size
@@ -133,13 +149,6 @@ class ModelLoader:
             self._config.max_queue_delay_us if settings.max_queue_delay_us is None else settings.max_queue_delay_us
         )
         return Batcher(infer, size, delay_us, self._config.max_queue, self._others_busy).infer
-
-
-def _idle_gpu(session: Session) -> str:
-    """What a session of a GPU runs on if the GPU has nothing to do in it, else an empty string."""
-    placement = session.placement()
-    log.info("%s: %s", session.runs_on, placement)
-    return "" if placement.there else f"{session.runs_on}, which leaves all nodes to the CPU"
 
 
 def _blank_row(classifier: Classifier) -> Tensor:

@@ -8,6 +8,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from ferserve.meters.power_mode import power_mode
+
 PACKAGES = ("numpy", "opencv-python-headless", "simplejpeg", "protobuf", "grpcio", "onnxruntime", "Cython")
 
 
@@ -33,7 +35,7 @@ def machine() -> dict[str, str]:
         "cpu": _cpu_model(),
         "cores": str(len(os.sched_getaffinity(0))),
         "system": f"{platform.system()} {platform.machine()}",
-    }
+    } | ({"power_mode": mode} if (mode := power_mode()) else {})
 
 
 def counting_versions() -> dict[str, str]:

@@ -14,9 +14,10 @@ from ferserve.config import EngineConfig, ServerConfig
 from ferserve.engine import Engine
 from ferserve.errors import ConfigError
 from ferserve.server import Server
+from tests.programs import put_on_path
 from tests.serving.health import free_port
 from tests.serving.process import serve_command
-from tests.serving.scrape import Scraped, scraped_server
+from tests.serving.scrape import Scrape, Scraped, scraped_server
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +104,15 @@ def test_ports_differ(setting: str, other: int) -> None:
 def test_without_a_port_nothing_of_prometheus_is_imported() -> None:
     code = "import sys, ferserve.server.run, ferserve.engine; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_gpus_of_the_machine_have_tritons_names(
+    engine_config: EngineConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "RAM 1773/7620MB GR3D_FREQ 45%@1300 VDD_IN 4123mW/4100mW"
+    put_on_path(monkeypatch, tmp_path, "tegrastats", f"echo '{line}'; exec sleep 600")
+    with scraped_server(engine_config) as scraped:
+        body = _ask(scraped.port, b"GET /metrics HTTP/1.0\r\n\r\n").decode()
+    seen = Scrape(body.partition("\r\n\r\n")[2])
+    names = ("utilization", "memory_used_bytes", "memory_total_bytes", "power_usage")
+    assert [seen.get(f"nv_gpu_{name}", gpu_uuid="jetson") for name in names] == [0.45, 1773 << 20, 7620 << 20, 4.123]

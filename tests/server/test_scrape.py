@@ -10,6 +10,7 @@ import pytest
 import ferserve
 from ferserve.config import Config, EngineConfig, ServerConfig
 from ferserve.errors import FerserveError, OverloadedError
+from ferserve.meters.gpu import find_meters
 from ferserve.options import Delivery, FrameOptions, StreamOptions
 from ferserve.server.app import open_engine
 from ferserve.server.telemetry import catalogue
@@ -52,7 +53,8 @@ def test_a_scrape_has_every_metric_with_its_type_and_help(scraped: Scraped, clie
     client.classify(astronaut_jpeg())
     seen = scrape(scraped.port)
     named = {family.name.removesuffix("_total"): family for _, family in catalogue.WORKERS}
-    for family in (*catalogue.FAMILIES, *catalogue.BY_MODEL, *catalogue.INFO):
+    of_gpus = catalogue.BY_GPU if find_meters() else ()
+    for family in (*catalogue.FAMILIES, *catalogue.BY_MODEL, *of_gpus, *catalogue.INFO):
         named.setdefault(family.name.removesuffix("_total"), family)
     assert seen.families.keys() == named.keys()
     for name, family in named.items():

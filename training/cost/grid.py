@@ -75,7 +75,13 @@ def require_gpu_work(cells: list[Cell]) -> None:
         raise CostError(f"device gpu must do work, got no cell that ran: {'; '.join(reasons)}")
     for cell in measured:
         assert cell.measurement is not None
-        if not cell.measurement.gpu_load_percent:
+        load = cell.measurement.gpu_load_percent
+        if load is None:
+            raise CostError(
+                f"device gpu must do work, got no load from NVML or tegrastats in {cell.framework} {cell.precision} of "
+                f"{cell.model}: whether it did is unknown; install nvidia-ml-py, or run tegrastats as root"
+            )
+        if not load:
             raise CostError(
                 f"device gpu must do work, got 0 % load in {cell.framework} {cell.precision} of {cell.model}: "
                 "it ran on the processor; check the framework's GPU build and driver"

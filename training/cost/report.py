@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 
 from ferserve.errors import ConfigError
+from ferserve.meters.power_mode import power_mode
 from training.common.plots import new_figure
 from training.cost.cell import FRAMEWORKS, PRECISIONS, Cell
 from training.cost.table import kind_order, markdown, medians
@@ -61,14 +62,17 @@ def about_machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "busy_percent": psutil.cpu_percent(interval=1.0),
         "system": platform.platform(terse=True),
+        "power_mode": power_mode(),
         "versions": versions,
     }
 
 
 def _about_text(about: dict[str, Any]) -> str:
     versions = ", ".join(f"{package} {number}" for package, number in about["versions"].items())
+    mode = f", {about['power_mode']}" if about.get("power_mode") else ""
     return (
-        f"{about['processor']}, {about['cores']} cores, {about['busy_percent']:.0f} % busy before the first cell; "
+        f"{about['processor']}, {about['cores']} cores{mode}, "
+        f"{about['busy_percent']:.0f} % busy before the first cell; "
         f"{about['threads']} thread{'s' if about['threads'] > 1 else ''} and {about['seconds']:g} s for each cell; "
         f"{versions}.\n"
     )

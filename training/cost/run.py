@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ferserve.meters.jetson import is_jetson
 from training.cost.cell import Cell
 from training.cost.grid import CostOptions, fill, require_gpu_work
-from training.cost.probes import is_jetson
 from training.cost.report import about_machine, insert, require_marks, write_tables
 from training.cost.studies import require_study, study_tables
 from training.cost.table import print_table, texts

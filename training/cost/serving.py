@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ferserve.meters.gpu import MIB
 from ferserve.models.spec import InputSpec
 from training.common.pixels import pixels_into
 from training.cost.cell import CannotRun, CostError
-from training.cost.probes import MIB, Meter, Usage, find_gpu
+from training.cost.probes import Meter, Usage, find_gpu
 from training.data.samples import Images, Samples
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "gpu": "CUDAExecutionProvider"}

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ferserve.meters.gpu import why_no_meter
 from training.cost.cell import CannotRun, CellJob, Measurement
 from training.cost.frameworks import Infer, open_job
-from training.cost.probes import Meter, find_gpu, why_no_gpu
+from training.cost.probes import Meter, find_gpu
 
 WARMUP_RUNS = 5
 LEAST_RUNS = 20
@@ -22,7 +23,7 @@ def measure(job: CellJob) -> Measurement:
     """Run ``job`` for its seconds, one image at a time; raises :class:`CannotRun` if that is impossible."""
     gpu = find_gpu()
     if job.device == "gpu" and gpu is None:
-        raise CannotRun(why_no_gpu())
+        raise CannotRun(why_no_meter())
     before = None if gpu is None else gpu.read()
     infer = open_job(job)
     row = np.random.default_rng(1).random((1, *job.row_shape), np.float32)

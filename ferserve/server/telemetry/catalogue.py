@@ -182,6 +182,13 @@ MODEL_LAYOUT: Final = Layout(BY_MODEL)
 MAX_MODELS: Final = 32
 """Models with numbers of their own; further ones share those of the last one, which is then called ``other``."""
 
+GPU_LOAD: Final = gauge("nv_gpu_utilization", "Load of the GPU, from 0 to 1.")
+GPU_MEMORY: Final = gauge("nv_gpu_memory_used_bytes", "Memory in use on the GPU; on a Jetson, of the whole board.")
+GPU_MEMORY_TOTAL: Final = gauge("nv_gpu_memory_total_bytes", "Memory of the GPU; on a Jetson, of the whole board.")
+GPU_POWER: Final = gauge("nv_gpu_power_usage", "Power that the GPU draws; on a Jetson, the whole board. In watts.")
+BY_GPU: Final = (GPU_LOAD, GPU_MEMORY, GPU_MEMORY_TOTAL, GPU_POWER)
+"""Of each GPU of the machine, whoever uses it, under Triton's names."""
+
 BUILD: Final = gauge("ferserve_build_info", "1, with the versions of ferserve, Python, gRPC and ONNX Runtime.")
 ENGINE: Final = gauge("ferserve_engine_info", "1, with the model, the detector, and what really runs them.")
 MODEL: Final = gauge(

@@ -5,25 +5,41 @@ from __future__ import annotations
 import functools
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import Metric
 
 from ferserve._version import __version__
+from ferserve.meters.gpu import MIB, GpuMeter, GpuReading
 from ferserve.server.telemetry import catalogue as c
 from ferserve.server.telemetry.families import Family, Layout
 from ferserve.server.telemetry.page import Page, summed
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
+_OF_GPU: Mapping[Family, Callable[[GpuReading], float | None]] = {
+    c.GPU_LOAD: lambda gpu: None if gpu.load_percent is None else gpu.load_percent / 100,
+    c.GPU_MEMORY: lambda gpu: None if gpu.memory_mib is None else gpu.memory_mib * MIB,
+    c.GPU_MEMORY_TOTAL: lambda gpu: None if gpu.memory_total_mib is None else gpu.memory_total_mib * MIB,
+    c.GPU_POWER: lambda gpu: gpu.power_w,
+}
+
 
 class Exposition:
     """Sums the pages of all processes. A collector of ``prometheus_client``."""
 
-    def __init__(self, pages: Sequence[Page], workers: int, refresh: Callable[[], None], runs_on: str = "") -> None:
+    def __init__(
+        self,
+        pages: Sequence[Page],
+        workers: int,
+        refresh: Callable[[], None],
+        runs_on: str = "",
+        gpus: Sequence[GpuMeter] = (),
+    ) -> None:
         """The first ``workers`` pages are those of workers; ``refresh`` is called before each look at them."""
+        self._gpus = gpus
         self._pages, self._workers, self._refresh = pages, workers, refresh
         self._started = time.time()
         self.runs_on = runs_on
@@ -50,6 +66,7 @@ class Exposition:
                 metric.add_sample(family.name, {"worker": str(index)}, page.numbers[c.LAYOUT.place(source)])
             yield metric
         yield from self._by_model()
+        yield from self._by_gpu()
 
     def _infos(self) -> Iterator[Metric]:
         yield _info(c.BUILD, [_versions()])
@@ -76,6 +93,15 @@ class Exposition:
             for (model, version_), total in sums.items():
                 labels = {"model": model, "version": version_}
                 metric.add_sample(family.name, labels, total[c.MODEL_LAYOUT.place(family)])
+            yield metric
+
+    def _by_gpu(self) -> Iterator[Metric]:
+        readings = [gpu.read() for gpu in self._gpus]
+        for family, value in _OF_GPU.items() if readings else ():
+            metric = _head(family)
+            for reading in readings:
+                if (number := value(reading)) is not None:
+                    metric.add_sample(family.name, {"gpu_uuid": reading.name}, number)
             yield metric
 
 

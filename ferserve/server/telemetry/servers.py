@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ferserve.config import ServerConfig
 from ferserve.errors import ConfigError
+from ferserve.meters.gpu import find_meters
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.server.telemetry.exporter import Exporter
 from ferserve.server.telemetry.page import Page
@@ -50,4 +51,5 @@ def _server(
     from ferserve.server.telemetry.exposition import Exposition  # only here is prometheus_client needed
     from ferserve.server.telemetry.http import MetricsServer
 
-    return MetricsServer(Exposition(pages, workers, sampler.sample, runs_on), config.host, config.metrics_port)
+    exposition = Exposition(pages, workers, sampler.sample, runs_on, find_meters())
+    return MetricsServer(exposition, config.host, config.metrics_port)

@@ -23,7 +23,7 @@ from training.cost.artifacts import Artifacts
 from training.cost.cell import CannotRun, Cell, CellJob, CostError, Measurement
 from training.cost.frameworks import open_job
 from training.cost.grid import CostOptions, fill, require_gpu_work
-from training.cost.probes import GpuReading, Meter, find_gpu, parse_tegrastats
+from training.cost.probes import GpuReading, Meter, find_gpu
 from training.cost.report import MARKS, insert, plot, require_marks, write_tables
 from training.cost.subjects import find_subjects
 from training.cost.table import condensed, markdown, medians
@@ -120,21 +120,6 @@ def test_meter_sees_the_processor_and_the_gpu() -> None:
     assert usage.system_used_mib is not None
     assert usage.system_total_mib is not None
     assert 30 < usage.system_used_mib < usage.system_total_mib
-
-
-@pytest.mark.parametrize(
-    ("line", "reading"),
-    [
-        (
-            "RAM 3021/7850MB (lfb 10x4MB) CPU [7%@1190,off] EMC_FREQ 0% GR3D_FREQ 45% VDD_IN 4123mW/4100mW",
-            GpuReading(45, 3021, 4.123, 7850),
-        ),
-        ("RAM 1903/3956MB CPU [40%@1479] GR3D_FREQ 0% POM_5V_IN 2532/2532", GpuReading(0, 1903, 2.532, 3956)),
-        ("RAM 1903/3956MB", GpuReading(0, 1903, None, 3956)),
-    ],
-)
-def test_tegrastats_of_old_and_new_boards(line: str, reading: GpuReading) -> None:
-    assert parse_tegrastats(line) == reading
 
 
 def test_what_cannot_run_says_why(tmp_path: Path) -> None:
