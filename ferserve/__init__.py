@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from ferserve.options import Delivery, FrameOptions, Priority, StreamOptions
     from ferserve.sources.images import ImageLike, payload_of
     from ferserve.sources.iterables import StreamItem
+    from ferserve.sources.live_source import LiveSource
     from ferserve.sources.source import VideoSource
+    from ferserve.sources.status import SourceState, SourceStatus
     from ferserve.types import (
         Crops,
         DropReason,
@@ -96,7 +98,9 @@ _HOMES = {
     "ferserve.options": ("Delivery", "FrameOptions", "Priority", "StreamOptions"),
     "ferserve.sources.images": ("ImageLike", "payload_of"),
     "ferserve.sources.iterables": ("StreamItem",),
+    "ferserve.sources.live_source": ("LiveSource",),
     "ferserve.sources.source": ("VideoSource",),
+    "ferserve.sources.status": ("SourceState", "SourceStatus"),
     "ferserve.types": (
         "Crops",
         "DropReason",
@@ -140,6 +144,7 @@ __all__ = [
     "ImageLike",
     "InvalidFrameError",
     "InvalidOptionsError",
+    "LiveSource",
     "LocalClient",
     "MissingPackageError",
     "ModelDescription",
@@ -157,6 +162,8 @@ __all__ = [
     "RemoteError",
     "ServerUnavailableError",
     "SourceLostError",
+    "SourceState",
+    "SourceStatus",
     "StreamItem",
     "StreamOptions",
     "StreamProtocolError",

@@ -150,7 +150,7 @@ class LocalClient:
         the caller's; an asynchronous iterable runs in an event loop of that thread.
 
         Args:
-            frames: Index of a camera; path or URL of a video or an image; an open binary file; or an iterable,
+            frames: A camera's index; path or URL of a video or image; :class:`LiveSource`; binary file; or an iterable,
                 asynchronous or not, of images as :meth:`classify` takes them, of pairs ``(time_s, image)``, or of
                 :class:`Frame`.
             options: Model, delivery, smoothing and more. Unless ``options.delivery`` is set, a live source is
@@ -175,7 +175,7 @@ class LocalClient:
         self._require_open()
         source = _open(frames, FrameMaker(fps, color))
         opened = self._engine.open_stream(settled_options(options, source.live))
-        stream = _LocalStream(opened, source.frames, self._max_in_flight)
+        stream = _LocalStream(opened, source, self._max_in_flight)
         self._streams.add(stream)
         try:
             yield from stream.results()
@@ -231,12 +231,13 @@ def _in_own_loop(frames: AsyncGenerator[Frame | FrameResult, None]) -> Iterator[
 class _LocalStream:
     """Submits frames to the engine in a thread and hands out their results."""
 
-    def __init__(self, stream: EngineStream, frames: Iterator[Frame | FrameResult], max_in_flight: int) -> None:
+    def __init__(self, stream: EngineStream, source: FrameSource, max_in_flight: int) -> None:
         self._process = ProcessGuard("client")
         self._stream = stream
         self._slots = threading.Semaphore(max_in_flight)
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-        start_feed_thread(partial(self._submit_all, frames), self.end)
+        self._stop_source = source.stop
+        start_feed_thread(partial(self._submit_all, source.frames), self.end)
 
     def results(self) -> Iterator[FrameResult]:
         """One per frame; raises what ends the stream."""
@@ -254,6 +255,7 @@ class _LocalStream:
         self._stream.close()
         self._answers.put(error)
         self._slots.release()
+        self._stop_source()
 
     def _submit_all(self, frames: Iterator[Frame | FrameResult]) -> None:
         error: BaseException | None = None
@@ -263,6 +265,6 @@ class _LocalStream:
         except BaseException as raised:
             error = raised
         finally:
-            if isinstance(frames, Generator):
-                frames.close()
+            if (close := getattr(frames, "close", None)) is not None:
+                close()
         self._answers.put(error)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ferserve.errors import ConfigError
 from ferserve.rendering.json import print_error
 from ferserve.sources.kinds import HEAD_BYTES, Kind, kind_of
-from ferserve.sources.locators import checked_url, is_url, path_of
+from ferserve.sources.locators import checked_url, is_url, path_of, redacted
 
 STDIN = "-"
 """The argument that stands for the standard input."""
@@ -29,7 +29,7 @@ class Input:
     """One source to open: ``locator`` is a path, a URL or a camera's index; None for the standard input."""
 
     name: str
-    """As people see it."""
+    """As people see it, without passwords."""
     locator: str | int | None
     fault: str = ""
     """Why there is nothing to open; empty otherwise."""
@@ -47,10 +47,10 @@ def _expand(argument: str, kind: Kind, recursive: bool) -> list[Input]:
         return [Input(argument, int(argument))]
     try:
         if is_url(argument):
-            return [Input(argument, checked_url(argument))]
+            return [Input(redacted(argument), checked_url(argument))]
         path = path_of(argument)
     except ConfigError as error:
-        return [Input(argument, argument, str(error))]
+        return [Input(redacted(argument), argument, str(error))]
     if os.path.isdir(path):
         hint = "" if recursive else "; --recursive looks into subfolders"
         return _chosen(argument, _files(path, recursive), kind, hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ferserve.client import Client
     from ferserve.local import LocalClient
     from ferserve.sources.source import FrameSource
+    from ferserve.sources.status import SourceStatus
 
 
 Sources: TypeAlias = Annotated[
@@ -36,6 +38,11 @@ SmoothingMs: TypeAlias = Annotated[
     float | None, typer.Option(metavar="MS", help="Time constant of the smoothing; 0 turns it off.")
 ]
 
+ReconnectS: TypeAlias = Annotated[
+    float,
+    typer.Option(metavar="S", min=0, help="How long a live source may be away before it is given up; inf for ever."),
+]
+
 
 def command(
     sources: Sources,
@@ -51,6 +58,7 @@ def command(
     detection_side: flags.DetectionSide = 0,
     delivery: DeliveryFlag = None,
     smoothing_ms: SmoothingMs = None,
+    reconnect_s: ReconnectS = math.inf,
     config: flags.ConfigFile = None,
 ) -> None:
     """Find the faces in videos and say what they express, frame by frame, until they end or Ctrl-C."""
@@ -71,16 +79,18 @@ def command(
         open_sink(json=json, show=show, several=len(inputs) > 1) as sink,
         connect(target, model, detector, device, config, tls_ca) as client,
     ):
-        code = _stream_all(client, inputs, options, sink)
+        code = _stream_all(client, inputs, options, sink, reconnect_s)
     if code:
         raise typer.Exit(code)
 
 
-def _stream_all(client: Client | LocalClient, inputs: list[Input], options: StreamOptions, sink: Sink) -> int:
+def _stream_all(
+    client: Client | LocalClient, inputs: list[Input], options: StreamOptions, sink: Sink, reconnect_s: float
+) -> int:
     """Stream one after the other, and go on after a bad one; returns the worst exit code."""
     worst = 0
     for left, source in zip(reversed(range(len(inputs))), inputs, strict=True):
-        run = _SourceRun(client, source, options, sink)
+        run = _SourceRun(client, source, options, sink, reconnect_s)
         sink.start(source.name)
         try:
             run.run()
@@ -98,11 +108,14 @@ def _stream_all(client: Client | LocalClient, inputs: list[Input], options: Stre
 class _SourceRun:
     """One source's way through the engine."""
 
-    def __init__(self, client: Client | LocalClient, source: Input, options: StreamOptions, sink: Sink) -> None:
+    def __init__(
+        self, client: Client | LocalClient, source: Input, options: StreamOptions, sink: Sink, reconnect_s: float
+    ) -> None:
         self._client = client
         self._source = source
         self._options = options
         self._sink = sink
+        self._reconnect_s = reconnect_s
         self.live = False
         self.code = 0
 
@@ -129,21 +142,36 @@ class _SourceRun:
             self._fail(error.kind, str(error), exit_codes.LOST)
         except (InvalidFrameError, OverloadedError, StreamProtocolError) as error:
             self._fail(error.kind, str(error))
+        finally:
+            opened.stop()
 
     def _open(self) -> FrameSource:
         """Open in another thread, so that Ctrl-C works while a camera or a server does not answer."""
         from ferserve.client.feed import start_opening
         from ferserve.errors import ConfigError
         from ferserve.sources.iterables import FrameMaker
+        from ferserve.sources.live_source import LiveSource
 
         if self._source.fault:
             raise ConfigError(self._source.fault)
         locator = self._source.locator
-        return start_opening(sys.stdin.buffer if locator is None else locator, FrameMaker()).result()
+        if locator is None:
+            return start_opening(sys.stdin.buffer, FrameMaker()).result()
+        return start_opening(LiveSource(locator, self._reconnect_s, self._tell), FrameMaker()).result()
+
+    def _tell(self, status: SourceStatus) -> None:
+        """Say on stderr how a live source fares."""
+        from ferserve.rendering.json import print_error
+
+        if status.reason:
+            print_error(self._source.name, f"{status.state.value}: {status.reason}")
+        elif status.frames > 1:
+            print_error(self._source.name, f"{status.state.value} again")
 
     def _show_results(self, opened: FrameSource) -> None:
         from ferserve.cli.sinks import watched
         from ferserve.client.stream_run import settled_options
+        from ferserve.errors import SourceLostError
         from ferserve.rendering.json import print_error
 
         name = self._source.name
@@ -151,7 +179,9 @@ class _SourceRun:
         options = settled_options(self._options, opened.live)
         with contextlib.closing(self._client.stream(frames, options)) as results:
             for result in results:
-                if result.fault is not None:
+                if (
+                    result.fault is not None and result.fault.code != SourceLostError.kind
+                ):  # that one came back, or will
                     self.code = exit_codes.FAILED
                     print_error(f"{name}: frame {result.frame_id}", result.fault.message)
                 self._sink.result(name, result)

@@ -136,7 +136,7 @@ class AsyncClient:
         again, and frames without an answer are sent again.
 
         Args:
-            frames: Index of a camera; path or URL of a video or an image; an open binary file; or an iterable,
+            frames: A camera's index; path or URL of a video or image; :class:`LiveSource`; binary file; or an iterable,
                 asynchronous or not, of images as :meth:`classify` takes them, of pairs ``(time_s, image)``, or of
                 :class:`Frame`.
             options: Model, delivery, smoothing and more. Unless ``options.delivery`` is set, a live source is

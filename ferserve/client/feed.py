@@ -41,8 +41,9 @@ class Feed(Protocol):
 class ThreadFeed:
     """Pulls from a blocking iterator in a thread of its own, so that a slow camera never stops the loop."""
 
-    def __init__(self, frames: Iterator[Frame | FrameResult], prepare: Prepare, slots: int) -> None:
-        self._frames = frames
+    def __init__(self, source: FrameSource, prepare: Prepare, slots: int) -> None:
+        self._frames = source.frames
+        self._stop_source = source.stop
         self._prepare = prepare
         self._slots = threading.Semaphore(slots)
         self._closed = False
@@ -63,6 +64,7 @@ class ThreadFeed:
     def _stop(self) -> None:
         self._closed = True
         self._slots.release()
+        self._stop_source()
 
     def _pull(self, loop: asyncio.AbstractEventLoop, on_frame: OnFrame, on_end: OnEnd) -> None:
         error: BaseException | None = None
@@ -138,7 +140,7 @@ async def open_feed(
     if isinstance(source, AsyncIterable):
         return TaskFeed(async_frames(source, maker), prepare, slots), False
     opened = await asyncio.wrap_future(start_opening(source, maker))
-    return ThreadFeed(opened.frames, prepare, slots), opened.live
+    return ThreadFeed(opened, prepare, slots), opened.live
 
 
 def start_opening(source: VideoSource | Iterable[StreamItem], maker: FrameMaker) -> Future[FrameSource]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from ferserve.client.backoff import LONGEST_DELAY_S, ReconnectBackoff
+from ferserve.backoff import LONGEST_DELAY_S, ReconnectBackoff
 from ferserve.client.connector import StreamConnector
 from ferserve.client.feed import Feed
 from ferserve.errors import FerserveError, ServerUnavailableError, StreamProtocolError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -12,6 +12,7 @@ from ferserve.sources.arrays import raw_image
 from ferserve.sources.clock import RecordingClock
 from ferserve.sources.deinterlace import Deinterlacer
 from ferserve.sources.endings import is_cut_off
+from ferserve.sources.falling_behind import FallingBehind
 from ferserve.sources.pixels import time_of, upright_bgr
 from ferserve.types import Frame, FrameFault, FrameResult
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 10.0
 """How long a network source may be silent."""
+LIVE_READ_TIMEOUT_S = 5.0
+"""The same of one that is surely live: it is opened again then."""
+
+_NO_TIMESTAMPS = 0x80
+"""FFmpeg's flag of formats without times, whose own are made up at 25 FPS."""
 
 _UNITS_PER_S = 1_000_000
 """FFmpeg's ``AV_TIME_BASE``, in which containers tell their length."""
@@ -32,10 +38,14 @@ _MOST_FAILURES = 100
 class VideoContainer:
     """One opened video. Frames are upright, deinterlaced BGR; what cannot be decoded is a fault in its place."""
 
-    def __init__(self, file: BinaryIO | str, name: str) -> None:
-        """Open a binary file, which is closed with the container, or a URL; ``name`` is for messages.
+    def __init__(
+        self, file: BinaryIO | str, name: str, options: Mapping[str, str] | None = None, *, live: bool = False
+    ) -> None:
+        """Open a binary file, which is closed with the container, or a URL.
 
-        Raises :class:`ConfigError`.
+        ``name`` is for messages, ``options`` are FFmpeg's; ``live`` if it surely is.
+
+        Raises :class:`ConfigError`, with FFmpeg's error as its cause.
         """
         import av
         from av.container import InputContainer
@@ -43,19 +53,18 @@ class VideoContainer:
 
         self._name = name
         self._file = None if isinstance(file, str) else file
-        options = {"rtsp_flags": "prefer_tcp"} if isinstance(file, str) and file.startswith("rtsp") else {}
         try:
             container = av.open(
                 file,
-                options=options,
+                options=dict(options or {}),
                 metadata_errors="replace",
-                timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
+                timeout=(OPEN_TIMEOUT_S, LIVE_READ_TIMEOUT_S if live else READ_TIMEOUT_S),
             )
         except (FFmpegError, OSError, ValueError) as error:
             raise ConfigError(
                 f"source must be a video, an image, a camera index or a URL, got {name}: cannot be opened: "
-                f"{getattr(error, 'strerror', None) or error}"
-            ) from None
+                f"{said(error)}"
+            ) from error
         assert isinstance(container, InputContainer)  # as it is read
         self._container = container
         self._stream = self._video_stream()
@@ -82,6 +91,11 @@ class VideoContainer:
     def is_recording(self) -> bool:
         """True if the container has a length; what has none is taken for live."""
         return (self._container.duration or 0) > 0 or self._container.size > 0
+
+    @property
+    def has_times(self) -> bool:
+        """False if its format has no times, and those of its frames are made up."""
+        return not self._container.format.flags & _NO_TIMESTAMPS
 
     @property
     def time_base(self) -> Fraction:
@@ -126,8 +140,18 @@ class VideoContainer:
             else:
                 yield Frame(number, raw_image(upright_bgr(item)), time.time_ns())
 
-    def pictures(self) -> Iterator[VideoFrame | str]:
+    def read_only_video(self) -> None:
+        """For live sources: leave the other streams out, so that sound alone does not count as life."""
+        from av.stream import Discard
+
+        for stream in self._container.streams:
+            if stream is not self._stream:
+                stream.discard = Discard.all
+
+    def pictures(self, behind: FallingBehind | None = None) -> Iterator[VideoFrame | str]:
         """Decoded frames of PyAV, neither turned nor converted, and a message in place of each damaged one.
+
+        ``behind`` may skip some of a live source.
 
         The container is closed at the end. Raises :class:`SourceLostError` if it cannot be read to its end.
         """
@@ -136,7 +160,7 @@ class VideoContainer:
         deinterlacer = Deinterlacer()
         expected, packets = self._expected_packets(), 0
         try:
-            for packet in self._packets():
+            for packet in self._packets(behind):
                 if isinstance(packet, str):
                     yield packet
                     continue
@@ -171,27 +195,34 @@ class VideoContainer:
         if self._file is not None:
             self._file.close()
 
-    def _packets(self) -> Iterator[Any]:
+    def _packets(self, behind: FallingBehind | None) -> Iterator[Any]:
         from av.error import EOFError, FFmpegError, InvalidDataError
 
         failures = 0
         while True:
             try:
+                before_s = time.monotonic()
                 for packet in self._container.demux(self._stream):
                     failures = 0
-                    yield packet
+                    now_s = time.monotonic()
+                    if behind is None or not behind.skips(now_s - before_s, now_s, packet.is_keyframe):
+                        yield packet
+                    before_s = time.monotonic()
                 return
             except EOFError:  # noqa: PERF203, a new reading begins after an error
                 return
             except InvalidDataError as error:
                 failures += 1
                 if failures > _MOST_FAILURES:
-                    raise SourceLostError(f"source must be readable to its end, got {self._name}: {error}") from None
+                    raise SourceLostError(
+                        f"source must be readable to its end, got {self._name}: {said(error)}"
+                    ) from None
                 yield f"{self._name} has unreadable data: {error.strerror}; it is skipped"
             except FFmpegError as error:
-                raise SourceLostError(
-                    f"source must stay readable, got {self._name}: {error.strerror}; check the file or the connection"
-                ) from None
+                reason = said(error)
+                if behind is None:
+                    reason = f"source must stay readable, got {self._name}: {reason}; check the file or the connection"
+                raise SourceLostError(reason) from None
 
     def _expected_packets(self) -> int:
         """Packets that the container's index promises; 0 if it has no index."""
@@ -199,6 +230,17 @@ class VideoContainer:
         if "mp4" in kind:
             return len(self._stream.index_entries)
         return int(self._stream.frames) if kind == "avi" else 0
+
+
+def said(error: Exception) -> str:
+    """What FFmpeg says, in words for people who do not know its inside."""
+    from av.error import EOFError, ExitError
+
+    if isinstance(error, ExitError):  # of the timeout
+        return "no answer came in time"
+    if isinstance(error, EOFError):
+        return "the other side ended it"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _fault(number: int, message: str) -> FrameResult:

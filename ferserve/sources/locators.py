@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import urllib.parse
 
 from ferserve.errors import ConfigError
@@ -19,10 +20,23 @@ def checked_url(text: str) -> str:
     """``text``, a URL that FFmpeg may have; raises :class:`ConfigError`."""
     scheme = text.partition("://")[0].lower()
     if scheme not in URL_SCHEMES:
-        raise ConfigError(f"source must be a URL of {', '.join(URL_SCHEMES)} or file, got {text!r}")
+        raise ConfigError(f"source must be a URL of {', '.join(URL_SCHEMES)} or file, got {redacted(text)!r}")
     if not text.isprintable() or " " in text:  # lone surrogates are not printable either
-        raise ConfigError(f"source must be a URL of printable characters, got {text!r}; quote the others as %XX")
+        raise ConfigError(
+            f"source must be a URL of printable characters, got {redacted(text)!r}; quote the others as %XX"
+        )
     return text
+
+
+_USERINFO = re.compile(r"(?<=://).*@", re.DOTALL)  # up to the last @: people do not quote what passwords hold
+_SECRET = re.compile(
+    r"((?:^|[?&;/_-])\w*(?:pass|pwd|psw|secret|token|key|auth|sig|credential)\w*=)[^&;/#\s]+", re.IGNORECASE
+)
+
+
+def redacted(text: str) -> str:
+    """``text`` without the user, the password and other secrets of a URL, for messages, logs and results."""
+    return _SECRET.sub(r"\1***", _USERINFO.sub("***@", text)) if "://" in text else text
 
 
 def path_of(text: str) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ferserve.errors import ConfigError, SourceLostError
 from ferserve.sources.arrays import raw_image
+from ferserve.sources.capture_clock import CaptureClock
 from ferserve.sources.clock import RecordingClock
-from ferserve.types import Frame, FrameFault, FrameResult
+from ferserve.types import Frame, FrameFault, FrameResult, RawImage
 
 log = logging.getLogger("ferserve.sources")
 
@@ -60,16 +64,47 @@ def _open(source: int | str, name: str) -> Any:
     return capture
 
 
-def live_frames(capture: Any, name: str, numbers: Iterator[int]) -> Iterator[Frame | FrameResult]:
-    """Frames with the time of their arrival; raises :class:`SourceLostError` when they stop."""
-    try:
+@dataclass(frozen=True, slots=True)
+class CapturedPicture:
+    """uint8 (H, W, 3) BGR of a camera."""
+
+    bgr: NDArray[np.uint8]
+    capture_time_ns: int
+
+    def payload(self) -> RawImage:
+        """The picture as it is."""
+        return raw_image(self.bgr)
+
+
+class CaptureConnection:
+    """A camera, or a network source, that OpenCV has opened."""
+
+    def __init__(self, capture: Any, name: str) -> None:
+        self._capture = capture
+        self._name = name
+
+    def pictures(self, clock: CaptureClock) -> Iterator[CapturedPicture]:
+        """Pictures with the time of their arrival; raises :class:`SourceLostError` when they stop."""
+        clock.restart()
         while True:
-            more, bgr = capture.read()
+            more, bgr = self._capture.read()
             if not more:
-                raise SourceLostError(f"source must give frames, got none from {name}; check its connection")
-            yield Frame(next(numbers), raw_image(bgr), time.time_ns())
+                raise SourceLostError(f"source must give frames, got none from {self._name}; check its connection")
+            yield CapturedPicture(bgr, clock.time_ns(None))
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._capture.release()
+
+
+def live_frames(capture: Any, name: str, numbers: Iterator[int]) -> Iterator[Frame | FrameResult]:
+    """Every frame with the time of its arrival; raises :class:`SourceLostError` when they stop."""
+    connection = CaptureConnection(capture, name)
+    try:
+        for picture in connection.pictures(CaptureClock()):
+            yield Frame(next(numbers), picture.payload(), picture.capture_time_ns)
     finally:
-        capture.release()
+        connection.close()
 
 
 def recorded_frames(capture: Any, name: str, numbers: Iterator[int]) -> Iterator[Frame | FrameResult]:

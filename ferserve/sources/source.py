@@ -17,15 +17,17 @@ from ferserve.sources.gif import is_animated
 from ferserve.sources.images import ImageLike, is_one_picture, payload_of, read_image
 from ferserve.sources.iterables import FrameMaker, StreamItem
 from ferserve.sources.kinds import HEAD_BYTES, RAW_VIDEO, is_picture, kind_of
-from ferserve.sources.live import reconnecting
-from ferserve.sources.locators import checked_url, is_url, path_of
+from ferserve.sources.live import LiveFrames
+from ferserve.sources.live_source import LiveSource
+from ferserve.sources.locators import checked_url, is_url, path_of, redacted
 from ferserve.types import EncodedImage, Frame, FrameResult
 
 if TYPE_CHECKING:
     from ferserve.sources.container import VideoContainer
 
-VideoSource: TypeAlias = int | str | os.PathLike[str] | BinaryIO
-"""A camera's index, the path of a video or an image, a URL, or a binary file that is open for reading."""
+VideoSource: TypeAlias = int | str | os.PathLike[str] | BinaryIO | LiveSource
+"""A camera's index, the path of a video or an image, a URL, one of these as :class:`LiveSource`, or a binary file that
+is open for reading."""
 
 _LARGEST_CAMERA = 2**31 - 1
 """OpenCV holds a camera's index in a C int, with the number of a driver in its hundreds."""
@@ -40,6 +42,11 @@ class FrameSource:
     container: VideoContainer | None = None
     """The recording that PyAV reads, for who needs more of it than ``frames``; only one of the two can be used."""
 
+    def stop(self) -> None:
+        """End the frames of a source that is waited for; any thread may call it. Others end by themselves."""
+        if isinstance(self.frames, LiveFrames):
+            self.frames.close()
+
 
 def open_source(source: VideoSource | Iterable[StreamItem], maker: FrameMaker | None = None) -> FrameSource:
     """Open a camera, a path, a file or a URL, or wrap an iterable, whose items ``maker`` makes frames of.
@@ -49,12 +56,15 @@ def open_source(source: VideoSource | Iterable[StreamItem], maker: FrameMaker | 
     Raises :class:`ConfigError` if nothing can be opened. The frames raise :class:`SourceLostError` if a live source
     stops and does not come back, or a recording breaks off.
     """
+    settings = source if isinstance(source, LiveSource) else LiveSource("")
+    if isinstance(source, LiveSource):
+        source = source.source
     if isinstance(source, int):
-        return _open_camera(source)
+        return _open_camera(source, settings)
     if isinstance(source, str | os.PathLike):
         text = os.fsdecode(source)
         fps = maker.fps if maker else None
-        return _open_url(checked_url(text), fps) if is_url(text) else _open_path(path_of(text), fps)
+        return _open_url(checked_url(text), fps, settings) if is_url(text) else _open_path(path_of(text), fps, settings)
     if hasattr(source, "read") and hasattr(source, "seekable"):
         return _open_file(cast(BinaryIO, source), maker.fps if maker else None)
     if is_one_picture(source):
@@ -76,31 +86,33 @@ def _frames_of(items: Iterable[StreamItem], maker: FrameMaker) -> Iterator[Frame
         yield maker.make(item, number)
 
 
-def _open_camera(index: int) -> FrameSource:
+def _open_camera(index: int, settings: LiveSource) -> FrameSource:
     if not 0 <= index <= _LARGEST_CAMERA:  # OpenCV takes -1 for any camera, and crashes if there is none
         raise ConfigError(f"source must be a camera index from 0 to {_LARGEST_CAMERA}, got {index}")
     with explained_imports():
         import cv2  # noqa: F401, before NumPy, which its wheel brings along
 
         from ferserve.sources import opencv
-    name, numbers = f"camera {index}", itertools.count(1)
+    name = f"camera {index}"
 
-    def frames() -> Iterator[Frame | FrameResult]:
-        return opencv.live_frames(opencv.open_capture(index, name), name, numbers)
+    def connect() -> opencv.CaptureConnection:
+        return opencv.CaptureConnection(opencv.open_capture(index, name), name)
 
-    return FrameSource(reconnecting(frames(), frames, name), live=True)
+    return FrameSource(LiveFrames(connect(), connect, name, settings), live=True)
 
 
-def _open_url(url: str, fps: float | None) -> FrameSource:
+def _open_url(url: str, fps: float | None, settings: LiveSource) -> FrameSource:
     from ferserve.sources.web_image import fetch_image
 
-    numbers = itertools.count(1)
     if not _has_pyav():
         if (image := fetch_image(url)) is not None:
             return _one_image(image)
-        return _open_with_opencv(url, url, recorded=False)
+        return _open_with_opencv(url, redacted(url), recorded=False)
+    from ferserve.sources import network
+    from ferserve.sources.live_container import LiveContainer
+
     try:
-        first = _open_container(url, url)
+        first = network.open_url(url)
     except ConfigError:
         if (image := fetch_image(url)) is not None:
             return _one_image(image)
@@ -109,17 +121,17 @@ def _open_url(url: str, fps: float | None) -> FrameSource:
         first.close()
         return _one_image(image)
     if first.is_recording:
-        return FrameSource(first.recorded(numbers, fps), live=False, container=first)
-    return FrameSource(
-        reconnecting(first.live(numbers), lambda: _open_container(url, url).live(numbers), url), live=True
-    )
+        return FrameSource(first.recorded(itertools.count(1), fps), live=False, container=first)
+    connection = LiveContainer(first)
+    return FrameSource(LiveFrames(connection, lambda: network.open_again(url), redacted(url), settings), live=True)
 
 
-def _open_path(path: str, fps: float | None) -> FrameSource:
+def _open_path(path: str, fps: float | None, settings: LiveSource) -> FrameSource:
     try:
         mode = os.stat(path).st_mode
-        if stat.S_ISCHR(mode) and path.startswith("/dev/video") and path[10:].isdecimal():
-            return _open_camera(int(path[10:]))
+        device = os.path.realpath(path)  # names such as /dev/v4l/by-id/… are links
+        if stat.S_ISCHR(mode) and device.startswith("/dev/video") and device[10:].isdecimal():
+            return _open_camera(int(device[10:]), settings)
         recorded = not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))
         file = open(path, "rb", buffering=io.DEFAULT_BUFFER_SIZE if recorded else 0)  # noqa: SIM115
     except OSError as error:

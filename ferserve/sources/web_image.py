@@ -12,6 +12,7 @@ from typing import Any
 
 from ferserve.errors import InvalidFrameError
 from ferserve.sources.images import read_image
+from ferserve.sources.locators import redacted
 
 _SILENCE_S = 10.0
 _LONGEST_S = 300.0
@@ -38,12 +39,14 @@ def download_image(url: str) -> bytes:
     Raises :class:`InvalidFrameError` if it cannot be one image, and OSError with the reason if nothing comes.
     """
     if not url.lower().startswith(_SCHEMES):
-        raise InvalidFrameError(f"source must be a URL of http or https, got {url}; `ferserve stream` takes others")
+        raise InvalidFrameError(
+            f"source must be a URL of http or https, got {redacted(url)}; `ferserve stream` takes others"
+        )
     try:
         with _ask(url) as answer:
             if answer.headers.get_content_maintype() == "multipart":
                 raise InvalidFrameError(
-                    f"source must be one image, got a stream of them at {url}; see `ferserve stream`"
+                    f"source must be one image, got a stream of them at {redacted(url)}; see `ferserve stream`"
                 )
             return read_image(_Body(answer))
     except urllib.error.HTTPError as error:
