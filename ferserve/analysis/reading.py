@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +28,32 @@ def read_file(path: Path) -> Any:
         TableError: It is no table of faces, or is damaged.
         OSError: It cannot be read.
     """
-    if path.is_dir():
-        return _read_folder(path)
-    reader = _READERS.get(path.suffix)
-    if reader is None:
-        raise TableError(f"path must end with {' or '.join(_READERS)}, or be a folder, got {quoted(path.name)}")
-    with open(path, "rb") as file:
-        try:
-            table = reader(file)
-        except pa.ArrowException as error:
-            raise TableError(f"cannot read {path}: {' '.join(str(error).split())}; write it anew") from error
-    return checked(table, str(path))
+    tables = []
+    for file in _files(path):
+        with _explained(file):
+            tables.append(checked(_READERS[file.suffix](file), str(file)))
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="default")
+
+
+def batches(path: Path, wanted: Callable[[str], bool], rows: int) -> Iterator[Any]:
+    """The same as record batches of at most ``rows``; of Parquet, only the columns that are ``wanted`` are read."""
+    for file in _files(path):
+        with _explained(file):
+            if file.suffix == ".csv":
+                yield from checked(_read_csv(file), str(file)).to_batches(rows)
+                continue
+            with pq.ParquetFile(file) as parquet:
+                names = [name for name in parquet.schema_arrow.names if wanted(name) or name in _NEEDED]
+                for batch in parquet.iter_batches(rows, columns=names):
+                    yield from checked(pa.Table.from_batches([batch]), str(file)).to_batches()
+
+
+@contextlib.contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise TableError(f"cannot read {file}: {' '.join(str(error).split())}; write it anew") from error
 
 
 def checked(table: Any, name: str) -> Any:
@@ -58,12 +75,11 @@ def checked(table: Any, name: str) -> Any:
         raise TableError(f"{name} must be a table of faces, got cells of other types: {error}") from error
 
 
-def joined(tables: list[Any]) -> Any:
-    """One ``pyarrow.Table`` of several, one after the other; a column that one lacks is null there."""
-    return tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="default")
-
-
-def _read_folder(path: Path) -> Any:
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        if path.suffix not in _READERS:
+            raise TableError(f"path must end with {' or '.join(_READERS)}, or be a folder, got {quoted(path.name)}")
+        return [path]
     files = sorted(
         file
         for file in path.rglob("*")
@@ -73,12 +89,12 @@ def _read_folder(path: Path) -> Any:
     files = [file for file in files if file.suffix != ".csv" or file.with_suffix(".parquet") not in files]
     if not files:
         raise TableError(f"{path} must hold tables of faces, got no file that ends with {' or '.join(_READERS)}")
-    return joined([read_file(file) for file in files])
+    return files
 
 
-def _read_csv(file: Any) -> Any:
-    header = file.readline().decode("utf-8", "replace").strip().split(",")
-    file.seek(0)
+def _read_csv(file: Path) -> Any:
+    with file.open(encoding="utf-8", errors="replace", newline="") as lines:
+        header = lines.readline().strip().split(",")
     text = pa.string()
     types = _FIXED_TYPES | {name: text for name in header if name.endswith("_label")}
     table = pa_csv.read_csv(
@@ -98,4 +114,9 @@ def _inferred(kind: Any) -> Any:
     return pa.float64() if pa.types.is_null(kind) else kind
 
 
-_READERS = {".csv": _read_csv, ".parquet": pq.read_table}
+def _read_parquet(file: Path) -> Any:
+    with pq.ParquetFile(file) as parquet:  # a folder of it may be named like a partition, which is no column of ours
+        return parquet.read()
+
+
+_READERS = {".csv": _read_csv, ".parquet": _read_parquet}
