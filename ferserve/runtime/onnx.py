@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,7 +16,7 @@ from ferserve.config import Device
 from ferserve.errors import ModelSpecError
 from ferserve.runtime.base import Placement, Tensor, TensorInfo, UnavailableError, trial_feeds
 from ferserve.runtime.first_run import free_memory_alone, within
-from ferserve.runtime.native_stderr import captured_stderr
+from ferserve.runtime.native_stderr import filtered_stderr
 from ferserve.runtime.onnx_placement import measure_placement
 
 log = logging.getLogger(__name__)
@@ -104,16 +102,16 @@ def _open(path: Path, device: Device, cache_dir: Path | None) -> ort.InferenceSe
 def _try(path: Path, device: Device, cache_dir: Path | None) -> tuple[ort.InferenceSession | None, str]:
     """A session, possibly without the provider of the GPU, and why. ONNX Runtime's lines about it are for ``-v``."""
     providers = _providers(device, cache_dir)
-    # TensorRT may build an engine for minutes, in which other threads have something to say.
-    held: AbstractContextManager[list[str]] = nullcontext([]) if device == "tensorrt" else captured_stderr()
     session, failure = None, ""
-    with held as lines:
+    with filtered_stderr(_is_of_onnxruntime) as lines:
         try:
             session = _load(path, providers)
         except Exception as error:  # ONNX Runtime's own classes share no base but Exception
             failure = _first_line(error)
-    reason = _reason(_of_onnxruntime(lines))
-    return session, failure or reason
+    noise = [_plain(line) for line in lines if _plain(line)]
+    for line in noise:
+        log.info("%s", line)
+    return session, _missing_library(noise) or failure or "ONNX Runtime did not load it"
 
 
 def _load_on_cpu(path: Path) -> ort.InferenceSession:
@@ -138,22 +136,19 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _of_onnxruntime(lines: list[str]) -> list[str]:
-    """The lines that ONNX Runtime wrote, for those who want the details; those of other threads go to stderr."""
-    noise = []
-    for line in filter(None, (re.sub(r"\x1b\[[\d;]*m", "", line) for line in lines)):
-        if "onnxruntime" in line:
-            noise.append(line)
-            log.info("%s", line)
-        else:
-            print(line, file=sys.stderr)
-    return noise
+def _is_of_onnxruntime(line: str) -> bool:
+    """True for its log, and for the end of a colour that it leaves on a line of its own."""
+    return "onnxruntime" in line or (line != "" and not _plain(line))
 
 
-def _reason(noise: list[str]) -> str:
-    """Why a provider did not load, of ONNX Runtime's log: the missing library if it names one."""
+def _plain(line: str) -> str:
+    return re.sub(r"\x1b\[[\d;]*m", "", line)
+
+
+def _missing_library(noise: list[str]) -> str:
+    """The library for want of which a provider did not load, as ONNX Runtime's log names it."""
     found = next((re.search(r"with error: (.+)", line) for line in noise if "with error: " in line), None)
-    return found[1] if found else "ONNX Runtime did not load it"
+    return found[1] if found else ""
 
 
 def _providers(device: Device, cache_dir: Path | None, quiet: bool = False) -> _Providers:

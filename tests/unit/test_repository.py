@@ -41,9 +41,8 @@ def test_make_help_lists_every_target() -> None:
     done = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
     )
-    declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
-    assert declared
-    assert {line.split()[0] for line in done.stdout.splitlines()} == set(declared[1].split())
+    targets = re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.M)
+    assert sorted(line.split()[0] for line in done.stdout.splitlines()) == sorted(targets)
 
 
 def _sources(*suffixes: str) -> list[Path]:

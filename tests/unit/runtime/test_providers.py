@@ -208,8 +208,8 @@ def test_a_broken_file_is_not_blamed_on_the_gpu(
 def test_a_process_without_stderr_loads_models_too() -> None:
     code = (
         "import os; os.close(2)\n"
-        "from ferserve.runtime.native_stderr import captured_stderr\n"
-        "with captured_stderr() as lines: pass\n"
+        "from ferserve.runtime.native_stderr import filtered_stderr\n"
+        "with filtered_stderr(bool) as lines: pass\n"
         "print(lines)"
     )
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
