@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections import Counter
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 _ALWAYS_S = 1.0
 _MEASURING_S = 0.1
 _SOON_S = 0.02
+_AT_ONCE = 50
+"""Connections that are looked at in one pass of the loop: a millisecond."""
 _SHARE = 0.02
 """Of the event loop's working time that looking may take, as long as it is asked once a second."""
 
@@ -48,16 +51,32 @@ class ConnectionGuard:
         while True:
             await asyncio.sleep(tick_s)
             self._receiver.check_deadlines()
-            started, worked_s = time.monotonic(), time.thread_time()
+            started = time.monotonic()
             if self._ports and (self._receiver.needs_measuring() or started >= due):
-                connections = list(connections_to(self._ports))
-                soon = self._receiver.check_bytes(connections)
-                self._close_supernumerary(connections)
-                spent_s = time.thread_time() - worked_s
+                soon, spent_s = await self._look()
                 due = started + _ALWAYS_S
                 if self._memory.is_due():
                     await asyncio.to_thread(self._memory.trim)
                 tick_s = min(max(_SOON_S if soon else _MEASURING_S, spent_s / _SHARE), _ALWAYS_S)
+
+    async def _look(self) -> tuple[bool, float]:
+        """Look at all connections; returns whether the next look should come sooner, and the processor time that this
+        one took.
+        """
+        found: list[Connection] = []
+        looking, spent_s = connections_to(self._ports), 0.0
+        while True:
+            began_s = time.thread_time()
+            part = list(itertools.islice(looking, _AT_ONCE))
+            self._receiver.measure(part)
+            found += part
+            if len(part) < _AT_ONCE:
+                break
+            spent_s += time.thread_time() - began_s
+            await asyncio.sleep(0)
+        soon = self._receiver.check_bytes(found)
+        self._close_supernumerary(found)
+        return soon, spent_s + time.thread_time() - began_s
 
     def _close_supernumerary(self, connections: Iterable[Connection]) -> None:
         """Close the newest connections of clients that have too many."""

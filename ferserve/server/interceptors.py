@@ -28,7 +28,9 @@ from ferserve.server.gate import Gate
 from ferserve.server.logs import REQUEST_ID, one_line, peer_name
 from ferserve.server.receiving import Receiver
 from ferserve.wire.bounds import bounded
+from ferserve.wire.frames import FRAME_MESSAGES
 from ferserve.wire.metadata import REQUEST_ID_KEY
+from ferserve.wire.pixels import Pixels
 from ferserve.wire.status import details_of, status_of, with_request
 
 logger = logging.getLogger(__name__)
@@ -83,7 +85,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             raise refusal
 
     async def _answer(self, handler: grpc.RpcMethodHandler, method: str, context: Any, identity: Identity) -> Any:
-        context = self._receiver.context(context, bounded(handler.request_deserializer), identity)
+        pixels = Pixels()
+        parse = handler.request_deserializer
+        takes_pixels = getattr(parse, "__self__", None) in FRAME_MESSAGES
+        context = self._receiver.context(context, bounded(parse, pixels if takes_pixels else None), identity, pixels)
         behavior = getattr(handler, _kind_of(handler))
         if handler.request_streaming:
             return await behavior(context.messages(), context)

@@ -11,88 +11,32 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import grpc
 
 from ferserve.auth.identity import Identity
 from ferserve.config import ServerConfig
-from ferserve.errors import FerserveError, FrameDeadlineError, OverloadedError, StreamProtocolError
+from ferserve.errors import FrameDeadlineError, OverloadedError, StreamProtocolError
 from ferserve.server.callers import connection_name
 from ferserve.server.client_limit import ClientLimit
+from ferserve.server.copy_turns import CopyTurns
 from ferserve.server.large_reads import LargeReads
+from ferserve.server.meter import LARGE_BYTES, Meter, Read
 from ferserve.server.rate_limit import ClientRates
 from ferserve.server.sockets import Connection, Endpoint, endpoint_of
 from ferserve.server.unbroken import Unbroken
+from ferserve.wire.pixels import Pixels
 
-_LARGE_BYTES = 1024 * 1024
-"""A message from here on is copied for longer than a small frame is answered."""
-_FORGETTING = 0.9
-"""What the largest message counts for with each later one."""
-_FRAME_BYTES = 16_384
-_FRAME_HEADER_BYTES = 9
-_OVERHEAD_BYTES = 5 + 13
-"""Of a message besides its frames: gRPC's own header, and the flow control of its answer."""
-
-
-class Read:
-    """One call that waits for its next message."""
-
-    __slots__ = ("connection", "deadline", "from_byte", "refusal", "task")
-
-    def __init__(self, connection: Meter, deadline: float) -> None:
-        self.connection = connection
-        self.deadline = deadline
-        self.from_byte = connection.received
-        """What its connection had received when it began to wait: no earlier byte belongs to its message."""
-        self.refusal: FerserveError | None = None
-        self.task = asyncio.current_task()
-
-    def refuse(self, error: FerserveError) -> None:
-        """Let the waiting call raise ``error``."""
-        self.refusal = error
-        if self.task is not None:
-            self.task.cancel()
-
-
-class Meter:
-    """What one connection has received, and how much of that has come out as messages."""
-
-    def __init__(self, client: str) -> None:
-        self.client = client
-        self.inode = 0
-        self.received = 0
-        self.usual_bytes = 0.0
-        """The largest message lately."""
-        self.reads: set[Read] = set()
-        self._unfinished = 0
-        self._delivered = 0
-
-    def deliver(self, message_bytes: int) -> None:
-        """Count a message that came out."""
-        frames = message_bytes // _FRAME_BYTES + 1
-        self._delivered += message_bytes + frames * _FRAME_HEADER_BYTES + _OVERHEAD_BYTES
-        self.usual_bytes = max(float(message_bytes), self.usual_bytes * _FORGETTING)
-
-    def refuse_all(self, error: FerserveError) -> None:
-        """Refuse every call of the connection that waits for a message."""
-        for read in self.reads:
-            read.refuse(error)
-
-    def update(self, now: Connection, max_message_bytes: int) -> int:
-        """Take a new reading of the kernel's count; returns the bytes of unfinished messages at most.
-
-        Headers and pings count too, so the difference grows slowly over days; the calls that wait bound it anew.
-        """
-        if now.inode != self.inode:  # a new connection from the same port
-            self.inode, self.received, self._unfinished = now.inode, 0, 0
-            for read in self.reads:
-                read.from_byte = 0
-        grown = self._unfinished + now.received_bytes - self.received - self._delivered
-        possible = sum(min(now.received_bytes - read.from_byte, max_message_bytes) for read in self.reads)
-        self._unfinished = max(0, min(grown, possible))
-        self.received, self._delivered = now.received_bytes, 0
-        return self._unfinished
+_RESTFUL_BYTES = 4 * 1024 * 1024
+"""A message from here on is copied for so long that others notice."""
+_REST_S_PER_BYTE = 5e-9
+"""After its copy, while others are at work: six times as long as that takes, so they seldom meet one."""
+_LONG_S = 0.002
+"""What took longer on the event loop was the copy of a large message."""
+_AT_WORK_S = 1.0
+"""Who sent a small message lately is at work: the slowest cameras send one per second."""
 
 
 class Receiver:
@@ -110,17 +54,20 @@ class Receiver:
         )
         self.rates = ClientRates(config)
         self._large: dict[str, LargeReads] = defaultdict(LargeReads)
-        self._parsing = asyncio.Lock()
-        """Held for each large message."""
+        self._copies = CopyTurns()
 
-    def context(self, context: Any, parse: Callable[[bytes], Any], identity: Identity) -> ReceivingContext:
-        """The ``context`` of a call of ``identity``, whose messages this receiver reads and ``parse`` makes."""
+    def context(
+        self, context: Any, parse: Callable[[bytes], Any], identity: Identity, pixels: Pixels | None = None
+    ) -> ReceivingContext:
+        """The ``context`` of a call of ``identity``, whose messages this receiver reads and ``parse`` makes; what that
+        leaves out is in ``pixels``.
+        """
 
         def parse_counted(message: bytes) -> Any:
             self.rates.count_message(identity.name, len(message))
             return parse(message)
 
-        return ReceivingContext(self, context, parse_counted, identity)
+        return ReceivingContext(self, context, parse_counted, identity, pixels or Pixels())
 
     async def read(self, context: Any, parse: Callable[[bytes], Any], *, is_first: bool) -> Any:
         """The next message of a call, or ``grpc.aio.EOF``; the first has to come in time.
@@ -129,7 +76,7 @@ class Receiver:
         ``parse`` raises.
         """
         meter = self._meter(context)
-        if meter.usual_bytes < _LARGE_BYTES:
+        if meter.usual_bytes < LARGE_BYTES:
             return await self._read(context, parse, meter, is_first)
         turns = self._large[meter.client]
         with await turns.turn(max(1, int(self._client_budget / (2 * meter.usual_bytes)))):
@@ -141,15 +88,8 @@ class Receiver:
         self._waiting += 1
         message: Any = None
         try:
-            message = await Unbroken(context.read())
-            if message is grpc.aio.EOF:
-                return message
-            read.deadline = float("inf")
-            if len(message) < _LARGE_BYTES:
-                return parse(message)
-            async with self._parsing:
-                await asyncio.sleep(0)  # one in each pass of the loop, so that others, and the guard, have their turn
-                return parse(message)
+            message = await Unbroken(self._take(context, meter), partial(self._turn, meter))
+            return message if message is grpc.aio.EOF else parse(message)
         except asyncio.CancelledError:
             if read.refusal is None:
                 raise
@@ -159,9 +99,32 @@ class Receiver:
         finally:
             self._waiting -= 1
             meter.reads.remove(read)
-            if isinstance(message, bytes):
-                meter.deliver(len(message))
             message = read.refusal = None  # an error's traceback leads back here, and would keep the message
+
+    async def _take(self, context: Any, meter: Meter) -> Any:
+        """gRPC's next message of a call, counted, even if nobody waits for it any more."""
+        try:
+            message = await context.read()
+        except Exception:  # the call ended, perhaps after its message was copied in vain
+            if not meter.is_small and self._copies.spent_s() > _LONG_S:
+                self._rest_after(meter, int(meter.usual_bytes))
+            raise
+        if message is not grpc.aio.EOF:
+            meter.deliver(len(message))
+            if len(message) >= LARGE_BYTES:
+                self._rest_after(meter, len(message))
+        return message
+
+    def _turn(self, meter: Meter) -> asyncio.Future[None] | None:
+        return None if meter.is_small else self._copies.turn(meter.client)
+
+    def _rest_after(self, meter: Meter, message_bytes: int) -> None:
+        """Let no other large message be copied for a while after one of ``meter``, if others are at work."""
+        recently_s = time.monotonic() - _AT_WORK_S
+        at_work = message_bytes >= _RESTFUL_BYTES and any(
+            other.is_small and other.delivered_s > recently_s for other in self._meters.values()
+        )
+        self._copies.rest(message_bytes * _REST_S_PER_BYTE if at_work else 0.0)
 
     def needs_measuring(self) -> bool:
         """Whether the calls that wait could exceed a budget, were all their messages of the largest size."""
@@ -178,21 +141,23 @@ class Receiver:
                 )
             )
 
+    def measure(self, connections: Iterable[Connection]) -> None:
+        """Take new readings of connections, at once after they were made."""
+        for connection in connections:
+            if (meter := self._meters.get(connection.peer)) is not None:
+                meter.update(connection, self._max_message)
+
     def check_bytes(self, connections: Iterable[Connection]) -> bool:
-        """Refuse the calls of the connections that hold the most, until every budget is kept.
+        """Refuse the calls of the connections that hold the most, until every budget is kept; all were measured.
 
         Returns whether the budgets are about to be reached, so that the next check should come sooner.
         """
-        found = {connection.peer: connection for connection in connections}
+        found = {connection.peer for connection in connections}
         for peer in [peer for peer, meter in self._meters.items() if peer not in found and not meter.reads]:
             del self._meters[peer]
         for client in [client for client, turns in self._large.items() if not turns]:
             del self._large[client]
-        held = {
-            meter: meter.update(found[peer], self._max_message)
-            for peer, meter in self._meters.items()
-            if peer is not None and peer in found
-        }
+        held = {meter: meter.unfinished for peer, meter in self._meters.items() if peer in found}
         by_client: dict[str, int] = defaultdict(int)
         for meter, unfinished in held.items():
             by_client[meter.client] += unfinished
@@ -228,9 +193,13 @@ def _too_much(limit: int, name: str) -> OverloadedError:
 class ReceivingContext:
     """gRPC's context of one call, with messages that come through a :class:`Receiver`."""
 
-    def __init__(self, receiver: Receiver, context: Any, parse: Callable[[bytes], Any], identity: Identity) -> None:
+    def __init__(
+        self, receiver: Receiver, context: Any, parse: Callable[[bytes], Any], identity: Identity, pixels: Pixels
+    ) -> None:
         self.identity = identity
         """Who calls."""
+        self.pixels = pixels
+        """What was left out of the last message; whoever has read it clears them."""
         self._receiver = receiver
         self._context = context
         self._parse = parse

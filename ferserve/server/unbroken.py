@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+Turn: TypeAlias = Callable[[], asyncio.Future[None] | None]
+"""Asked before each step; what it returns is waited for."""
+
+
+def at_once() -> None:
+    """The turn of an operation whose steps are short."""
 
 
 class Unbroken(Generic[T]):
@@ -21,10 +27,12 @@ class Unbroken(Generic[T]):
     A task and :func:`asyncio.shield` would do the same, and cost each frame three passes of the loop.
     """
 
-    __slots__ = ("_operation",)
+    __slots__ = ("_operation", "_turn")
 
-    def __init__(self, operation: Coroutine[Any, Any, T]) -> None:
+    def __init__(self, operation: Coroutine[Any, Any, T], turn: Turn = at_once) -> None:
+        """``turn`` may put off each step but the first."""
         self._operation = operation
+        self._turn = turn
 
     def __await__(self) -> Generator[Any, None, T]:
         loop = asyncio.get_running_loop()
@@ -39,8 +47,10 @@ class Unbroken(Generic[T]):
             future.add_done_callback(partial(_wake, waiter))
             try:
                 yield from waiter
+                if (turn := self._turn()) is not None:
+                    yield from turn
             except asyncio.CancelledError:
-                future.add_done_callback(partial(_go_on, self._operation))
+                future.add_done_callback(partial(_go_on, self._operation, self._turn))
                 raise
 
 
@@ -49,9 +59,16 @@ def _wake(waiter: asyncio.Future[None], _: asyncio.Future[Any]) -> None:
         waiter.set_result(None)
 
 
-def _go_on(operation: Coroutine[Any, Any, Any], _: asyncio.Future[Any]) -> None:
-    """Take an operation that nobody waits for a step further."""
+def _go_on(operation: Coroutine[Any, Any, Any], turn: Turn, _: asyncio.Future[Any]) -> None:
+    """Take an operation that nobody waits for a step further, in its turn."""
+    if (waiter := turn()) is None:
+        _step(operation, turn)
+    else:
+        waiter.add_done_callback(partial(_step, operation, turn))
+
+
+def _step(operation: Coroutine[Any, Any, Any], turn: Turn, _: asyncio.Future[Any] | None = None) -> None:
     with contextlib.suppress(StopIteration, Exception):
         future = operation.send(None)
         future._asyncio_future_blocking = False
-        future.add_done_callback(partial(_go_on, operation))
+        future.add_done_callback(partial(_go_on, operation, turn))

@@ -7,8 +7,12 @@ from ferserve.types import Crops, EncodedImage, Frame, Payload, PixelFormat, Raw
 from ferserve.types.arrays import float32_array, to_list
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.enums import EnumTable
+from ferserve.wire.pixels import Pixels
 
 _PIXEL_FORMATS = EnumTable(PixelFormat, pb.PixelFormat, "PIXEL_FORMAT")
+
+FRAME_MESSAGES = (pb.ClassifyRequest, pb.ClassifyStreamRequest)
+"""Messages whose large pixels may be left out: who reads them calls :func:`frame_from_proto`."""
 
 _MAX_PIXEL_BYTES = 2**31 - 2**20
 """Per message: protobuf holds less than 2 GiB, and the other fields need some of it."""
@@ -59,8 +63,8 @@ def _fill_crops(message: pb.Crops, crops: Crops) -> None:
             _fill_raw(message.images.add().raw, image)
 
 
-def frame_from_proto(message: pb.Frame, max_faces: int) -> Frame:
-    """The frame of ``message``.
+def frame_from_proto(message: pb.Frame, max_faces: int, pixels: Pixels | None = None) -> Frame:
+    """The frame of ``message``, with those of its ``pixels`` that :func:`ferserve.wire.bounds.bounded` left out of it.
 
     Raises :class:`InvalidFrameError`, also for more than ``max_faces`` boxes or crops, before any of them is read:
     this runs on the event loop, and millions would hold up every other call.
@@ -75,19 +79,19 @@ def frame_from_proto(message: pb.Frame, max_faces: int) -> Frame:
                 "frame.boxes must be absent if frame.crops is set, got both; send boxes with the whole frame, "
                 "or crops alone"
             )
-    payload = _payload_from_proto(message, max_faces)
+    payload = _payload_from_proto(message, max_faces, pixels if pixels is not None and pixels.fields else None)
     return Frame(message.frame_id, payload, message.capture_time_ns, boxes, message.neutral)
 
 
-def _payload_from_proto(message: pb.Frame, max_faces: int) -> Payload:
+def _payload_from_proto(message: pb.Frame, max_faces: int, pixels: Pixels | None) -> Payload:
     kind = message.WhichOneof("payload")
     if kind == "encoded":
-        return EncodedImage(message.encoded)
+        return EncodedImage(message.encoded if pixels is None else bytes(pixels.redeem(message.encoded)))
     if kind == "raw":
-        return _raw_from_proto(message.raw, "frame.raw")
+        return _raw_from_proto(message.raw, "frame.raw", pixels)
     if kind == "crops":
         _require_at_most("frame.crops", len(message.crops.images), max_faces)
-        return _crops_from_proto(message.crops)
+        return _crops_from_proto(message.crops, pixels)
     raise InvalidFrameError("frame.payload must be encoded, raw or crops, got none")
 
 
@@ -96,19 +100,22 @@ def _require_at_most(field: str, count: int, limit: int) -> None:
         raise InvalidFrameError(f"{field} must be at most {limit}, got {count}; send them in parts")
 
 
-def _crops_from_proto(message: pb.Crops) -> Crops:
+def _crops_from_proto(message: pb.Crops, pixels: Pixels | None) -> Crops:
     images: list[EncodedImage | RawImage] = []
     for i, image in enumerate(message.images):
         kind = image.WhichOneof("image")
         if kind is None:
             raise InvalidFrameError(f"frame.crops[{i}] must be encoded or raw, got neither")
-        is_raw = kind == "raw"
-        images.append(_raw_from_proto(image.raw, f"frame.crops[{i}]") if is_raw else EncodedImage(image.encoded))
+        if kind == "raw":
+            images.append(_raw_from_proto(image.raw, f"frame.crops[{i}]", pixels))
+        else:
+            images.append(EncodedImage(image.encoded if pixels is None else bytes(pixels.redeem(image.encoded))))
     return Crops(tuple(images))
 
 
-def _raw_from_proto(message: pb.RawImage, field: str) -> RawImage:
+def _raw_from_proto(message: pb.RawImage, field: str, pixels: Pixels | None) -> RawImage:
     pixel_format = _PIXEL_FORMATS.get(message.format)
     if pixel_format is None:
         raise InvalidFrameError(f"{field}.format must be one of {_PIXEL_FORMATS.names}, got number {message.format}")
-    return RawImage(pixel_format, message.width, message.height, message.data, message.stride_bytes)
+    data = message.data if pixels is None else pixels.redeem(message.data)
+    return RawImage(pixel_format, message.width, message.height, data, message.stride_bytes)

@@ -17,6 +17,7 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.bounds import bounded
 from ferserve.wire.frames import frame_from_proto
 from ferserve.wire.options import frame_options_from_proto, stream_options_from_proto
+from ferserve.wire.pixels import Pixels
 from tests.fuzz import campaign
 from tests.fuzz.mutations import mutated
 
@@ -24,8 +25,11 @@ MAX_MS = 250
 MAX_FACES = 64
 MAX_MESSAGE, LONG = 1000, "a long message"
 PIXELS = bytes(range(256)) * 2
+LEFT_OUT = Pixels()
 READERS = {
-    kind: bounded(kind.FromString) for kind in (pb.ClassifyRequest, pb.ClassifyStreamRequest, pb.GetModelRequest)
+    pb.ClassifyRequest: bounded(pb.ClassifyRequest.FromString, LEFT_OUT),
+    pb.ClassifyStreamRequest: bounded(pb.ClassifyStreamRequest.FromString, LEFT_OUT),
+    pb.GetModelRequest: bounded(pb.GetModelRequest.FromString),
 }
 
 
@@ -66,11 +70,11 @@ def one_message(kind: Any, data: bytes) -> str:
         message = READERS[kind](data)
         if kind is pb.ClassifyRequest:
             frame_options_from_proto(message.options)
-            frame_from_proto(message.frame, MAX_FACES)
+            frame_from_proto(message.frame, MAX_FACES, LEFT_OUT)
         elif kind is pb.ClassifyStreamRequest:
             stream_options_from_proto(message.config)
             if message.HasField("frame"):
-                frame_from_proto(message.frame, MAX_FACES)
+                frame_from_proto(message.frame, MAX_FACES, LEFT_OUT)
         outcome = "a message"
     except DecodeError:
         outcome = "DecodeError"

@@ -12,7 +12,8 @@ from ferserve.auth.identity import Identity
 from ferserve.config import ServerConfig
 from ferserve.errors import KIND_KEY, FrameDeadlineError
 from ferserve.server.large_reads import LargeReads
-from ferserve.server.receiving import Meter, Read, Receiver
+from ferserve.server.meter import Meter, Read
+from ferserve.server.receiving import Receiver
 from ferserve.server.sockets import Connection
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import as_dict

@@ -12,6 +12,7 @@ from ferserve.errors import ModelNotReadyError
 from ferserve.server.bridge import LoopBridge
 from ferserve.server.emotion.stream import StreamSession
 from ferserve.v1 import emotion_pb2 as pb
+from ferserve.wire.pixels import Pixels
 
 
 class _Context:
@@ -19,6 +20,7 @@ class _Context:
 
     def __init__(self) -> None:
         self.session: StreamSession
+        self.pixels = Pixels()
         self._read = 0
 
     def peer(self) -> str:

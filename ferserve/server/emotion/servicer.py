@@ -81,8 +81,9 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
         self._calls.track()
         context.set_trailing_metadata(self._instance)
         options = frame_options_from_proto(request.options)
-        frame = frame_from_proto(request.frame, self._engine.config.max_faces)
-        del request  # its pixels were copied; while the frame waits, once is enough
+        frame = frame_from_proto(request.frame, self._engine.config.max_faces, context.pixels)
+        context.pixels.clear()
+        del request  # the frame has its pixels; while it waits, once is enough
         await load_models(self._engine, options)
         result = await self._bridge.wrap(self._engine.submit(frame, options, caller_of(context)))
         if (trace := CALL_TRACE.get()) is not None:

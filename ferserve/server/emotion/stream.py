@@ -93,6 +93,7 @@ class StreamSession:
         self._reader = asyncio.ensure_future(self._context.read())
         try:
             message = await self._reader
+            self._context.pixels.clear()
         except asyncio.CancelledError:
             if self._draining:
                 raise _shutting_down() from None
@@ -128,7 +129,7 @@ class StreamSession:
         if message.WhichOneof("message") != "frame":
             raise StreamProtocolError(f"messages after the config must be frames, got {_name(message)}")
         try:
-            frame = frame_from_proto(message.frame, self._engine.config.max_faces)
+            frame = frame_from_proto(message.frame, self._engine.config.max_faces, self._context.pixels)
         except InvalidFrameError as error:
             stream.pass_over(message.frame.frame_id)
             answer = _fault(message.frame, error)
@@ -136,6 +137,8 @@ class StreamSession:
             self._answers.put(answer)
         else:
             self._answers.reserve(partial(stream.send, frame))
+        finally:
+            self._context.pixels.clear()
 
     async def _write_answers(self, stream: EngineStream, permits: asyncio.Semaphore, log: StreamLog) -> None:
         while (answer := await self._answers.next()) is not None:

@@ -11,10 +11,13 @@ from grpc_health.v1 import health_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferserve.errors import StreamProtocolError
+from ferserve.errors import InvalidFrameError, StreamProtocolError
 from ferserve.inference import service_pb2 as inference_pb2
+from ferserve.types import Crops, EncodedImage, RawImage
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.bounds import MAX_OTHER_BYTES, bounded
+from ferserve.wire.frames import frame_from_proto
+from ferserve.wire.pixels import Pixels
 
 parse_request = bounded(pb.ClassifyRequest.FromString)
 PIXELS = np.random.default_rng(0).bytes(2_000_000)
@@ -105,3 +108,78 @@ def test_whatever_is_refused_is_no_message_or_too_large(garbage: bytes, at: int)
         return
     with contextlib.suppress(DecodeError):  # an unknown group, which protobuf skips
         assert parse_request(message) == expected
+        pixels = Pixels()
+        found = bounded(pb.ClassifyRequest.FromString, pixels)(message)
+        assert _outcome(found.frame, pixels) == _outcome(expected.frame, pixels)
+        assert found.options == expected.options
+
+
+def _outcome(frame: pb.Frame, pixels: Pixels) -> object:
+    try:
+        read = frame_from_proto(frame, 16, pixels)
+    except InvalidFrameError as error:
+        return str(error)
+    return repr(read), _pixels_of(read.payload)
+
+
+def _pixels_of(payload: EncodedImage | RawImage | Crops) -> list[bytes]:
+    images = payload.images if isinstance(payload, Crops) else (payload,)
+    return [bytes(memoryview(image.data)) for image in images]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pb.Frame(frame_id=7, encoded=PIXELS),
+        pb.Frame(raw=pb.RawImage(format=pb.PIXEL_FORMAT_GRAY8, width=2, height=3, data=PIXELS, stride_bytes=5)),
+        pb.Frame(
+            crops=pb.Crops(
+                images=[
+                    pb.Image(encoded=PIXELS),
+                    pb.Image(encoded=b"small"),
+                    pb.Image(raw=pb.RawImage(format=pb.PIXEL_FORMAT_GRAY8, data=PIXELS[:70_000])),
+                ]
+            )
+        ),
+    ],
+)
+def test_large_pixels_stay_where_they_came(frame: pb.Frame) -> None:
+    pixels = Pixels()
+    data = pb.ClassifyRequest(frame=frame, options=pb.ClassifyOptions(model="m")).SerializeToString()
+    request = bounded(pb.ClassifyRequest.FromString, pixels)(data)
+    assert request.ByteSize() < 300
+    assert request.options.model == "m"
+    left, expected = frame_from_proto(request.frame, 16, pixels), frame_from_proto(frame, 16)
+    assert _pixels_of(left.payload) == _pixels_of(expected.payload)
+    assert repr(left) == repr(expected)
+    if isinstance(left.payload, RawImage):
+        assert isinstance(left.payload.data, memoryview)
+        assert left.payload.data.obj is data
+
+
+def test_of_several_pixels_those_count_that_protobuf_takes() -> None:
+    """The last one of a field, and of a oneof; messages that come in parts are put together."""
+    first, last = PIXELS[:100_000], PIXELS[100_000:]
+    raw = _field(5, last) + b"\x08\x01"
+    for fields in (
+        [_field(3, first), _field(3, last)],
+        [_field(4, raw), _field(3, last)],
+        [_field(3, first), _field(4, _field(5, first)), _field(4, raw)],
+    ):
+        pixels, data = Pixels(), _frame(*fields) + _frame(b"\x08\x07")
+        found = frame_from_proto(bounded(pb.ClassifyRequest.FromString, pixels)(data).frame, 16, pixels)
+        expected = frame_from_proto(pb.ClassifyRequest.FromString(data).frame, 16)
+        assert _pixels_of(found.payload) == _pixels_of(expected.payload) == [last]
+        assert found.frame_id == 7
+
+
+def test_nobody_can_hand_in_a_ticket() -> None:
+    pixels = Pixels()
+    parse = bounded(pb.ClassifyRequest.FromString, pixels)
+    ticket = parse(_frame(_field(3, PIXELS))).frame.encoded
+    assert bytes(pixels.redeem(ticket)) == PIXELS
+    forged = bytes(16) + ticket[16:]
+    assert _pixels_of(frame_from_proto(pb.Frame(encoded=forged), 16, pixels).payload) == [forged]
+    pixels.clear()
+    with pytest.raises(IndexError):
+        pixels.redeem(ticket)
