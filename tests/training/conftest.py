@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,16 +17,20 @@ pytest.importorskip("tensorflow", reason="needs the training extra: pip install 
 
 
 @pytest.fixture(scope="session")
-def extractor_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Random weights of a network of keras.applications without its classifier, in a file, by the network's name."""
+def extractor_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Random weights of a network of keras.applications without its classifier, in a file, by the network's name.
+
+    ``narrow`` makes another builder of its builder, see ``tests/training/narrow.py``.
+    """
     folder = tmp_path_factory.mktemp("weights")
 
-    def file_of(network: str) -> Path:
+    def file_of(network: str, narrow: Callable[..., Callable[..., Any]] | None = None) -> Path:
         import keras
 
-        path = folder / f"{network.lower()}_notop.weights.h5"
+        path = folder / f"{network.lower()}_{'whole' if narrow is None else 'narrow'}_notop.weights.h5"
         if not path.exists():
             make = getattr(keras.applications, network)
+            make = make if narrow is None else narrow(make)
             make(include_top=False, weights=None, input_shape=(96, 96, 3)).save_weights(path)
         return path
 
@@ -33,7 +38,7 @@ def extractor_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str
 
 
 @pytest.fixture
-def vgg16_weights(extractor_weights: Callable[[str], Path]) -> Path:
+def vgg16_weights(extractor_weights: Callable[..., Path]) -> Path:
     """Random weights of VGG16's extractor."""
     return extractor_weights("VGG16")
 

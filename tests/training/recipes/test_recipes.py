@@ -14,6 +14,7 @@ import pytest
 
 from ferserve.models.store import ModelStore
 from tests.training import sets
+from tests.training.narrow import narrow
 from training.__main__ import main
 from training.common.export import TOLERANCE
 from training.recipe import recipe_summaries
@@ -47,15 +48,16 @@ DEEP = ("faces_resnet18", "faces_resnext50", "jaffe_inceptionv3", "jaffe_resnet5
 
 @pytest.fixture
 def small_recipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The recipe's name, for which the command line finds the recipe with small pictures."""
+    """The recipe's name, for which the command line finds the recipe with small pictures and few channels."""
     import tensorflow as tf
 
     name: str = request.param
     module = importlib.import_module(f"training.recipes.{name}")
     side = SIDES.get(name, SIDES.get(name.split("_")[0]))
+    recipe = replace(module.RECIPE, build=narrow(module.RECIPE.build))
     if side is not None:
-        pixels = replace(module.RECIPE.input, height=side, width=side)
-        monkeypatch.setattr(module, "RECIPE", replace(module.RECIPE, input=pixels))
+        recipe = replace(recipe, input=replace(recipe.input, height=side, width=side))
+    monkeypatch.setattr(module, "RECIPE", recipe)
     tf.config.run_functions_eagerly(name in DEEP)
     yield name
     tf.config.run_functions_eagerly(False)
@@ -66,11 +68,11 @@ def small_recipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`:UserWarning")
 @pytest.mark.parametrize("small_recipe", OURS, indirect=True)
 def test_one_epoch_ends_in_a_served_model(
-    small_recipe: str, tmp_path: Path, extractor_weights: Callable[[str], Path]
+    small_recipe: str, tmp_path: Path, extractor_weights: Callable[..., Path]
 ) -> None:
     name = small_recipe
     data = DATA[name.split("_")[0]](tmp_path / "data")
-    weights = str(extractor_weights(FROZEN[name])) if name in FROZEN else "none"
+    weights = str(extractor_weights(FROZEN[name], narrow)) if name in FROZEN else "none"
     out = tmp_path / "out"
     argv = ["run", name, "--data", str(data), "--out", str(out), "--epochs", "1", "--weights", weights]
     argv += ["--limit", str(LIMITS[name.split("_")[0]])]
