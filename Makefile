@@ -91,11 +91,13 @@ bench-peers: setup ## fer, OpenCV with ONNX Runtime, mosec and others in environ
 fuzz: setup ## a million random calls of the kernels between guard pages
 	$(BIN)/python -m tests.kernels.fuzz --calls 1000000
 
-fuzz-decode: setup ## five minutes of mutated pictures, judged by time and memory too
+fuzz-decode: setup ## five minutes of mutated pictures, judged by time and memory too; five more with atheris, if installed
 	$(BIN)/python -m tests.fuzz.decode --seconds 300 --seed $(or $(SEED),0)
+	$(BIN)/python -m tests.fuzz.guided decode --seconds 300 --seed $(or $(SEED),1)
 
-fuzz-wire: setup ## ten minutes of mutated messages, half of them of the Open Inference Protocol to a real engine
+fuzz-wire: setup ## ten minutes of mutated messages, half of them of the Open Inference Protocol to a real engine; atheris too
 	$(BIN)/python -m tests.fuzz.wire --seconds 300 --seed $(or $(SEED),0)
+	$(BIN)/python -m tests.fuzz.guided wire --seconds 300 --seed $(or $(SEED),1)
 	$(BIN)/python -m tests.fuzz.inference --seconds 300 --seed $(or $(SEED),0)
 
 web-api: setup ## a thousand random requests per address of the page's API, against its OpenAPI document
