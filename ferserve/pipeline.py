@@ -21,7 +21,8 @@ from ferserve.runtime.base import Tensor
 from ferserve.runtime.model_set import ModelSet
 from ferserve.tracking.state import StreamState
 from ferserve.tracking.tracker import Tracked
-from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadResult, Timings
+from ferserve.types import Crops, Detections, Face, Frame, FrameResult, HeadPose, HeadResult, Timings
+from ferserve.types.head_pose import head_pose
 from ferserve.vision.budget import FrameBudget, FrameLimits
 from ferserve.vision.decode import decode
 from ferserve.vision.picture import Picture
@@ -122,7 +123,7 @@ class Pipeline:
         if state:
             heads = state.refine(heads, track_ids, now_ns, neutral=frame.neutral)
         watch.lap("infer")
-        return _result(frame, _faces(detections, track_ids, heads), models, watch, picture)
+        return _result(frame, self._faces(detections, track_ids, heads), models, watch, picture)
 
     @property
     def _detector_wants_color(self) -> bool:
@@ -157,7 +158,7 @@ class Pipeline:
         members = zip(models.members, batches, strict=True)
         heads = _heads(models, [model.infer(batch) if len(batch) else [] for model, (batch, _) in members])
         watch.lap("infer")
-        result = _result(frame, _faces(detections, _untracked(detections), heads), models, watch, None)
+        result = _result(frame, self._faces(detections, _untracked(detections), heads), models, watch, None)
         return dataclasses.replace(result, degraded="; ".join(notes)) if notes else result
 
     def _find(
@@ -202,6 +203,23 @@ class Pipeline:
         found = self._detector.detect(image, side_px=settings.options.detection_side_px, min_score=min_score)
         found = found.select(largest_rows(found.xyxy, max(_MAX_TRACKED, settings.options.max_faces)))
         return confirm(self._detector, image, found, min_score) if alone else found
+
+    def _faces(
+        self, detections: Detections, track_ids: NDArray[np.int64], heads: list[tuple[HeadResult, ...]]
+    ) -> tuple[Face, ...]:
+        marks: list[NDArray[np.float32] | None] = [None] * len(heads)
+        poses: list[HeadPose | None] = [None] * len(heads)
+        if detections.landmarks is not None and self._detector is not None:
+            calibration = self._detector.pose_calibration
+            marks = list(detections.landmarks)
+            poses = [head_pose(mark, calibration) for mark in marks]
+        ages = [0.0] * len(heads) if detections.landmarks_age_ms is None else detections.landmarks_age_ms.tolist()
+        rows = zip(
+            *(detections.xyxy.tolist(), detections.score.tolist(), heads),
+            *(marks, track_ids.tolist(), ages, poses),
+            strict=True,
+        )
+        return tuple(Face((x0, y0, x1, y1), *rest) for (x0, y0, x1, y1), *rest in rows)
 
 
 def square_crops(luma: NDArray[np.uint8], xyxy: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
@@ -264,14 +282,6 @@ def _heads(models: ModelSet, columns: list[list[NDArray[np.float32]]]) -> list[t
 
 def _head(spec: HeadSpec, probabilities: NDArray[np.float32]) -> list[HeadResult]:
     return [HeadResult.of(spec.name, spec.labels, row, spec.reserved_index) for row in probabilities]
-
-
-def _faces(
-    detections: Detections, track_ids: NDArray[np.int64], heads: list[tuple[HeadResult, ...]]
-) -> tuple[Face, ...]:
-    marks = [None] * len(heads) if detections.landmarks is None else list(detections.landmarks)
-    rows = zip(detections.xyxy.tolist(), detections.score.tolist(), heads, marks, track_ids.tolist(), strict=True)
-    return tuple(Face((x0, y0, x1, y1), *rest) for (x0, y0, x1, y1), *rest in rows)
 
 
 def _result(

@@ -66,6 +66,10 @@ def _face_cells(face: Face) -> Row:
     if face.landmarks is not None:
         for point, (x, y) in zip(LANDMARKS, face.landmarks, strict=True):
             cells[f"{point}_x"], cells[f"{point}_y"] = round(float(x), _DECIMALS), round(float(y), _DECIMALS)
+        cells["landmarks_age_ms"] = round(face.landmarks_age_ms, _DECIMALS)
+    if (pose := face.head_pose) is not None:
+        angles = {"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll}
+        cells.update({name: round(degrees, _DECIMALS) for name, degrees in angles.items()})
     for number, head in enumerate(face.heads):
         cells.update(_head_cells(head, "" if number == 0 else f"{head.name}_"))
     return cells

@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.types import Detections
+from ferserve.types import Detections, PoseCalibration
 
 Image: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
@@ -34,6 +34,10 @@ class FaceDetector(Protocol):
     @property
     def wants_color(self) -> bool:
         """True if :meth:`detect` takes BGR (H, W, 3), False if it takes luma (H, W)."""
+
+    @property
+    def pose_calibration(self) -> PoseCalibration:
+        """What its landmarks leave of a turn of the head."""
 
     def detect(self, image: Image, *, side_px: int, min_score: float) -> Detections:
         """Faces in ``image`` that score at least ``min_score`` (0 to 1), in its own pixels, best score first.

@@ -20,7 +20,7 @@ from ferserve.detection.base import (
     require_form,
 )
 from ferserve.models.detector_spec import DetectorSpec
-from ferserve.types import Detections
+from ferserve.types import Detections, PoseCalibration
 from ferserve.vision.geometry import iou_matrix
 from ferserve.vision.preprocess import Letterbox, letterbox_into
 
@@ -47,6 +47,8 @@ class FaceLiteDetector:
     """A detector of our own; see :class:`ferserve.detection.base.FaceDetector`."""
 
     wants_color = False
+    pose_calibration = PoseCalibration(yaw=1.29, pitch=4.8, roll=1.32, level=-1.9)
+    """Least squares on photographs turned by up to 30 degrees (tests/quality/head_pose_error.py); decision 200."""
 
     def __init__(self, graph: Graph, spec: DetectorSpec, runs_on: str) -> None:
         """``graph`` may be shared with other threads."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from ferserve.detection.base import MAX_CANDIDATES, SAME_FACE_IOU, Image, detection_size, require_form
 from ferserve.errors import ModelSpecError
-from ferserve.types import Detections
+from ferserve.types import Detections, PoseCalibration
 
 _MIN_SIDE_PX = 8
 """Smaller images show no face, and from a single pixel OpenCV 4.14 sometimes makes a face with infinite sides."""
@@ -31,6 +31,7 @@ class YuNetDetector:
 
     name = "yunet"
     wants_color = True
+    pose_calibration = PoseCalibration(yaw=1.1, pitch=1.8, roll=1.25, level=-2.4)  # as in face_lite.py
     runs_on = f"OpenCV {cv2.__version__.rpartition('.')[0]}"
 
     def __init__(self, weights: str) -> None:

@@ -9,12 +9,13 @@ from dataclasses import fields
 from typing import Any
 
 from ferserve.rendering.json import SCHEMA_VERSION, rounded
-from ferserve.types import FrameResult, Timings
+from ferserve.types import FrameResult, HeadPose, Timings
 
 _LINE_END = "\r\n"  # before Python 3.13 csv quotes only those of the two that it ends lines with
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CORNERS = ("x0", "y0", "x1", "y1")
 _POINTS = ("eye_left", "eye_right", "nose", "mouth_left", "mouth_right")
+_ANGLES = tuple(angle.name for angle in fields(HeadPose))
 _LANDMARKS = tuple(f"{point}.{axis}" for point in _POINTS for axis in ("x", "y"))
 
 FIXED_COLUMNS = (
@@ -22,6 +23,8 @@ FIXED_COLUMNS = (
     *(f"box.{corner}" for corner in _CORNERS),
     "score",
     *(f"landmarks.{point}" for point in _LANDMARKS),
+    "landmarks_age_ms",
+    *(f"head_pose.{angle}" for angle in _ANGLES),
     *("emotion", "confidence", "top", "top_confidence", "certainty", "sure"),
     *("degraded", "fault.code", "fault.message", "dropped", "tracks_lost"),
     *("width", "height", "model_name", "model_version"),
@@ -90,6 +93,8 @@ def _face_cells(face: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         elif name == "landmarks":
             flat = [number for point in value or () for number in point]
             yield from zip([f"landmarks.{point}" for point in _LANDMARKS], flat, strict=False)
+        elif name == "head_pose":
+            yield from ((f"head_pose.{angle}", degrees) for angle, degrees in (value or {}).items())
         elif name == "heads":
             for head in value:
                 yield from _head_cells(head)

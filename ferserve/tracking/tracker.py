@@ -115,7 +115,9 @@ class Tracker:
         kept = [t for t in missed if t.track_id and now_ns - t.seen_ns <= MAX_LOST_NS]
         kept.sort(key=lambda track: -track.seen_ns)
         self._tracks = found + kept[:MAX_LOST_TRACKS]
-        return self._reported(luma, unsure=any(t.reported for t in missed) or not all(t.track_id for t in found))
+        return self._reported(
+            luma, now_ns, unsure=any(t.reported for t in missed) or not all(t.track_id for t in found)
+        )
 
     def _assign(self, detections: Detections, now_ns: int, luma: Pixels | None) -> dict[int, Track]:
         """The known track of each detection, by row."""
@@ -181,7 +183,8 @@ class Tracker:
             self._cut = True
         if self._cut:  # until the next pass
             return Tracked(Detections.empty(), np.zeros(0, np.int64), unsure=True, cut=True)
-        return self._reported(luma, unsure=any(t.reported and not (t.sure and t.misses == 0) for t in self._tracks))
+        unsure = any(t.reported and not (t.sure and t.misses == 0) for t in self._tracks)
+        return self._reported(luma, now_ns, unsure=unsure)
 
     def _is_cut(self, luma: Pixels, now_ns: int) -> bool:
         """Whether the frame shows another scene than the last pass: neither a face nor the background is alike."""
@@ -220,7 +223,7 @@ class Tracker:
             if track.sure:
                 track.move_to(place, now_ns)
 
-    def _reported(self, luma: Pixels | None, *, unsure: bool) -> Tracked:
+    def _reported(self, luma: Pixels | None, now_ns: int, *, unsure: bool) -> Tracked:
         shown = [t for t in self._tracks if t.reported and (luma is None or overlaps_frame(t.xyxy, luma))]
         if not shown:
             return Tracked(Detections.empty(), np.zeros(0, np.int64), unsure)
@@ -229,6 +232,7 @@ class Tracker:
             np.array([t.xyxy for t in shown], np.float32),
             np.array([t.score for t in shown], np.float32),
             np.array(marks, np.float32) if len(marks) == len(shown) else None,
+            np.array([now_ns - t.detected.time_ns for t in shown], np.float32) / np.float32(1e6) if marks else None,
         )
         return Tracked(detections, np.array([t.track_id for t in shown], np.int64), unsure)
 

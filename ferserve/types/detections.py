@@ -18,12 +18,13 @@ class Detections(Value):
 
     ``xyxy`` float32 (N, 4) in pixels; ``score`` float32 (N,) in [0, 1]; ``landmarks`` float32 (N, 5, 2) in pixels, or
     None if the detector has none: eye on the image's left, eye on its right, nose, mouth corner left, mouth corner
-    right.
+    right. ``landmarks_age_ms`` float32 (N,) says how long ago the detector saw them; None: all in this image.
     """
 
     xyxy: NDArray[np.float32]
     score: NDArray[np.float32]
     landmarks: NDArray[np.float32] | None = None
+    landmarks_age_ms: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -45,4 +46,5 @@ class Detections(Value):
     def select(self, index: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Detections:
         """The rows at ``index``, any index of NumPy."""
         landmarks = None if self.landmarks is None else self.landmarks[index]
-        return Detections(self.xyxy[index], self.score[index], landmarks)
+        ages = None if self.landmarks_age_ms is None else self.landmarks_age_ms[index]
+        return Detections(self.xyxy[index], self.score[index], landmarks, ages)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ferserve.labels import CLARITY, CLEAR, MIN_CERTAINTY, MIN_FACE_SCORE
+from ferserve.types.head_pose import HeadPose
 from ferserve.types.value import Value, to_plain
 
 if TYPE_CHECKING:
@@ -109,6 +110,12 @@ class Face(Value):
     heads: tuple[HeadResult, ...]
     landmarks: NDArray[np.float32] | None = None
     track_id: int = 0
+    landmarks_age_ms: float = 0.0
+    """In streams: how long before this frame the detector saw the landmarks; 0: in this frame. In between they move and
+    grow with the box, so that :attr:`head_pose` is as old."""
+    head_pose: HeadPose | None = None
+    """Which way the head looks, by its landmarks; None without them, and if they show no face from the front.
+    docs/results.md says how far it is off."""
 
     def head(self, name: str) -> HeadResult:
         """The head of that name, such as ``gender``; raises :class:`KeyError` that lists the names."""
@@ -168,6 +175,8 @@ class Face(Value):
             "box": list(self.box),
             "score": self.score,
             "landmarks": to_plain(self.landmarks),
+            "landmarks_age_ms": self.landmarks_age_ms,
+            "head_pose": to_plain(self.head_pose),
             "emotion": self.emotion,
             "confidence": self.confidence,
             "top": self.top,

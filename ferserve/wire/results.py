@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from ferserve.types import DropReason, Face, FrameFault, FrameResult, HeadResult, Timings
+from ferserve.types import DropReason, Face, FrameFault, FrameResult, HeadPose, HeadResult, Timings
 from ferserve.types.arrays import float32_array
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.enums import EnumTable
@@ -71,6 +71,7 @@ def _face_to_proto(face: Face) -> pb.Face:
     """The message of ``face``; protobuf reads mappings in two thirds of the time that it takes to copy messages."""
     x0, y0, x1, y1 = face.box
     points = () if face.landmarks is None else face.landmarks.tolist()
+    pose = face.head_pose
     return pb.Face(
         track_id=face.track_id,
         box={"x0": x0, "y0": y0, "x1": x1, "y1": y1},
@@ -79,6 +80,8 @@ def _face_to_proto(face: Face) -> pb.Face:
         heads=[_head_to_mapping(head) for head in face.heads],
         certainty=face.certainty,
         sure=face.sure,
+        head_pose=None if pose is None else {"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll},
+        landmarks_age_ms=face.landmarks_age_ms,
     )
 
 
@@ -91,7 +94,13 @@ def _face_from_proto(message: pb.Face, labels: HeadLabels) -> Face:
         heads=tuple([_head_from_proto(head, labels) for head in message.heads]),
         landmarks=float32_array(points) if points else None,
         track_id=message.track_id,
+        landmarks_age_ms=message.landmarks_age_ms,
+        head_pose=_head_pose_from_proto(message.head_pose) if message.HasField("head_pose") else None,
     )
+
+
+def _head_pose_from_proto(message: pb.HeadPose) -> HeadPose:
+    return HeadPose(message.yaw, message.pitch, message.roll)
 
 
 def _head_to_mapping(head: HeadResult) -> dict[str, Any]:

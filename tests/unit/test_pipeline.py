@@ -55,7 +55,8 @@ def test_each_face_is_cropped_at_its_own_box(pipeline: Pipeline, tmp_path: Path)
     x0, y0, x1, y1 = (round(edge) for edge in face.box)
     assert face.probabilities["bright"] == pytest.approx(LUMA[y0:y1, x0:x1].mean() / 255, abs=0.02)
     assert face.landmarks is not None
-    assert face.track_id == 0
+    assert face.head_pose is not None
+    assert (face.track_id, face.landmarks_age_ms) == (0, 0.0)
 
 
 def test_one_face_per_client_box_even_without_a_face_in_it(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -93,6 +94,22 @@ def test_a_stream_gives_ids_and_a_single_picture_none(pipeline: Pipeline, tmp_pa
             (face,) = _run(pipeline, frame, settings, state).faces
         assert face.track_id == 1
     assert _run(pipeline, frame, settings).faces[0].track_id == 0
+
+
+def test_between_two_passes_of_the_detector_a_pose_says_how_old_it_is(pipeline: Pipeline, tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    state = StreamState(StateSettings(("m",), 0, 0, 3, 3, strict_minimum=True), square_crops)
+    faces = []
+    for i in range(7):
+        frame = Frame(i, raw_image(scene(i / 30)), capture_time_ns=1 + i * 40_000_000)
+        with state.lock:
+            faces.extend(_run(pipeline, frame, settings, state).faces)
+    assert [face.landmarks_age_ms for face in faces] == [0, 40, 80, 0, 40, 80, 0]
+    for first, later in ((0, 1), (0, 2), (3, 5)):  # landmarks that move and grow together keep their pose
+        was, now = faces[first].head_pose, faces[later].head_pose
+        assert was is not None
+        assert now is not None
+        assert (now.yaw, now.pitch, now.roll) == pytest.approx((was.yaw, was.pitch, was.roll), abs=0.05)
 
 
 def test_a_badge_is_no_face_of_a_single_picture_unless_doubt_is_asked_for(pipeline: Pipeline, tmp_path: Path) -> None:

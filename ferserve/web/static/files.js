@@ -6,6 +6,7 @@ const FIXED = [
   ...["x0", "y0", "x1", "y1"].map((corner) => `box.${corner}`),
   "score",
   ...POINTS.flatMap((point) => [`landmarks.${point}.x`, `landmarks.${point}.y`]),
+  "landmarks_age_ms", "head_pose.yaw", "head_pose.pitch", "head_pose.roll",
   "emotion", "confidence", "top", "top_confidence", "certainty", "sure",
   "degraded", "fault.code", "fault.message", "dropped", "tracks_lost",
   "width", "height", "model_name", "model_version",
@@ -38,8 +39,8 @@ export class CsvTable {
 
 const flat = (name, values) => Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [`${name}.${key}`, value]));
 
-function faceCells({ box, landmarks, heads, ...face }) {
-  const cells = { ...face };
+function faceCells({ box, landmarks, head_pose: pose, heads, ...face }) {
+  const cells = { ...face, ...flat("head_pose", pose) };
   ["x0", "y0", "x1", "y1"].forEach((corner, i) => (cells[`box.${corner}`] = box[i]));
   POINTS.forEach((point, i) => {
     cells[`landmarks.${point}.x`] = landmarks?.[i][0];

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ferserve.types import Face, FrameResult, HeadResult
+from ferserve.types import Face, FrameResult, HeadPose, HeadResult
 
 EMOTIONS = ("calm", "happy")
 HEADS = {"emotion": EMOTIONS, "clarity": ("clear", "unclear"), "affect": ("valence", "arousal")}
@@ -22,7 +22,8 @@ def face(track: int = 1, happy: float = 0.25, **changes: Any) -> Face:
     )
     box = (10.0 * track, 20.0, 10.0 * track + 8, 30.0)
     landmarks = np.arange(10, dtype=np.float32).reshape(5, 2)
-    return Face(**{"box": box, "score": 0.875, "heads": heads, "landmarks": landmarks, "track_id": track, **changes})
+    told = {"box": box, "score": 0.875, "heads": heads, "landmarks": landmarks, "track_id": track}
+    return Face(**told | {"head_pose": HeadPose(-12.5, 3.25, 0.5), "landmarks_age_ms": 40.0} | changes)
 
 
 def result(number: int, *faces: Face, **changes: Any) -> FrameResult:

@@ -47,6 +47,7 @@ def test_a_face_is_a_row_with_its_numbers(tmp_path: Path, suffix: str) -> None:
     assert (first["source"], first["track"], second["track"]) == ("a.mp4", 1, 2)
     assert [second[name] for name in ("x", "y", "width", "height", "score")] == [20, 20, 8, 10, 0.875]
     assert [first[name] for name in ("eye_left_x", "eye_left_y", "mouth_right_x", "mouth_right_y")] == [0, 1, 8, 9]
+    assert [first[name] for name in ("yaw", "pitch", "roll", "landmarks_age_ms")] == [-12.5, 3.25, 0.5, 40]
     assert (first["label"], first["confidence"], second["label"], second["confidence"]) == ("calm", 0.75, "happy", 0.75)
     assert (first["certainty"], bool(first["sure"])) == (0.675, True)
     assert (first["p_calm"], first["p_happy"], first["raw_calm"], first["raw_happy"]) == (0.75, 0.25, 0.25, 0.75)

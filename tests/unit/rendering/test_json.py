@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ferserve.rendering.json import SCHEMA_VERSION, json_line
-from ferserve.types import DropReason, Face, FrameFault, FrameResult, HeadResult, Timings
+from ferserve.types import DropReason, Face, FrameFault, FrameResult, HeadPose, HeadResult, Timings
 
 SCHEMA: Any = json.loads(files("ferserve").joinpath("rendering/result.schema.json").read_text("utf-8"))
 
@@ -24,7 +24,9 @@ def _face(**changes: Any) -> Face:
 
 RESULTS = {
     "a face": FrameResult(7, 5, (_face(),), timings=Timings(total_ms=1.23456), model_name="m", width=64, height=48),
-    "landmarks": FrameResult(7, faces=(_face(landmarks=np.ones((5, 2), np.float32)),)),
+    "landmarks": FrameResult(
+        7, faces=(_face(landmarks=np.ones((5, 2), np.float32), head_pose=HeadPose(-90, 12.5, 180.0)),)
+    ),
     "no smoothing": FrameResult(
         1, faces=(_face(heads=(HeadResult("emotion", ("a", "b"), np.array([0.5, 0.5], np.float32), 0),)),)
     ),

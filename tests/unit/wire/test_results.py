@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ferserve.types import DropReason, Face, FrameFault, FrameResult, HeadResult, Timings
+from ferserve.types import DropReason, Face, FrameFault, FrameResult, HeadPose, HeadResult, Timings
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.results import HeadLabels, result_from_proto, result_to_proto
 
@@ -41,6 +41,8 @@ faces = st.builds(
     heads=st.tuples(_heads("emotion"), _heads("clarity")),
     landmarks=st.none() | arrays(np.float32, (5, 2), elements=float32s),
     track_id=st.integers(0, 2**32 - 1),
+    landmarks_age_ms=float32s,
+    head_pose=st.none() | st.builds(HeadPose, float32s, float32s, float32s),
 )
 outcomes = st.one_of(
     st.fixed_dictionaries({"faces": st.lists(faces, max_size=3).map(tuple)}),
