@@ -106,11 +106,14 @@ def turned_in_depth(gray: NDArray[np.uint8], landmarks: Floats, yaw: float, pitc
     at_y = np.rint((moved[1] - FACE[:, 1].mean()) * scale + landmarks[:, 1].mean()).astype(int)
     inside = np.flatnonzero((at_x >= 0) & (at_y >= 0) & (at_x < gray.shape[1]) & (at_y < gray.shape[0]))
     order = inside[np.argsort(-moved[2, inside], kind="stable")]  # the nearest last
-    picture = np.zeros_like(gray)
+    picture, known = np.zeros(gray.shape, np.float32), np.zeros(gray.shape, np.float32)
     picture[at_y[order], at_x[order]] = fine.ravel()[order]
-    holes = np.full(gray.shape, 255, np.uint8)
-    holes[at_y[order], at_x[order]] = 0
-    return np.asarray(cv2.inpaint(picture, holes, 2, cv2.INPAINT_TELEA), np.uint8)
+    known[at_y[order], at_x[order]] = 1
+    for side in (3, 31, 301):  # what no point reached, from its neighbours
+        near, weight = cv2.blur(picture * known, (side, side)), cv2.blur(known, (side, side))
+        fill = (known == 0) & (weight > 1e-6)
+        picture[fill], known[fill] = near[fill] / weight[fill], 1
+    return np.rint(picture).clip(0, 255).astype(np.uint8)
 
 
 def landmarks_of(detector: FaceDetector, gray: NDArray[np.uint8]) -> Floats | None:
