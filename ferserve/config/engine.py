@@ -88,6 +88,8 @@ class EngineConfig:
     """Most closed streams per client that can be resumed; the longest gone make room."""
     max_resumable_bytes: int = 32 * 1024 * 1024
     """Most memory of closed streams that can be resumed."""
+    max_resumable_bytes_per_client: int = 8 * 1024 * 1024
+    """Most memory of closed streams per client that can be resumed; the longest gone make room."""
 
     def __post_init__(self) -> None:
         check("engine.device", self.device, self.device in get_args(Device), f"one of {', '.join(get_args(Device))}")
@@ -115,5 +117,11 @@ class EngineConfig:
         check("engine.max_queue", self.max_queue, self.max_queue >= 1, "at least 1")
         check("engine.max_queue_bytes", self.max_queue_bytes, self.max_queue_bytes >= 1, "at least 1")
         check("engine.resume_s", self.resume_s, self.resume_s >= 0, "at least 0 s")
-        for name in ("max_resumable", "max_resumable_per_client", "max_resumable_bytes"):
+        resumable = (
+            "max_resumable",
+            "max_resumable_per_client",
+            "max_resumable_bytes",
+            "max_resumable_bytes_per_client",
+        )
+        for name in resumable:
             check(f"engine.{name}", getattr(self, name), getattr(self, name) >= 0, "at least 0")

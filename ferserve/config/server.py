@@ -62,7 +62,7 @@ class ServerConfig:
     max_connection_age_s: float = 0.0
     """How long a connection may live, give or take a tenth; then its streams get ``grace_s`` to end, and must be
     reopened. 0 for ever: a camera's connection lives as long as the camera."""
-    max_calls_per_client: int = 1000
+    max_calls_per_client: int = 512
     """Most calls in flight per client: single calls, streams and health watchers."""
     max_calls_per_s_per_client: float = 0.0
     """Most calls that a client may begin per second; a second's worth may come at once. Frames of a stream are not

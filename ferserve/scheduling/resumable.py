@@ -80,10 +80,14 @@ class ResumableStreams:
         self._counts[key.client] += 1
         self._bytes[key.client] += state.size_bytes
         self._forget_old()
-        while self._counts[key.client] > self._config.max_resumable_per_client:
+        while self._has_too_many(key.client):
             self._remove_oldest(key.client)
         while len(self) > self._config.max_resumable or self._bytes.total() > self._config.max_resumable_bytes:
             self._remove_oldest(max(self._bytes, key=self._bytes.__getitem__))
+
+    def _has_too_many(self, client: str) -> bool:
+        most, most_bytes = self._config.max_resumable_per_client, self._config.max_resumable_bytes_per_client
+        return self._counts[client] > most or self._bytes[client] > most_bytes
 
     def take(self, key: ResumeKey) -> ResumableStream | None:
         """Hand out and forget the stream of that key; None if there is none, or no longer."""

@@ -72,8 +72,11 @@ def test_an_identity_that_somebody_vouches_for_needs_no_token() -> None:
     assert streams.take(ResumeKey.of("gate", carla, b"")) is not None
 
 
-def test_a_client_that_keeps_too_many_makes_room_itself() -> None:
-    streams = ResumableStreams(EngineConfig(max_resumable_per_client=3))
+@pytest.mark.parametrize(
+    "limits", [{"max_resumable_per_client": 3}, {"max_resumable_bytes_per_client": 4 * STATE_BYTES - 1}]
+)
+def test_a_client_that_keeps_too_many_makes_room_itself(limits: dict[str, int]) -> None:
+    streams = ResumableStreams(EngineConfig(**limits))
     hers = _put(streams, ANNA, "gate")
     his = [_put(streams, BERT, str(number)) for number in range(1000)]
     assert len(streams) == 4
@@ -101,6 +104,6 @@ def test_a_stream_that_comes_back_takes_its_room_once() -> None:
 
 
 def test_nothing_is_kept_if_nothing_may_be() -> None:
-    for limits in ({"max_resumable": 0}, {"max_resumable_per_client": 0}, {"max_resumable_bytes": 0}):
-        streams = ResumableStreams(EngineConfig(**limits))
+    for limit in ("max_resumable", "max_resumable_per_client", "max_resumable_bytes", "max_resumable_bytes_per_client"):
+        streams = ResumableStreams(EngineConfig(**{limit: 0}))
         assert streams.take(_put(streams, ANNA, "gate")) is None
