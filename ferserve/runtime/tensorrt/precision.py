@@ -7,6 +7,7 @@ project quantise activations to unsigned bytes, as VNNI wants it; TensorRT reads
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +38,11 @@ def typed_graph(path: Path, half: bool) -> tuple[bytes, Precision]:
     if half:
         return _halved(model).SerializeToString(), "fp16"
     return model.SerializeToString(), "fp32"
+
+
+_SPARED = 0.5
+"""Share of the activations, the first ones, that stay floats: signed bytes lose a bit behind each ReLU, and what the
+first layers lose changes most labels (docs/decisions/0130)."""
 
 
 def _load_onnx() -> Any:
@@ -83,6 +89,18 @@ class _Graph:
 
         self._graph, self._path = graph, path
         self._constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        unsigned = [n for n in graph.node if n.op_type == "QuantizeLinear" and self._is_unsigned(n)]
+        spared = {node.output[0] for node in unsigned[: math.ceil(len(unsigned) * _SPARED)]}
+        floats = {
+            node.output[0] for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in spared
+        }
+        self._spared = spared
+        """Quantised activations that stay floats."""
+        self._beside = {name for node in graph.node if floats.intersection(node.input) for name in node.input}
+        """Inputs of nodes that take such activations: their weights stay floats too."""
+
+    def _is_unsigned(self, node: Any) -> bool:
+        return bool(self._scale_and_zero(node)[1].dtype == np.uint8)
 
     def quantise(self, node: Any) -> list[Any]:
         """Nodes in place of a QuantizeLinear of activations."""
@@ -96,6 +114,8 @@ class _Graph:
         if not zero.any():  # unsigned bytes from 0 on cut off what is negative, and so stand for a ReLU
             made.append(helper.make_node("Relu", [source], [f"{node.output[0]}.cut"], name=f"{node.name}.cut"))
             source = f"{node.output[0]}.cut"
+        if node.output[0] in self._spared:
+            return [*made, helper.make_node("Identity", [source], list(node.output), name=node.name)]
         names = [source, *self._signed(node, scale, zero)]
         return [*made, helper.make_node("QuantizeLinear", names, list(node.output), name=node.name)]
 
@@ -106,13 +126,15 @@ class _Graph:
         scale, zero = self._scale_and_zero(node)
         stored = self._constants.get(node.input[0])
         if stored is None:
+            if node.input[0] in self._spared:
+                return [helper.make_node("Identity", [node.input[0]], list(node.output), name=node.name)]
             if zero.dtype == np.int8:
                 return [node]
             names = [node.input[0], *self._signed(node, scale, zero)]
             return [helper.make_node("DequantizeLinear", names, list(node.output), name=node.name)]
         axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
         real = _dequantised(stored, scale, zero, axis)
-        if stored.dtype == np.int32:
+        if stored.dtype == np.int32 or node.output[0] in self._beside:
             self._add(node.output[0], real)
             return []
         return self._paired(node, real, axis)
