@@ -70,7 +70,8 @@ class Engine:
         self._resumable = ResumableStreams(self.config)
         self._closed = False
         self._pool.start(pipelines)
-        self.runs_on = f"{self._model_runs_on()}, {pipelines[0].detector_runs_on}, {_threads(self.threads)}"
+        threads = f"{self.threads} thread{'s' * (self.threads != 1)}"
+        self.runs_on = f"{self._model_runs_on()}, {pipelines[0].detector_runs_on}, {threads}"
 
     def _model_runs_on(self) -> str:
         model = self._registry.get("")
@@ -158,6 +159,10 @@ class Engine:
     def infer(self, model: str, rows: Tensor) -> list[NDArray[np.float32]]:
         """:meth:`submit_rows`, and wait for the answer."""
         return self.submit_rows(model, rows).result()
+
+    def wants_color(self, options: FrameOptions) -> bool:
+        """Whether frames with these options need more than luma; raises as :meth:`load` does."""
+        return self._registry.get_set(options.names).wants_color or self._pipelines[0].detector_wants_color
 
     def open_stream(
         self, options: StreamOptions | None = None, caller: Caller = WITHIN_PROCESS, resume_token: bytes = b""
@@ -282,10 +287,6 @@ class Engine:
             stream.close()
         with self._lock:
             return self._resumable.take(key)
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' * (count != 1)}"
 
 
 def _require_rows(rows: Tensor, model: LoadedModel) -> None:

@@ -72,6 +72,7 @@ class Pipeline:
     def __init__(self, detector: FaceDetector | None, load: Callable[[], float]) -> None:
         """Without a ``detector`` every frame must bring boxes or crops; ``load`` gives the workers' load, 0 to 1."""
         self._detector = detector
+        self.detector_wants_color = detector is not None and detector.wants_color
         self._load = load
         self.detection_passes = self.followed_frames = 0
         """Frames in which the detector looked for faces, and those in which faces were followed without it."""
@@ -101,7 +102,7 @@ class Pipeline:
         watch = _Stopwatch(arrival_ns)
         if isinstance(frame.payload, Crops):
             return self._run_crops(frame, frame.payload, settings, watch, budget)
-        needs_color = models.wants_color or (self._detector_wants_color and frame.boxes is None)
+        needs_color = models.wants_color or (self.detector_wants_color and frame.boxes is None)
         picture = decode(frame.payload, color=needs_color, budget=budget, use_truncated=settings.options.use_truncated)
         watch.lap("decode")
         budget.check("detect")
@@ -124,10 +125,6 @@ class Pipeline:
             heads = state.refine(heads, track_ids, now_ns, neutral=frame.neutral)
         watch.lap("infer")
         return _result(frame, self._faces(detections, track_ids, heads), models, watch, picture)
-
-    @property
-    def _detector_wants_color(self) -> bool:
-        return self._detector is not None and self._detector.wants_color
 
     def _run_crops(
         self, frame: Frame, crops: Crops, settings: Settings, watch: _Stopwatch, budget: FrameBudget

@@ -12,6 +12,7 @@ import typer
 from ferserve import errors
 from ferserve._version import __version__
 from ferserve.cli import (
+    annotate,
     bench,
     check,
     classify,
@@ -55,6 +56,7 @@ app = typer.Typer(
 app.command("serve", cls=Command)(serve.command)
 app.command("classify", cls=Command)(classify.command)
 app.command("stream", cls=Command)(stream.command)
+app.command("annotate", cls=Command)(annotate.command)
 app.command("web", cls=Command)(web.command)
 app.command("top", cls=Command)(top.command)
 app.command("tune", cls=Command)(tune.command)

@@ -68,6 +68,11 @@ class VideoContainer:
         assert isinstance(container, InputContainer)  # as it is read
         self._container = container
         self._stream = self._video_stream()
+        if self._stream.codec_context is None:
+            container.close()
+            raise ConfigError(
+                f"source must be a video of a known codec, got {name}: this FFmpeg cannot decode it; convert it first"
+            )
         self._stream.codec_context.thread_type = "SLICE"  # threads by frame would report an error at another frame
 
     def _video_stream(self) -> Any:
@@ -109,10 +114,20 @@ class VideoContainer:
         return rate
 
     @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel by its height."""
+        return Fraction(self._stream.sample_aspect_ratio or 1)
+
+    @property
+    def start_s(self) -> float:
+        """Time of its beginning, s."""
+        return (self._container.start_time or 0) / _UNITS_PER_S
+
+    @property
     def end_s(self) -> float | None:
         """Time of its end, s; None if nothing tells."""
-        container = self._container
-        return None if container.duration is None else ((container.start_time or 0) + container.duration) / _UNITS_PER_S
+        duration = self._container.duration
+        return None if duration is None else self.start_s + duration / _UNITS_PER_S
 
     def recorded(self, numbers: Iterator[int], fps: float | None) -> Iterator[Frame | FrameResult]:
         """Its frames with the recording's own time. ``fps`` is for recordings that tell no rate.

@@ -1,4 +1,4 @@
-"""Pixels of decoded frames: luma, BGR or planes of 4:2:0, upright."""
+"""Pixels of decoded frames, upright: luma or BGR."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def quarter_turns(frame: VideoFrame) -> int:
 
 def upright_bgr(frame: VideoFrame) -> Pixels:
     """uint8 (H, W, 3) BGR, turned as the container says."""
-    return _turned(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8), quarter_turns(frame))
+    return turned(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8), quarter_turns(frame))
 
 
 def upright_luma(frame: VideoFrame) -> Pixels | None:
@@ -69,38 +69,12 @@ def upright_luma(frame: VideoFrame) -> Pixels | None:
     luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
     if not is_full_range(frame):
         luma = _stretched(luma)
-    return np.ascontiguousarray(_turned(luma, quarter_turns(frame)))
+    return np.ascontiguousarray(turned(luma, quarter_turns(frame)))
 
 
-def upright_i420(frame: VideoFrame) -> Pixels:
-    """The planes Y, U and V of 4:2:0 below each other, uint8 (H * 3 / 2, W), turned; width and height are even.
-
-    The range of the luma stays. An odd row or column is squeezed in.
-    """
-    width, height = frame.width & ~1, frame.height & ~1
-    name = "yuvj420p" if is_full_range(frame) else "yuv420p"
-    if (frame.format.name, frame.width, frame.height) != (name, width, height):
-        frame = frame.reformat(width, height, format=name)
-    planes = np.asarray(frame.to_ndarray(), np.uint8)
-    turns = quarter_turns(frame)
-    return _turned_planes(planes, turns) if turns else planes
-
-
-def planes_of(i420: Pixels) -> tuple[Pixels, Pixels, Pixels]:
-    """Views of the planes Y (H, W), U and V (H / 2, W / 2) of (H * 3 / 2, W)."""
-    rows, width = i420.shape
-    height = rows * 2 // 3
-    u, v = i420[height:].reshape(2, height // 2, width // 2)
-    return i420[:height], u, v
-
-
-def _turned(pixels: Pixels, turns: int) -> Pixels:
+def turned(pixels: Pixels, turns: int) -> Pixels:
+    """``pixels`` (H, W) or (H, W, 3) after quarter turns counterclockwise."""
     return np.asarray(cv2.rotate(np.ascontiguousarray(pixels), _TURNS[turns]), np.uint8) if turns else pixels
-
-
-def _turned_planes(i420: Pixels, turns: int) -> Pixels:
-    turned = [_turned(plane, turns) for plane in planes_of(i420)]
-    return np.concatenate([plane.reshape(-1) for plane in turned]).reshape(-1, turned[0].shape[1])
 
 
 def _stretched(luma: Pixels) -> Pixels:

@@ -1,0 +1,1 @@
+"""Recordings to tables, plots and annotated clips, over night."""
