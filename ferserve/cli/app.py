@@ -22,6 +22,7 @@ from ferserve.cli import (
     model_files,
     models,
     serve,
+    size,
     stream,
     token,
     top,
@@ -59,6 +60,7 @@ app.command("stream", cls=Command)(stream.command)
 app.command("annotate", cls=Command)(annotate.command)
 app.command("web", cls=Command)(web.command)
 app.command("top", cls=Command)(top.command)
+app.command("size", cls=Command)(size.command)
 app.command("tune", cls=Command)(tune.command)
 app.command("check", cls=Command)(check.command)
 models.app.add_typer(model_files.app)

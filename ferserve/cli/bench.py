@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -14,7 +13,7 @@ import typer
 from ferserve.cli import flags
 from ferserve.cli.connect import model_name
 from ferserve.cli.help import Command, Group
-from ferserve.errors import ConfigError
+from ferserve.cli.size_flag import parse_size
 from ferserve.options import Delivery
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def streams(
     loaded = _load(config, workers, threads, model, model_dir, detector)
     from ferserve.bench.streams import StreamsPlan, bench_streams
 
-    width, height = _size(size)
+    width, height = parse_size(size)
     plan = StreamsPlan(
         cameras=cameras,
         fps=fps,
@@ -135,13 +134,6 @@ def _load(
         engine_model_dir=model_dir,
         engine_detector=detector,
     )
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
-    if found is None:
-        raise ConfigError(f"--size must be WxH in px, such as 640x480, got {text!r}")
-    return int(found[1]), int(found[2])
 
 
 def _say(what: str) -> None:
