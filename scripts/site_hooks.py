@@ -17,6 +17,8 @@ OUTSIDE = (
     "ext/README.md",
     "proto/ferserve/v1/emotion.proto",
     "proto/ferserve/inference/service.proto",
+    "examples/clients/*.json",
+    "examples/clients/*/*",
     "ferserve/models/detector_spec.py",
     "ferserve/rendering/result.schema.json",
     "ferserve/web/openapi.json",

@@ -11,9 +11,11 @@ from ferserve.v1 import emotion_pb2_grpc
 
 
 @contextlib.asynccontextmanager
-async def scripted_server(servicer: emotion_pb2_grpc.EmotionServiceServicer) -> AsyncIterator[str]:
+async def scripted_server(
+    servicer: emotion_pb2_grpc.EmotionServiceServicer, max_message_bytes: int = 4_194_304
+) -> AsyncIterator[str]:
     """The address of a server of ``servicer``."""
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", max_message_bytes)])
     emotion_pb2_grpc.add_EmotionServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
