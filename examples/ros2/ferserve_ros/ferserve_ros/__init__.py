@@ -1,0 +1,1 @@
+"""Facial expressions from ferserve for ROS 2, in the words of ROS4HRI (REP-155)."""
