@@ -7,7 +7,8 @@ tag that was taken last, and W the weight of all who wait or have a turn.
 * A member that rested comes back at its tag or at p, the later of the two: nobody saves up turns, nobody is forgiven.
 * A new member enters at the clock. It moves by c / W with each turn, as fast as the tags do on average, and stays
   between p and the largest tag. If newcomers entered at p, p would stand still as long as some come, and so would all
-  others: that is how single calls once starved streams.
+  others: that is how single calls once starved streams. Of equal tags, those who had a turn before go first, then those
+  who came first: when sixty streams are opened at once, a camera whose turn it is need not wait for all of them.
 
 Each member gets its share within one turn of the largest cost per weight, L:
 
@@ -34,12 +35,13 @@ from typing import Any, Generic, TypeVar
 class Member:
     """One of those that take turns; belongs to one line."""
 
-    __slots__ = ("_entry", "_tag", "_turns", "weight")
+    __slots__ = ("_entry", "_is_new", "_tag", "_turns", "weight")
 
     def __init__(self, weight: float = 1.0) -> None:
         """``weight``: share relative to a member of weight 1."""
         self.weight = weight
-        self._tag = -math.inf  # new
+        self._tag = -math.inf
+        self._is_new = True  # had no turn
         self._turns = 0  # under way
         self._entry: list[Any] | None = None  # in the heap, while it waits
 
@@ -56,7 +58,7 @@ class FairLine(Generic[M]):
     """Members that wait for their turns. Not thread-safe: the caller holds a lock."""
 
     def __init__(self) -> None:
-        self._heap: list[list[Any]] = []  # tag, order of arrival, member
+        self._heap: list[list[Any]] = []  # tag, whether it is new, order of arrival, member
         self._arrivals = itertools.count()
         self._waiting = self._active = 0
         self._weight = 0.0  # of the active ones, which wait or have a turn
@@ -76,13 +78,13 @@ class FairLine(Generic[M]):
         self._push(member)
 
     def _push(self, member: M) -> None:
-        member._entry = [member._tag, next(self._arrivals), member]
+        member._entry = [member._tag, member._is_new, next(self._arrivals), member]
         heapq.heappush(self._heap, member._entry)
 
     def peek(self) -> M:
         """The member whose turn it is; some must wait."""
         while True:
-            member: M = self._heap[0][2]
+            member: M = self._heap[0][-1]
             if member._entry is self._heap[0]:
                 return member
             heapq.heappop(self._heap)  # its tag has changed since
@@ -91,8 +93,8 @@ class FairLine(Generic[M]):
         """The members that wait, first the one whose turn it is. The line must not change meanwhile."""
         yield self.peek()
         for entry in sorted(self._heap)[1:]:
-            if entry[2]._entry is entry:
-                yield entry[2]
+            if entry[-1]._entry is entry:
+                yield entry[-1]
 
     def take(self, member: M | None = None) -> M:
         """Take out the member whose turn it is, or another one that waits; some must wait."""
@@ -100,6 +102,7 @@ class FairLine(Generic[M]):
         member = member or first
         member._entry = None
         member._turns += 1
+        member._is_new = False
         self._waiting -= 1
         if member is first:
             heapq.heappop(self._heap)

@@ -140,6 +140,35 @@ def test_new_streams_do_not_go_before_what_others_send() -> None:
     assert [first.work, turns.take().work, turns.take().work] == ["greedy", "camera", "greedy"]
 
 
+@pytest.mark.parametrize("newcomers", ["flood", "all of them"])
+def test_a_camera_does_not_wait_for_all_that_is_new(newcomers: str) -> None:
+    """Sixty streams are opened at once, of its own client or of others; each frame costs the same."""
+    turns: Turns[str] = Turns()
+    camera = turns.stream(Caller("all of them"), 1.0)
+    for _ in range(5):
+        turns.put(camera, "camera")
+        turns.end(turns.take(), 0.004)
+    new = [turns.stream(Caller(newcomers), 1.0) for _ in range(60)]
+    for flow in new:
+        turns.put(flow, "new")
+    turns.end(turns.take(), 0.004)
+    waits: list[int] = []
+    for _ in range(2):
+        turns.put(camera, "camera")
+        waits.append(0)
+        while (turn := turns.take()).work != "camera":
+            turns.end(turn, 0.004)
+            turns.put(turn.flow, "new")
+            waits[-1] += 1
+        turns.end(turn, 0.004)
+        for _ in range(50):  # until its next frame
+            turn = turns.take()
+            turns.end(turn, 0.004)
+            turns.put(turn.flow, "new")
+    assert waits[0] == 0
+    assert waits[1] <= 60 - 51
+
+
 def test_who_is_passed_over_is_next() -> None:
     turns: Turns[str] = Turns()
     flows = {name: turns.stream(Caller(name[0]), 1.0) for name in ("a1", "a2", "b")}
