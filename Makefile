@@ -108,10 +108,11 @@ fuzz-decode: setup ## five minutes of mutated pictures, judged by time and memor
 	$(BIN)/python -m tests.fuzz.decode --seconds 300 --seed $(or $(SEED),0)
 	$(BIN)/python -m tests.fuzz.guided decode --seconds 300 --seed $(or $(SEED),1)
 
-fuzz-wire: setup ## ten minutes of mutated messages, half of them of the Open Inference Protocol to a real engine; atheris too
+fuzz-wire: setup ## ten minutes of mutated messages, half of them of the Open Inference Protocol to a real engine; tokens and atheris too
 	$(BIN)/python -m tests.fuzz.wire --seconds 300 --seed $(or $(SEED),0)
 	$(BIN)/python -m tests.fuzz.guided wire --seconds 300 --seed $(or $(SEED),1)
 	$(BIN)/python -m tests.fuzz.inference --seconds 300 --seed $(or $(SEED),0)
+	$(BIN)/python -m tests.fuzz.resume --seconds 60 --seed $(or $(SEED),0)
 
 web-api: setup ## a thousand random requests per address of the page's API, against its OpenAPI document
 	FERSERVE_API_EXAMPLES=1000 $(BIN)/python -m pytest tests/web/test_openapi.py --timeout 900

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ferserve.config import EngineConfig
 from ferserve.detection.factory import open_detector
-from ferserve.errors import InvalidFrameError, ModelNotReadyError
+from ferserve.errors import ModelNotReadyError
 from ferserve.metrics import NO_METRICS, EngineFigures, Metrics
 from ferserve.options import FrameOptions, StreamOptions
 from ferserve.pipeline import Pipeline, Settings, square_crops
@@ -31,11 +31,12 @@ from ferserve.scheduling.backlog import Backlog
 from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
 from ferserve.scheduling.effective import effective_frame, effective_stream, settings_of_state
 from ferserve.scheduling.pool import WorkerPool
-from ferserve.scheduling.resumable import ResumableStream, ResumableStreams, ResumeKey
-from ferserve.scheduling.single import RowsFuture, submit_frame, submit_rows
+from ferserve.scheduling.resumable import ResumableStream, ResumableStreams, ResumeKey, taken_over
+from ferserve.scheduling.single import RowsFuture, require_rows, submit_frame, submit_rows
 from ferserve.scheduling.stream import EngineStream
 from ferserve.tracking.state import StreamState
 from ferserve.types import Frame, FrameResult, ModelDescription, PixelFormat, RawImage
+from ferserve.types.handover import Handover
 from ferserve.vision.budget import FrameLimits
 
 
@@ -153,7 +154,7 @@ class Engine:
         """
         self._require_open()
         loaded = self.load(model) if isinstance(model, str) else model
-        _require_rows(rows, loaded)
+        require_rows(rows, loaded)
         return submit_rows(loaded.infer, rows, self._pool, caller, self._backlog)
 
     def infer(self, model: str, rows: Tensor) -> list[NDArray[np.float32]]:
@@ -165,11 +166,16 @@ class Engine:
         return self._registry.get_set(options.names).wants_color or self._pipelines[0].detector_wants_color
 
     def open_stream(
-        self, options: StreamOptions | None = None, caller: Caller = WITHIN_PROCESS, resume_token: bytes = b""
+        self,
+        options: StreamOptions | None = None,
+        caller: Caller = WITHIN_PROCESS,
+        resume_token: bytes = b"",
+        handover: Handover | None = None,
     ) -> EngineStream:
         """Open a stream, or reopen the one of the same ``stream_id`` with its tracks.
 
         Only who opened it can: a ``caller`` that is not authenticated needs the ``resume_token`` of the former stream.
+        A ``handover`` that is newer than what is known here is where the stream goes on.
 
         Callers share the machine evenly if all want it, and each caller's streams its part, by their priorities.
 
@@ -183,6 +189,9 @@ class Engine:
         state_settings = settings_of_state(effective, strict_minimum=options.min_detection_interval > 0)
         key = ResumeKey.of(effective.stream_id, caller, resume_token)
         former = self._take_former(key) if effective.stream_id else None
+        if handover is not None and (former is None or handover.frame_id > former.last_frame_id):
+            state = StreamState(state_settings, square_crops)
+            former = taken_over(handover, state, followed.describe(), effective.stream_id, caller)
         with self._lock:
             self._require_open()
             stream = EngineStream(
@@ -196,7 +205,7 @@ class Engine:
                 state=former.state if former else StreamState(state_settings, square_crops),
                 state_settings=state_settings,
                 last_frame_id=former.last_frame_id if former else None,
-                resume_key=key if former else ResumeKey.new(effective.stream_id, caller),
+                resume_key=former.key if former else ResumeKey.new(effective.stream_id, caller),
                 on_close=self._on_stream_close,
             )
             self._streams.add(stream)
@@ -287,13 +296,3 @@ class Engine:
             stream.close()
         with self._lock:
             return self._resumable.take(key)
-
-
-def _require_rows(rows: Tensor, model: LoadedModel) -> None:
-    spec = model.spec.input
-    if rows.dtype != np.dtype(spec.dtype) or rows.shape[1:] != spec.row_shape or not rows.ndim:
-        wanted = ", ".join(map(str, ("N", *spec.row_shape)))
-        raise InvalidFrameError(
-            f"rows must be {spec.dtype} ({wanted}) for the model {model.spec.name!r}, got {rows.dtype} {rows.shape}; "
-            "preprocess faces as the model's spec says"
-        )

@@ -91,6 +91,11 @@ class Metrics(Protocol):
     def stream_closed(self) -> None:
         """An open stream ended, for whatever reason. Called by the engine, once per :meth:`stream_opened`."""
 
+    def resume_token(self, outcome: str) -> None:
+        """A stream was opened with a resume token, which was ``accepted`` or why it does not count
+        (:class:`ferserve.wire.resume_token.Refusal`). Called by services.
+        """
+
     def workers_stalled(self, stalled: bool) -> None:
         """All worker threads have been busy with the same work for ``server.stall_s``, or are no longer.
 
@@ -129,6 +134,9 @@ class NoMetrics:
         """See :class:`Metrics`."""
 
     def stream_closed(self) -> None:
+        """See :class:`Metrics`."""
+
+    def resume_token(self, outcome: str) -> None:
         """See :class:`Metrics`."""
 
     def workers_stalled(self, stalled: bool) -> None:

@@ -17,6 +17,8 @@ class Counting:
         self.opened: list[bool] = []
         """Whether each opened stream was resumed."""
         self.closed = 0
+        self.tokens: list[str] = []
+        """What became of resume tokens."""
         self.limits: list[str] = []
         """The settings whose limits refused calls."""
         self.lags_s: list[float] = []
@@ -66,6 +68,11 @@ class Counting:
         """See :class:`ferserve.metrics.Metrics`."""
         with self._lock:
             self.opened.append(resumed)
+
+    def resume_token(self, outcome: str) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        with self._lock:
+            self.tokens.append(outcome)
 
     def stream_closed(self) -> None:
         """See :class:`ferserve.metrics.Metrics`."""

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ferserve.auth.identity import ROLES
+from ferserve.auth.private_file import read_private
 from ferserve.auth.token import Token
 from ferserve.errors import ConfigError, quoted
 
 MAX_BYTES = 4 * 1024 * 1024
 """Ten thousand tokens take two."""
-_OTHERS = stat.S_IWGRP | stat.S_IRWXO
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 _FORMS = {
     "id": r"[0-9a-f]{12}",
@@ -42,21 +42,9 @@ def read_tokens(path: str) -> dict[str, Token]:
     Raises :class:`ConfigError` if it cannot be read, if others than its owner and group may read it, or others than
     its owner write it, or if it is not whole.
     """
-    try:
-        with open(path, "rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & _OTHERS:
-                raise ConfigError(
-                    f"server.token_file must be written by its owner and read by its owner and group alone, "
-                    f"got {path} with mode {mode:o}; `chmod 640 {path}`"
-                )
-            text = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"server.token_file must be a file that can be read, got {path}: {error.strerror}") from None
+    text = read_private(path, "server.token_file", MAX_BYTES)
     if not text.strip():
         raise ConfigError(f"server.token_file must be {_SHAPE}, got an empty file {path}; add a token first")
-    if len(text) > MAX_BYTES:
-        raise ConfigError(f"server.token_file must have at most {MAX_BYTES} bytes, got more in {path}")
     try:
         return _parsed(json.loads(text))
     except (ValueError, RecursionError) as error:  # half of a file too

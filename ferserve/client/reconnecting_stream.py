@@ -192,6 +192,8 @@ class ReconnectingStream:
     def _on_result(self, message: pb.FrameResult) -> None:
         if message.models:
             self._use(message.models)
+        if message.resume_state:
+            self._config.resume_state = message.resume_state
         result = result_from_proto(message, self._labels)
         if result.dropped is DropReason.SHUTDOWN and self._connector.reconnect_s:
             return

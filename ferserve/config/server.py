@@ -94,6 +94,14 @@ class ServerConfig:
     """File of the tokens that clients may show, made by ``ferserve token add``. With it, each call but health checks
     needs a token or a certificate of ``tls_client_ca``. Read again once it changes; a call with a token that was
     revoked ends within a second."""
+    resume_key_file: str = ""
+    """File of keys that several servers share, one per line in hex, to go on with each other's streams: the first one
+    seals resume tokens, all are accepted. Read again once it changes; empty for no resume tokens."""
+    resume_max_age_s: float = 60.0
+    """How old a resume token may be. The clocks of the servers must agree to within ten seconds."""
+    resume_every: int = 1
+    """Results with a resume token: every this many answered frames; the tracks and smoothing of those since are lost
+    with their server."""
     otlp_endpoint: str = ""
     """Where traces go: ``http://HOST:PORT`` of an OpenTelemetry collector that speaks OTLP over gRPC, usually at 4317;
     empty for what ``OTEL_EXPORTER_OTLP_ENDPOINT`` says. Needs the extra ``otel``."""
@@ -205,6 +213,9 @@ class ServerConfig:
         check("server.web_origins", self.web_origins, wellformed, "origins such as https://app.example, with commas")
 
     def _check_trust(self) -> None:
+        check("server.resume_every", self.resume_every, self.resume_every >= 1, "at least 1")
+        age_s = self.resume_max_age_s
+        check("server.resume_max_age_s", age_s, 0 < age_s <= 86_400, "above 0, up to 86400 s")
         check_needs("server.tls_cert", self.tls_cert, "server.tls_key", self.tls_key)
         check_needs("server.tls_key", self.tls_key, "server.tls_cert", self.tls_cert)
         check_needs("server.tls_client_ca", self.tls_client_ca, "server.tls_cert", self.tls_cert)

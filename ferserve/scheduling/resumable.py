@@ -6,11 +6,14 @@ import hashlib
 import secrets
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ferserve.config import EngineConfig
 from ferserve.scheduling.caller import Caller
 from ferserve.tracking.state import StreamState
+from ferserve.types import ModelDescription
+from ferserve.types.handover import Handover, head_digest
 
 _TOKEN_BYTES = 16
 
@@ -49,6 +52,15 @@ class ResumableStream:
     last_frame_id: int
     expires: float
     size_bytes: int
+
+
+def taken_over(
+    handover: Handover, state: StreamState, models: Sequence[ModelDescription], stream_id: str, caller: Caller
+) -> ResumableStream:
+    """The stream of another server, with ``state``, a new one, taking its place; ``models`` answer it here."""
+    heads = {head_digest(*head): head for model in models for head in model.heads.items()}
+    state.take_over(handover, heads)
+    return ResumableStream(ResumeKey.new(stream_id, caller), state, handover.frame_id, 0.0, state.size_bytes)
 
 
 class ResumableStreams:

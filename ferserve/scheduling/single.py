@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferserve.errors import OverloadedError
+from ferserve.errors import InvalidFrameError, OverloadedError
 from ferserve.metrics import Metrics
 from ferserve.pipeline import Pipeline, Settings
 from ferserve.runtime.base import Infer, Tensor
+from ferserve.runtime.loader import LoadedModel
 from ferserve.scheduling.backlog import Backlog
 from ferserve.scheduling.caller import Caller
 from ferserve.scheduling.pending import PendingFrame, with_future
@@ -85,6 +86,17 @@ def submit_rows(infer: Infer, rows: Tensor, pool: WorkerPool[Pipeline], caller: 
     batch = SingleBatch(flow, infer, rows, backlog)
     pool.schedule(batch)
     return batch.future
+
+
+def require_rows(rows: Tensor, model: LoadedModel) -> None:
+    """Raise :class:`InvalidFrameError` unless ``model`` can run on ``rows``."""
+    spec = model.spec.input
+    if rows.dtype != np.dtype(spec.dtype) or rows.shape[1:] != spec.row_shape or not rows.ndim:
+        wanted = ", ".join(map(str, ("N", *spec.row_shape)))
+        raise InvalidFrameError(
+            f"rows must be {spec.dtype} ({wanted}) for the model {model.spec.name!r}, got {rows.dtype} {rows.shape}; "
+            "preprocess faces as the model's spec says"
+        )
 
 
 def _refused(backlog: Backlog) -> OverloadedError:

@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
+from typing import TypeAlias
 
 from ferserve.errors import ModelNotReadyError, StreamProtocolError
 from ferserve.metrics import Metrics
@@ -17,14 +19,17 @@ from ferserve.pipeline import Pipeline, Settings
 from ferserve.runtime.followed import FollowedModels
 from ferserve.scheduling.backlog import Backlog
 from ferserve.scheduling.caller import Caller
-from ferserve.scheduling.pending import OnOutcome, PendingFrame, with_future
+from ferserve.scheduling.pending import OnOutcome, Outcome, PendingFrame, with_future
 from ferserve.scheduling.pool import WorkerPool
 from ferserve.scheduling.resumable import ResumeKey
 from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import DropReason, Frame, FrameResult, ModelDescription
+from ferserve.types.handover import Handover
 
 MAX_CHANGES = 64
 """Changes of models that a stream notes until somebody tells of them; in a process nobody need."""
+
+Seal: TypeAlias = Callable[[Handover], bytes]
 
 
 class EngineStream:
@@ -70,7 +75,17 @@ class EngineStream:
         self._scheduled = False
         self._closed = False
         self._lock = threading.Lock()
+        self.sealed: deque[tuple[int, bytes]] = deque()
+        """After whole frames, by their ids, what :meth:`seal_with` made; who sends the answers takes them out."""
+        self._sealing: tuple[Seal, int] | None = None
         metrics.stream_opened(resumed=self.resumed)
+
+    def seal_with(self, seal: Seal, every: int) -> None:
+        """Seal what the stream knows after the first and every so many answered frames, before their answers are told.
+
+        Called before the first frame.
+        """
+        self._sealing, self._unsealed = (seal, every), every
 
     def submit(self, frame: Frame) -> Future[FrameResult]:
         """Queue a frame; the future gives its one answer and raises only errors that must end the stream.
@@ -151,7 +166,18 @@ class EngineStream:
                 if self._followed.renew():
                     self._settings = replace(self._settings, models=self._followed.models)
                     self.changes.append((pending.frame.frame_id, self._followed.describe()))
+                if self._sealing is not None:
+                    pending.on_outcome = partial(self._seal_and_tell, *self._sealing, pending.on_outcome)
                 pending.run(pipeline, self._settings, self.state, faults=True)
+
+    def _seal_and_tell(self, seal: Seal, every: int, tell: OnOutcome, outcome: Outcome) -> None:
+        """Called on the worker's thread, which holds the state's lock."""
+        if isinstance(outcome, FrameResult) and outcome.ok:
+            if self._unsealed >= every:
+                self._unsealed = 0
+                self.sealed.append((outcome.frame_id, seal(self.state.hand_over(outcome.frame_id))))
+            self._unsealed += 1
+        tell(outcome)
 
     def close(self) -> None:
         """Answer waiting frames as dropped; the engine keeps the tracks of a named stream for a while."""

@@ -9,7 +9,7 @@ reference can rule an emotion out.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ferserve.tracking.relabel import relabelled
 from ferserve.types import HeadResult
+from ferserve.types.handover import AGE_NS, Handover
 
 NEUTRAL = "neutral"
 NEUTRAL_TARGET = 0.8
@@ -34,6 +35,7 @@ class Reference:
     total: NDArray[np.float64]
     count: int = 0
     weights: NDArray[np.float32] | None = None
+    mean: NDArray[np.float64] | None = None
 
     def relabelled(self, labels: tuple[str, ...]) -> Reference | None:
         """The reference for a model with ``labels``; None if they are others."""
@@ -41,7 +43,8 @@ class Reference:
         if carried is None:
             return None
         weights = None if self.weights is None else self.weights[carried[1]]
-        return Reference(labels, self.since_ns, carried[0], self.count, weights)
+        mean = None if self.mean is None else self.mean[carried[1]]
+        return Reference(labels, self.since_ns, carried[0], self.count, weights, mean)
 
 
 class NeutralCalibration:
@@ -68,7 +71,8 @@ class NeutralCalibration:
         if neutral or now_ns - reference.since_ns < self._first_ns:
             reference.total += raw.probabilities
             reference.count += 1
-            reference.weights = _weights(reference.total / reference.count, raw.labels.index(NEUTRAL))
+            reference.mean = reference.total / reference.count
+            reference.weights = _weights(reference.mean, raw.labels.index(NEUTRAL))
         if reference.weights is None:
             return raw
         weighted = raw.probabilities * reference.weights
@@ -78,6 +82,25 @@ class NeutralCalibration:
         """Forget all tracks except ``track_ids``, so that memory does not grow."""
         for key in [key for key in self._references if key[0] not in track_ids]:
             del self._references[key]
+
+    def save(self, handover: Handover) -> None:
+        """Add the references of the handover's tracks to it."""
+        rows = {track_id: row for row, track_id in enumerate(handover.track_ids)}
+        for (track_id, name), r in self._references.items():
+            if track_id in rows and r.mean is not None:
+                age, column = (handover.now_ns - r.since_ns) // AGE_NS, handover.column(name, r.labels)
+                handover.references.append((rows[track_id], column, r.count, age, r.mean))
+
+    def load(self, handover: Handover, heads: Mapping[bytes, tuple[str, tuple[str, ...]]]) -> None:
+        """Take over the references of a handover; ``heads`` are the names and labels of today's heads by digest."""
+        for row, head, count, age, values in handover.references:
+            name, labels = heads.get(handover.heads[head], ("", ()))
+            if NEUTRAL in labels:
+                mean, since_ns = values.astype(np.float64), handover.now_ns - AGE_NS * age
+                weights = _weights(mean, labels.index(NEUTRAL))
+                self._references[handover.track_ids[row], name] = Reference(
+                    labels, since_ns, mean * count, count, weights, mean
+                )
 
 
 def _weights(reference: NDArray[np.float64], neutral: int) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ replaces it only after a lead of :data:`HYSTERESIS_MARGIN`.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ferserve.tracking.relabel import relabelled
 from ferserve.types import HeadResult
+from ferserve.types.handover import AGE_NS, Handover
 
 HYSTERESIS_MARGIN = 0.3
 """Lead in probability that another label needs to replace the current one.
@@ -73,3 +74,22 @@ class Smoother:
         """Forget all tracks except ``track_ids``, so that memory does not grow."""
         for key in [key for key in self._states if key[0] not in track_ids]:
             del self._states[key]
+
+    def save(self, handover: Handover) -> None:
+        """Add the filters of the handover's tracks to it."""
+        rows = {track_id: row for row, track_id in enumerate(handover.track_ids)}
+        column, now_ns = handover.column, handover.now_ns
+        handover.filters = [
+            (rows[track_id], column(name, s.labels), s.label, (now_ns - s.time_ns) // AGE_NS, s.probabilities)
+            for (track_id, name), s in self._states.items()
+            if track_id in rows
+        ]
+
+    def load(self, handover: Handover, heads: Mapping[bytes, tuple[str, tuple[str, ...]]]) -> None:
+        """Take over the filters of a handover; ``heads`` are the names and labels of today's heads by digest."""
+        for row, head, label, age, probabilities in handover.filters:
+            known = heads.get(handover.heads[head])
+            if known is not None:
+                time_ns = handover.now_ns - AGE_NS * age
+                state = FilterState(known[1], probabilities, label, time_ns)
+                self._states[handover.track_ids[row], known[0]] = state

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from numpy import int64
 from numpy.typing import NDArray
@@ -14,6 +18,7 @@ from ferserve.tracking.smoothing import Smoother
 from ferserve.tracking.template import Sampler
 from ferserve.tracking.tracker import Tracker
 from ferserve.types import HeadResult
+from ferserve.types.handover import Handover
 
 _MIN_STEP_NS = 1_000_000
 _MAX_STEP_NS = 5_000_000_000
@@ -23,6 +28,11 @@ _USUAL_STEP_NS = 33_333_333
 
 _BYTES, _BYTES_PER_TRACK = 4096, 3072
 """Of memory, with what a face is smoothed and calibrated by; measured on streams of 64 faces, and rounded up."""
+
+
+_NEW_IDS_PER_S, _CLOCK_SKEW_S = 64, 10
+"""A stream that goes on elsewhere skips the ids that it may have given out since the handover: at most this many new
+faces per second, and clocks that differ by this much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,31 @@ class StreamState:
         if settings is not self._settings and settings != self._settings:
             self._apply(settings)
 
+    def hand_over(self, frame_id: int) -> Handover:
+        """What is known after the frame of that id, without pixels: templates, looks and lost faces are left out.
+
+        The caller holds ``lock``. What it returns refers to arrays that nobody changes.
+        """
+        handover = Handover(frame_id, _digest(self._settings), self._now_ns, self._capture_ns, 0, (0, 0), [], [])
+        self.tracker.save(handover)
+        self._smoother.save(handover)
+        self._calibration.save(handover)
+        return handover
+
+    def take_over(self, handover: Handover, heads: Mapping[bytes, tuple[str, tuple[str, ...]]]) -> None:
+        """Go on from a handover, in a state that has seen no frame yet.
+
+        The next frame gets a detection pass. With other settings, smoothing and calibration start afresh, as do heads
+        that are not in ``heads``, names and labels by :func:`ferserve.types.handover.head_digest`.
+        """
+        self._now_ns, self._capture_ns = handover.now_ns, handover.capture_ns
+        self._arrival_ns = max(time.monotonic_ns() - int(handover.age_s * 1e9), 1)
+        self.tracker.load(handover)
+        self.tracker.skip_ids(handover.last_track_id + int((handover.age_s + _CLOCK_SKEW_S) * _NEW_IDS_PER_S))
+        if handover.settings == _digest(self._settings):
+            self._smoother.load(handover, heads)
+            self._calibration.load(handover, heads)
+
     def advance(self, capture_ns: int, arrival_ns: int) -> int:
         """The stream's clock at this frame, in ns; it never falls.
 
@@ -112,3 +147,9 @@ class StreamState:
         self._smoother.retain(known)
         self._calibration.retain(known)
         return refined
+
+
+@lru_cache(maxsize=256)
+def _digest(settings: StateSettings) -> bytes:
+    """By what settings are known elsewhere."""
+    return hashlib.blake2b(repr(settings).encode(), digest_size=8).digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,30 @@ class Track:
     portrait: Pixels | None = None  # the last template that shows no part of another face
     clear: Sighting | None = None  # the last one
     place_known: bool = True  # False after a cut
+
+    def numbers(self, now_ns: int) -> tuple[float, ...]:
+        """The columns of :attr:`ferserve.types.handover.Handover.places`."""
+        (vx, vy), detected = self.velocity, self.detected
+        return (
+            *self.xyxy,
+            vx * 1e9,
+            vy * 1e9,
+            self.growth * 1e9,
+            self.score,
+            detected.log_side,
+            (now_ns - self.seen_ns) / 1000,
+            (now_ns - detected.time_ns) / 1000,
+            self.misses,
+        )
+
+    @classmethod
+    def of_numbers(cls, track_id: int, numbers: Sequence[float], now_ns: int) -> Track:
+        """The track whose :meth:`numbers` these are; nobody knows what it looks like."""
+        x0, y0, x1, y1, vx, vy, growth, score, side, age_us, detected_us, misses = numbers
+        size = DetectedSize(side, now_ns - int(detected_us * 1000))
+        track = cls(track_id, (x0, y0, x1, y1), score, None, None, now_ns - int(age_us * 1000), size)
+        track.velocity, track.growth, track.misses = (vx / 1e9, vy / 1e9), growth / 1e9, int(misses)
+        return track
 
     @property
     def reported(self) -> bool:

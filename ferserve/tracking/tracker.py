@@ -23,6 +23,7 @@ from ferserve.tracking.cut import Scene
 from ferserve.tracking.template import Pixels, Sampler, cut_templates, match_templates
 from ferserve.tracking.track import MAX_MISSES, DetectedSize, Sighting, Track
 from ferserve.types import Detections
+from ferserve.types.handover import PLACE_COLUMNS, Handover
 
 NEW_TRACK_SCORE = MIN_FACE_SCORE
 """A new face with a lower score needs a second detection."""
@@ -71,6 +72,21 @@ class Tracker:
     def known_ids(self) -> set[int]:
         """Ids of all tracks that are reported or may be recovered."""
         return {track.track_id for track in self._tracks}
+
+    def save(self, handover: Handover) -> None:
+        """Write down the faces that are reported, without their looks."""
+        shown = [track for track in self._tracks if track.reported and track.place_known]
+        handover.track_ids = [track.track_id for track in shown]
+        handover.places = [number for track in shown for number in track.numbers(handover.now_ns)]
+        handover.last_track_id, handover.size = self._last_id, self._size
+
+    def load(self, handover: Handover) -> None:
+        """Expect the faces of a handover; the next pass finds them by their places."""
+        self._last_id, self._size = handover.last_track_id, handover.size
+        self._tracks = [
+            Track.of_numbers(track_id, handover.places[i * PLACE_COLUMNS : (i + 1) * PLACE_COLUMNS], handover.now_ns)
+            for i, track_id in enumerate(handover.track_ids)
+        ]
 
     def skip_ids(self, last_id: int) -> None:
         """Give no new face an id up to ``last_id``: another server gave them out in the same stream."""

@@ -18,6 +18,7 @@ from ferserve.server.callers import caller_of
 from ferserve.server.calls import ActiveCalls
 from ferserve.server.client_limit import ClientLimit
 from ferserve.server.emotion.loading import load_models
+from ferserve.server.emotion.resume_tokens import ResumeTokens
 from ferserve.server.emotion.stream import StreamSession
 from ferserve.server.emotion.stream_log import outcome_of
 from ferserve.server.logs import peer_name
@@ -63,6 +64,7 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
             "open streams", config.max_streams_per_client, "server.max_streams_per_client", "close one first"
         )
         self._calls = ActiveCalls()
+        self._resume = ResumeTokens(config, metrics)
 
     def register(self, server: grpc.aio.Server) -> None:
         """See :meth:`ferserve.server.services.Service.register`."""
@@ -94,9 +96,8 @@ class EmotionServicer(emotion_pb2_grpc.EmotionServiceServicer):
 
     async def ClassifyStream(self, request_iterator: Any, context: Any) -> None:
         """Answer live video frame by frame."""
-        session = StreamSession(
-            self._engine, self._bridge, context, self._config.max_pending_results, self._metrics, caller_of(context)
-        )
+        caller, pending = caller_of(context), self._config.max_pending_results
+        session = StreamSession(self._engine, self._bridge, context, pending, self._metrics, caller, self._resume)
         self._calls.track(session.drain)
         with await self._admit(context):
             await session.run()

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from ferserve.config import ServerConfig
 from ferserve.errors import InvalidFrameError, ModelNotReadyError, StreamProtocolError
 from ferserve.metrics import NO_METRICS, Metrics
 from ferserve.options import Delivery
 from ferserve.scheduling.caller import WITHIN_PROCESS, Caller
 from ferserve.server.emotion.loading import load_models
 from ferserve.server.emotion.ordered_answers import OrderedAnswers
+from ferserve.server.emotion.resume_tokens import ResumeTokens
 from ferserve.server.emotion.stream_log import StreamLog
 from ferserve.types import FrameFault, FrameResult, ModelDescription
 from ferserve.v1 import emotion_pb2 as pb
@@ -48,13 +50,17 @@ class StreamSession:
         max_pending_results: int,
         metrics: Metrics = NO_METRICS,
         caller: Caller = WITHIN_PROCESS,
+        resume: ResumeTokens | None = None,
     ) -> None:
-        """``metrics`` counts frames that are answered without the engine; ``caller`` is whose share it uses."""
+        """``metrics`` counts frames that are answered without the engine; ``caller`` is whose share it uses;
+        ``resume`` makes and reads resume tokens.
+        """
         self._engine = engine
         self._context = context
         self._max_pending = max_pending_results
         self._metrics = metrics
         self._caller = caller
+        self._resume = resume or ResumeTokens(ServerConfig())
         self._answers = OrderedAnswers(bridge)
         self._reader: asyncio.Future[Any] | None = None
         self._draining = False
@@ -70,7 +76,9 @@ class StreamSession:
         config = await self._read_config()
         options = stream_options_from_proto(config)
         await load_models(self._engine, options.frame)
-        with self._engine.open_stream(options, self._caller, config.resume_token) as stream:
+        handover = self._resume.read(config, self._caller)
+        with self._engine.open_stream(options, self._caller, config.resume_token, handover) as stream:
+            self._resume.attach(stream, self._caller)
             await self._context.write(pb.ClassifyStreamResponse(started=_started(stream)))
             log = StreamLog(self._context.peer(), stream)
             permits = asyncio.Semaphore(self._max_unanswered(stream.options.delivery))
@@ -144,9 +152,10 @@ class StreamSession:
         while (answer := await self._answers.next()) is not None:
             if isinstance(answer, BaseException):
                 raise answer
-            await self._context.write(
-                pb.ClassifyStreamResponse(result=result_to_proto(answer, _new_models(stream, answer)))
-            )
+            result = result_to_proto(answer, _new_models(stream, answer))
+            while stream.sealed and stream.sealed[0][0] <= answer.frame_id:
+                result.resume_state = stream.sealed.popleft()[1]
+            await self._context.write(pb.ClassifyStreamResponse(result=result))
             log.answered(answer)
             permits.release()
 

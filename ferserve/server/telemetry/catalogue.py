@@ -7,6 +7,7 @@ from typing import Final
 from ferserve import errors
 from ferserve.server.telemetry.families import Family, Layout, counter, gauge, histogram
 from ferserve.types import DropReason
+from ferserve.wire.resume_token import Refusal
 
 KINDS: Final = sorted(
     {
@@ -78,6 +79,12 @@ OPENED: Final = counter(
     "Streams opened, and resumed after their connection broke.",
     resumed=("false", "true"),
 )
+TOKEN_OUTCOMES: Final = ("accepted", *(refusal.value for refusal in Refusal))
+RESUME_TOKENS: Final = counter(
+    "ferserve_resume_tokens_total",
+    "Resume tokens that came with a stream, by what became of them.",
+    outcome=TOKEN_OUTCOMES,
+)
 RESUMABLE: Final = gauge("ferserve_streams_resumable", "Closed streams that can be resumed.")
 RESUMABLE_BYTES: Final = gauge("ferserve_streams_resumable_bytes", "Memory of closed streams that can be resumed.")
 TRACKS: Final = gauge("ferserve_tracks", "Faces that open streams keep track of.")
@@ -131,6 +138,7 @@ FAMILIES: Final = (
     FOLLOWED,
     STREAMS,
     OPENED,
+    RESUME_TOKENS,
     RESUMABLE,
     RESUMABLE_BYTES,
     TRACKS,

@@ -20,6 +20,7 @@ _INTERNAL = FerserveError.kind
 _ANSWERED = c.LAYOUT.place(c.FRAMES, "answered", "")
 _CANCELLED = c.LAYOUT.place(c.FRAMES, "cancelled", "")
 _OPENED = {resumed: c.LAYOUT.place(c.OPENED, str(resumed).lower()) for resumed in (False, True)}
+_TOKENS = {outcome: c.LAYOUT.place(c.RESUME_TOKENS, outcome) for outcome in c.TOKEN_OUTCOMES}
 _SECONDS = c.SECONDS
 _TIMES = (*(c.LAYOUT.place(c.STAGE, stage) for stage in c.STAGES), c.LAYOUT.place(c.DURATION))
 _SUM = len(_SECONDS) + 1
@@ -134,6 +135,10 @@ class Exporter:
         with self._lock:
             self._numbers[_STREAMS] += 1
             self._numbers[_OPENED[resumed]] += 1
+
+    def resume_token(self, outcome: str) -> None:
+        """See :class:`ferserve.metrics.Metrics`."""
+        self._add(_TOKENS[outcome], 1)
 
     def stream_closed(self) -> None:
         """See :class:`ferserve.metrics.Metrics`."""

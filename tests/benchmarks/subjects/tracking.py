@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hmac
 import itertools
 from collections.abc import Callable, Iterator
 
@@ -11,9 +13,12 @@ import numpy as np
 from ferserve.models.spec import InputSpec
 from ferserve.pipeline import square_crops
 from ferserve.tracking.smoothing import Smoother
+from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.tracking.tracker import Tracker
 from ferserve.types import Detections, HeadResult
+from ferserve.wire.resume_token import Key, owner_digest, seal, unseal
 from tests import builders
+from tests.benchmarks.subjects.messages import result_of
 from tests.benchmarks.subjects.subject import Room, Subject, Work
 from tests.same_answers.pictures import tiled
 
@@ -108,11 +113,38 @@ def selection(_: Room) -> Work:
     return Work(ours)
 
 
+def state_of(faces: int, neutral_first_ms: float = 0.0) -> StreamState:
+    """A stream's state after six frames with so many faces, each with the heads of the bundled models."""
+    settings = StateSettings(("emotion-lite",), 200.0, neutral_first_ms, 2, 4, strict_minimum=False)
+    state, luma = StreamState(settings, square_crops), np.random.default_rng(0).integers(0, 256, (480, 640), np.uint8)
+    emotion, *others = result_of(1).faces[0].heads
+    heads = (dataclasses.replace(emotion, labels=LABELS), *others)
+    boxes = np.array([(10 + 75 * (i % 8), 10 + 75 * (i // 8)) for i in range(faces)], np.float32).reshape(-1, 2)
+    found = Detections(np.concatenate([boxes, boxes + 60], axis=1), np.full(faces, 0.9, np.float32))
+    state.tracker.set_frame_size(640, 480)
+    for i in range(1, 7):
+        now_ns = state.advance(i * FRAME_NS, i * FRAME_NS)
+        tracked = state.tracker.update(found, now_ns, luma)
+        state.refine([heads] * faces, tracked.track_ids, now_ns, neutral=False)
+    return state
+
+
+def sealing(_: Room) -> Work:
+    """The resume token of four faces; an HMAC of as many bytes is the yardstick."""
+    state, key = state_of(4), Key.of(bytes(range(32)))
+    owner = owner_digest("camera", "", authenticated=False)
+    ours = lambda: seal(state.hand_over(7), owner, key, 1)  # noqa: E731
+    token = ours()
+    assert len(unseal(token, owner, [key], 1, 1).track_ids) == 4  # type: ignore[union-attr]
+    return Work(ours, lambda: hmac.digest(key.secret, token, "sha256"))
+
+
 SUBJECTS = [
     Subject("tracking", "follow one face", lambda _: follow(1), "OpenCV's search alone", counted="Python"),
     Subject("tracking", "follow four faces", lambda _: follow(4), "OpenCV's search alone", counted="Python"),
     Subject("tracking", "detection pass, one face", lambda _: detection_pass(1), counted="Python"),
     Subject("tracking", "detection pass, four faces", lambda _: detection_pass(4), counted="Python"),
     Subject("tracking", "smooth one head", smoothing, counted="Python"),
+    Subject("tracking", "seal four faces", sealing, "HMAC-SHA256 alone", counted="Python"),
     Subject("tracking", "check and choose boxes", selection, counted="Python"),
 ]
