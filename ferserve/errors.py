@@ -182,6 +182,7 @@ _REMEDIES: Final = {
     "starlette": _WEB,
     "uvicorn": _WEB,
     "websockets": _WEB,
+    "paho": "messages to a broker need the extra mqtt: `pip install 'ferserve[mqtt]'`",
     "ferserve": "ferserve-client is a client alone: `pip install ferserve`",
 }
 """What to do if a package cannot be imported."""

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ferserve.cli.inputs import Input
-    from ferserve.cli.sinks import Sink
     from ferserve.client import Client
     from ferserve.local import LocalClient
     from ferserve.options import FrameOptions
+    from ferserve.sinks.sink import Sink
     from ferserve.types import FrameResult
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
 from ferserve.cli.summary import Summary, stages
 from ferserve.cli.table import bar_cells, faces_table, plain_console
+from ferserve.cli.terminal_picture import TerminalPicture
 from ferserve.types import FrameResult
 
 _REFRESH_S = 0.1
+_TABLE_ROWS = 4
+"""Rows of the table without its faces, and one for the cursor."""
 
 
 class LiveView:
@@ -37,13 +43,21 @@ class LiveView:
         self._console.print(Text(self._title, style="bold"))
         self._console.print(self.summary.table())
 
-    def show(self, result: FrameResult) -> None:
-        """Count ``result`` and draw it, unless something was drawn a moment ago."""
+    def show(self, result: FrameResult, pixels: Callable[[], NDArray[np.uint8] | None] | None = None) -> None:
+        """Count ``result`` and draw it, unless something was drawn a moment ago.
+
+        ``pixels`` gives the frame, uint8 (H, W, 3) in BGR order, to be drawn above.
+        """
         self.summary.add(result)
         now = time.monotonic()
         if result.ok and now - self._drawn >= _REFRESH_S:
-            self._drawn = now
-            self._live.update(self._drawing(result), refresh=True)
+            bgr = pixels() if pixels else None
+            drawing = self._drawing(result)
+            if bgr is not None:
+                rows = self._console.height - _TABLE_ROWS - len(result.faces)
+                drawing = Group(TerminalPicture(bgr, result, rows), drawing)
+            self._live.update(drawing, refresh=True)
+            self._drawn = time.monotonic()
 
     def _drawing(self, result: FrameResult) -> Group:
         head = Text.assemble(

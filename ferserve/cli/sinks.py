@@ -1,64 +1,16 @@
-"""Sinks: where the results of a command's sources go.
-
-For each source a command calls ``start``, then ``frame`` and ``result`` for each of its frames, then ``end``.
-"""
+"""Where the results of commands are shown: text, JSON, tables, a window or the terminal."""
 
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Iterator
-from types import TracebackType
 
 from rich.text import Text
 
+from ferserve.errors import ConfigError
 from ferserve.rendering.json import json_line, text_line
+from ferserve.sinks.frames_by_id import FramesById
+from ferserve.sinks.sink import Sink
 from ferserve.types import Frame, FrameResult
-
-
-class Sink(ABC):
-    """Takes the results of one source after the other. A context manager."""
-
-    closed = False
-    """True after the user closed it: the command can end."""
-
-    def __enter__(self) -> Sink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def start(self, source: str) -> None:  # noqa: B027, most sinks need not know
-        """The frames and results of ``source`` come next."""
-
-    def frame(self, source: str, frame: Frame) -> None:  # noqa: B027
-        """``frame`` goes to the engine; called in another thread than the rest, some frames before its result."""
-
-    @abstractmethod
-    def result(self, source: str, result: FrameResult) -> None:
-        """Take one result; those of a source come in the order of its frames."""
-
-    def end(self, source: str) -> None:  # noqa: B027
-        """``source`` has ended, well or not."""
-
-    def close(self) -> None:  # noqa: B027
-        """Finish the output."""
-
-
-def watched(frames: Iterator[Frame | FrameResult], sink: Sink, source: str) -> Iterator[Frame | FrameResult]:
-    """``frames``, each of which ``sink`` sees on its way."""
-    try:
-        for frame in frames:
-            if isinstance(frame, Frame):
-                sink.frame(source, frame)
-            yield frame
-    finally:
-        close = getattr(frames, "close", None)
-        if close is not None:
-            close()
 
 
 class JsonSink(Sink):
@@ -123,12 +75,37 @@ class TableSink(Sink):
         if not self._shown:
             self._view.__enter__()
             self._shown = True
+        self._show(result)
+
+    def _show(self, result: FrameResult) -> None:
         self._view.show(result)
 
     def end(self, source: str) -> None:
         """See :class:`Sink`."""
         if self._shown:
             self._view.__exit__(None, None, None)
+
+
+class TerminalSink(TableSink):
+    """Draws the frames in the terminal, with their results in them and the live table below."""
+
+    def __init__(self) -> None:
+        self._frames = FramesById()
+
+    def start(self, source: str) -> None:
+        """See :class:`Sink`."""
+        self._frames.clear()
+        super().start(source)
+
+    def frame(self, source: str, frame: Frame) -> None:
+        """See :class:`Sink`."""
+        self._frames.add(frame)
+
+    def _show(self, result: FrameResult) -> None:
+        from ferserve.rendering.drawing import frame_pixels
+
+        frame = self._frames.take(result)
+        self._view.show(result, (lambda: frame_pixels(frame)) if frame is not None else None)
 
 
 class WindowSink(Sink):
@@ -138,25 +115,23 @@ class WindowSink(Sink):
         from ferserve.cli.window import FrameWindow
 
         self._window = FrameWindow()
-        self._frames: deque[Frame] = deque()
+        self._frames = FramesById()
 
     def start(self, source: str) -> None:
         """See :class:`Sink`."""
-        self._frames = deque()
+        self._frames.clear()
         self._window.name(source)
 
     def frame(self, source: str, frame: Frame) -> None:
         """See :class:`Sink`."""
-        self._frames.append(frame)
+        self._frames.add(frame)
 
     def result(self, source: str, result: FrameResult) -> None:
         """See :class:`Sink`; dropped frames are not drawn."""
         from ferserve.rendering.drawing import frame_pixels
 
-        while self._frames and self._frames[0].frame_id < result.frame_id:
-            self._frames.popleft()
-        known = self._frames and self._frames[0].frame_id == result.frame_id
-        if result.ok and known and (bgr := frame_pixels(self._frames[0])) is not None:
+        frame = self._frames.take(result)
+        if result.ok and frame is not None and (bgr := frame_pixels(frame)) is not None:
             self._window.show(bgr, result)
         self.closed = self._window.closed
 
@@ -165,10 +140,26 @@ class WindowSink(Sink):
         self._window.close()
 
 
-def open_sink(*, json: bool, show: bool, several: bool) -> Sink:
-    """The sink that the flags of ``stream`` ask for; without flags, a live table in a terminal and lines elsewhere."""
-    if show:
-        return WindowSink()
+def display(*, json: bool, show: str | None, several: bool) -> Sink:
+    """The sink that is seen. ``show`` is ``auto``, ``window``, ``terminal`` or None.
+
+    Without flags it is a live table in a terminal, and lines elsewhere. Raises :class:`ConfigError`.
+    """
+    if show is not None:
+        return _picture_display(show)
     if json:
         return JsonSink()
     return TableSink() if sys.stdout.isatty() else LineSink(several)
+
+
+def _picture_display(show: str) -> Sink:
+    if show == "terminal":
+        return TerminalSink()
+    try:
+        return WindowSink()
+    except ConfigError as error:
+        if show == "window":
+            raise
+        if sys.stdout.isatty():
+            return TerminalSink()
+        raise ConfigError(f"{error}; or run it in a terminal, which can show pictures too") from None

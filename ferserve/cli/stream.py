@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -14,9 +16,9 @@ from ferserve.options import Delivery, FrameOptions, StreamOptions
 
 if TYPE_CHECKING:
     from ferserve.cli.inputs import Input
-    from ferserve.cli.sinks import Sink
     from ferserve.client import Client
     from ferserve.local import LocalClient
+    from ferserve.sinks.sink import Sink
     from ferserve.sources.source import FrameSource
     from ferserve.sources.status import SourceStatus
 
@@ -29,7 +31,31 @@ Sources: TypeAlias = Annotated[
         "- for the standard input.",
     ),
 ]
-Show: TypeAlias = Annotated[bool, typer.Option("--show", help="Show the annotated frames in a window.")]
+Show: TypeAlias = Annotated[
+    bool, typer.Option("--show", help="Show the annotated frames: in a window, or without a screen in the terminal.")
+]
+
+
+class Place(str, Enum):
+    """Where frames are shown."""
+
+    AUTO = "auto"
+    WINDOW = "window"
+    TERMINAL = "terminal"
+
+
+ShowIn: TypeAlias = Annotated[Place | None, typer.Option(help="Like --show, in a place of your choice.")]
+Csv: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write a row per face into this CSV file too.")
+]
+Save: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Save the annotated frames as a video too, .mp4 or .mkv.")
+]
+Mqtt: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="mqtt://HOST/TOPIC", help="Publish each result as JSON to this broker too; mqtts:// by TLS."),
+]
+Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 DeliveryFlag: TypeAlias = Annotated[
     Delivery | None,
     typer.Option(help="Skip frames that come too fast, or answer every one; by default live sources skip."),
@@ -49,6 +75,11 @@ def command(
     recursive: flags.Recursive = False,
     json: flags.Json = False,
     show: Show = False,
+    show_in: ShowIn = None,
+    csv: Csv = None,
+    save: Save = None,
+    mqtt: Mqtt = None,
+    overwrite: Overwrite = False,
     target: flags.Target = None,
     tls_ca: flags.TlsCa = None,
     model: flags.Models = None,
@@ -62,26 +93,39 @@ def command(
     config: flags.ConfigFile = None,
 ) -> None:
     """Find the faces in videos and say what they express, frame by frame, until they end or Ctrl-C."""
-    if json and show:
-        raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
-    from ferserve.cli.connect import asked_models, connect
+    from ferserve.cli.connect import connect
     from ferserve.cli.inputs import expand
-    from ferserve.cli.sinks import open_sink
+    from ferserve.cli.outputs import Outputs
 
-    one, several = asked_models(target, model)
-    options = StreamOptions(
-        frame=FrameOptions(one, min_score, detection_side_px=detection_side, models=several),
-        delivery=delivery,
-        smoothing_ms=smoothing_ms,
-    )
+    frame = _frame_options(target, model, min_score, detection_side)
+    options = StreamOptions(frame=frame, delivery=delivery, smoothing_ms=smoothing_ms)
+    outputs = Outputs.of(csv, save, mqtt, overwrite)
     inputs = expand(sources, "video", recursive)
     with (
-        open_sink(json=json, show=show, several=len(inputs) > 1) as sink,
+        _display(json, show, show_in, len(inputs) > 1) as shown,
         connect(target, model, detector, device, config, tls_ca) as client,
+        outputs.opened(shown, client, frame) as sink,
     ):
         code = _stream_all(client, inputs, options, sink, reconnect_s)
+    code = max(code, exit_codes.FAILED) if sink.failed else code
     if code:
         raise typer.Exit(code)
+
+
+def _frame_options(target: str | None, model: str | None, min_score: float | None, detection_side: int) -> FrameOptions:
+    from ferserve.cli.connect import asked_models
+
+    one, several = asked_models(target, model)
+    return FrameOptions(one, min_score, detection_side_px=detection_side, models=several)
+
+
+def _display(json: bool, show: bool, show_in: Place | None, several: bool) -> Sink:
+    from ferserve.cli.sinks import display
+
+    place = (show_in or Place.AUTO).value if show or show_in else None
+    if json and place:
+        raise typer.BadParameter("must be left out with --json, got both", param_hint="--show")
+    return display(json=json, show=place, several=several)
 
 
 def _stream_all(
@@ -163,16 +207,17 @@ class _SourceRun:
         """Say on stderr how a live source fares."""
         from ferserve.rendering.json import print_error
 
+        self._sink.state(self._source.name, status)
         if status.reason:
             print_error(self._source.name, f"{status.state.value}: {status.reason}")
         elif status.frames > 1:
             print_error(self._source.name, f"{status.state.value} again")
 
     def _show_results(self, opened: FrameSource) -> None:
-        from ferserve.cli.sinks import watched
         from ferserve.client.stream_run import settled_options
         from ferserve.errors import SourceLostError
         from ferserve.rendering.json import print_error
+        from ferserve.sinks.sink import watched
 
         name = self._source.name
         frames = watched(opened.frames, self._sink, name)

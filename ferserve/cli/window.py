@@ -18,12 +18,16 @@ class FrameWindow:
         try:
             import tkinter
         except ImportError:
-            raise ConfigError("--show must have Python's tkinter, got none; install it, or leave --show out") from None
+            raise ConfigError(
+                "--show must have tkinter for a window, got none; apt install python3-tk, or pass --show-in terminal"
+            ) from None
         self._tk = tkinter
         try:
             self._root = tkinter.Tk()
         except tkinter.TclError as error:
-            raise ConfigError(f"--show must have a screen, got none ({error}); leave it out here") from None
+            raise ConfigError(
+                f"--show must have a screen for a window, got none ({error}); set DISPLAY, or pass --show-in terminal"
+            ) from None
         self._root.protocol("WM_DELETE_WINDOW", self._on_close)
         self._label = tkinter.Label(self._root)
         self._label.pack()
