@@ -123,27 +123,27 @@ std::vector<std::string> PicturesOf(const std::string& folder) {
 
 using Call = grpc::ClientReaderWriter<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>;
 
-// Sends the config and one frame per file; Write blocks while the server takes no more. False: a file cannot be read.
-bool Send(Call& call, const std::string& folder, const std::vector<std::string>& names, const Options& options) {
+// Sends the config and one frame per file; Write blocks while the server takes no more. A file that cannot be read is
+// told and left out; ids may have gaps.
+void Send(Call& call, const std::string& folder, const std::vector<std::string>& names, const Options& options) {
   v1::ClassifyStreamRequest first;
   first.mutable_config()->mutable_options()->set_model(options.model);
   first.mutable_config()->set_delivery(v1::DELIVERY_EVERY);
-  bool open = call.Write(first), whole = true;
-  for (std::size_t i = 0; open && whole && i < names.size(); ++i) {
+  bool open = call.Write(first);
+  for (std::size_t i = 0; open && i < names.size(); ++i) {
     v1::ClassifyStreamRequest request;
     auto& frame = *request.mutable_frame();
     frame.set_frame_id(i + 1);
     frame.set_capture_time_ns(std::llround((i + 1) / options.fps * 1e9));  // 0 would mean that it is not known
     try {
       frame.set_encoded(ReadFile((fs::path(folder) / names[i]).string()));
-      open = call.Write(request);
     } catch (const std::runtime_error& error) {
       std::fprintf(stderr, "%s\n", error.what());
-      whole = false;
+      continue;
     }
+    open = call.Write(request);
   }
   call.WritesDone();  // the answers that are due still come
-  return whole;
 }
 
 // A stream: every frame gets one answer, in order; a frame at fault does not end it.
@@ -154,8 +154,7 @@ int Stream(v1::EmotionService::Stub& stub, const Options& options, Interrupt& in
   Prepare(context, options);
   interrupt.Watch(&context);
   const auto call = stub.ClassifyStream(&context);
-  bool whole = true;
-  std::thread sender([&] { whole = Send(*call, folder, names, options); });
+  std::thread sender([&] { Send(*call, folder, names, options); });
   v1::ClassifyStreamResponse response;
   std::size_t answered = 0;
   bool failed = false;
@@ -173,7 +172,7 @@ int Stream(v1::EmotionService::Stub& stub, const Options& options, Interrupt& in
                  answered, names.size());
     return answered ? kSomeFailed : kNoServerOrUsage;
   }
-  return failed || !whole || answered < names.size() ? kSomeFailed : kDone;
+  return failed || answered < names.size() ? kSomeFailed : kDone;
 }
 
 }  // namespace

@@ -26,9 +26,14 @@ Options ParseOptions(int argc, char** argv) {
       {"--tls-key", &options.tls_key}, {"--token", &options.token},   {"--model", &options.model},
       {"--fps", &fps},                 {"--deadline-s", &deadline_s}};
   std::vector<std::string> words;
+  bool only_words = false;  // behind "--"
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word.rfind("--", 0) != 0) {
+    if (word == "--" && !only_words) {
+      only_words = true;
+      continue;
+    }
+    if (only_words || word.rfind("--", 0) != 0) {
       words.push_back(word);
       continue;
     }
@@ -37,7 +42,8 @@ Options ParseOptions(int argc, char** argv) {
     if (++i == argc) throw UsageError(word + " must have a value, got none");
     *text->second = argv[i];
   }
-  if (words.size() < 2 || (words[0] != "classify" && words[0] != "stream")) {
+  const bool fits = words.size() > 1 && (words[0] == "classify" || (words[0] == "stream" && words.size() == 2));
+  if (!fits) {
     throw UsageError("usage: ferserve_client classify FILE... | stream FOLDER [--target HOST:PORT]");
   }
   options.command = words[0];

@@ -20,7 +20,7 @@ const OPTIONS = {
   'deadline-s': { type: 'string', default: '0' },
 };
 const PICTURES = new Set(['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif', '.tif', '.tiff']);
-const DONE = 0, SOME_FAILED = 1, NO_SERVER_OR_USAGE = 2, INTERRUPTED = 130;
+const DONE = 0, SOME_FAILED = 1, NO_SERVER_OR_USAGE = 2, INTERRUPTED = 130, CLOSED_PIPE = 141;
 
 const number = (values, name) => {
   const value = Number(values[name]);
@@ -55,7 +55,7 @@ function print(name, result) {
 function explain(error) {
   if (!error.metadata) return error.message; // not of a call: a file that cannot be read
   const [kind] = error.metadata.get('ferserve-error-kind');
-  return `${error.details || error.message} (${grpc.status[error.code]}${kind ? `, ${kind}` : ''})`;
+  return `${(error.details || error.message).replace(/\s+/g, ' ')} (${grpc.status[error.code]}${kind ? `, ${kind}` : ''})`;
 }
 
 // One unary call per picture; a picture that failed is told and the others go on.
@@ -79,16 +79,22 @@ async function classify(service, metadata, names, { model, deadlineS, interrupt 
 }
 
 // Sends the config and one frame per file; waits for `drain` so that no more of the folder is read than the server takes.
+// A file that cannot be read is told and left out; ids may have gaps.
 async function send(call, folder, names, { model, fps }) {
   const write = async (message) => {
     if (!call.write(message)) await new Promise((resolve) => ['drain', 'close', 'error'].forEach((event) => call.once(event, resolve)));
   };
   await write({ config: { options: { model }, delivery: 'DELIVERY_EVERY' } });
   for (const [index, name] of names.entries()) {
-    if (call.destroyed || call.ended) return;
-    // From one frame on: 0 would mean that the time is not known.
-    const captureTimeNs = String(Math.round(((index + 1) / fps) * 1e9));
-    await write({ frame: { frameId: index + 1, captureTimeNs, encoded: await readFile(path.join(folder, name)) } });
+    if (call.destroyed || call.readableEnded) return;
+    try {
+      const encoded = await readFile(path.join(folder, name));
+      // From one frame on: 0 would mean that the time is not known.
+      const captureTimeNs = String(Math.round(((index + 1) / fps) * 1e9));
+      await write({ frame: { frameId: index + 1, captureTimeNs, encoded } });
+    } catch (error) {
+      console.error(`${name}: ${error.message}`);
+    }
   }
   call.end();
 }
@@ -99,7 +105,7 @@ async function stream(service, metadata, [folder], { model, fps, deadlineS, inte
   if (!names.length) throw new UsageError(`${folder} must hold pictures, got none`);
   const call = service.classifyStream(metadata, callOptions(deadlineS));
   interrupt.call = call;
-  let failed = false, answered = 0, ended = false;
+  let failed = false, answered = 0;
   const finished = new Promise((resolve) => {
     call.on('data', ({ message, result }) => {
       if (message !== 'result') return;
@@ -111,22 +117,18 @@ async function stream(service, metadata, [folder], { model, fps, deadlineS, inte
       console.error(`${folder}: ${explain(error)}; ${answered} of ${names.length} pictures were answered`);
       resolve(answered ? SOME_FAILED : NO_SERVER_OR_USAGE);
     });
-    call.on('end', () => { ended = true; });
-    call.on('status', ({ code }) => { if (code === grpc.status.OK) resolve(failed || answered < names.length ? SOME_FAILED : DONE); });
+    call.on('status', ({ code }) => {
+      if (code === grpc.status.OK) resolve(failed || answered < names.length ? SOME_FAILED : DONE);
+    });
   });
-  send(call, folder, names, { model, fps }).catch((error) => {
-    if (ended) return;
-    console.error(`${folder}: ${error.message}`);
-    failed = true;
-    call.end(); // the answers that are due still come
-  });
+  send(call, folder, names, { model, fps });
   return finished;
 }
 
 async function main() {
   const { values, positionals: [command, ...inputs] } = parseArgs({ options: OPTIONS, allowPositionals: true });
   const run = { classify, stream }[command];
-  if (!run || !inputs.length) throw new UsageError('usage: node client.mjs classify FILE... | stream FOLDER [--target HOST:PORT]');
+  if (!run || !inputs.length || (run === stream && inputs.length > 1)) throw new UsageError('usage: node client.mjs classify FILE... | stream FOLDER [--target HOST:PORT]');
   const fps = number(values, 'fps');
   if (fps === 0) throw new UsageError('fps must be greater than 0, got 0');
   const { service, metadata } = await openService(values);
@@ -139,6 +141,7 @@ async function main() {
   }
 }
 
+process.stdout.on('error', () => process.exit(CLOSED_PIPE)); // as of `| head`
 main().then((code) => { process.exitCode = code; }, (error) => {
   console.error(error.message);
   process.exitCode = error instanceof UsageError || error.code?.startsWith?.('ERR_PARSE_ARGS') || error.code === 'ENOENT' || error.code === 'ENOTDIR' ? NO_SERVER_OR_USAGE : SOME_FAILED;
