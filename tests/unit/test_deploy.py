@@ -20,7 +20,7 @@ UNIT = ROOT / "deploy/systemd/ferserve.service"
 @pytest.fixture(scope="module")
 def manifests() -> list[dict[str, Any]]:
     yaml = pytest.importorskip("yaml", reason="needs PyYAML")
-    return list(yaml.safe_load_all((ROOT / "deploy/kubernetes/ferserve.yaml").read_text()))
+    return list(yaml.safe_load_all((ROOT / "deploy/kubernetes/servers/ferserve.yaml").read_text()))
 
 
 def _of(manifests: list[dict[str, Any]], kind: str) -> dict[str, Any]:
