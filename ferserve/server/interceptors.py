@@ -152,6 +152,8 @@ def _for_strangers(error: FerserveError, method: str) -> FerserveError:
 
 def _log_refusal(method: str, context: Any, error: FerserveError) -> None:
     level = logging.DEBUG if isinstance(error, WrongWorkerError) else logging.INFO  # that client comes back
+    if not logger.isEnabledFor(level):
+        return  # somebody may send a thousand such calls per second
     logger.log(level, "%s from %s refused: %s: %s", method, peer_name(context.peer()), error.kind, one_line(str(error)))
 
 
