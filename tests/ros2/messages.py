@@ -74,7 +74,8 @@ def _array(kind: str) -> tuple[str, str | None]:
     return (match[1], match[2]) if match else (kind, None)
 
 
-def _parse(text: str) -> tuple[dict[str, str], dict[str, Any]]:
+def parse(text: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Types of the fields by name, and constants, of a definition."""
     fields, constants = {}, {}
     for line in filter(None, map(str.strip, text.splitlines())):
         kind, rest = line.split(None, 1)
@@ -96,7 +97,7 @@ def modules() -> Iterator[ModuleType]:
         if package not in made:
             made[package], made[f"{package}.msg"] = ModuleType(package), ModuleType(f"{package}.msg")
             made[package].msg = made[f"{package}.msg"]  # type: ignore[attr-defined]
-        fields, constants = _parse(text)
+        fields, constants = parse(text)
         CLASSES[full_name] = type(name, (Message,), {"FIELDS": fields, "__slots__": tuple(fields), **constants})
         setattr(made[f"{package}.msg"], name, CLASSES[full_name])
     yield from made.values()

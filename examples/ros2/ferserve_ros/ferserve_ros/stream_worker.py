@@ -14,7 +14,7 @@ from ferserve_ros.newest import Newest
 
 _TAKE_S = 0.1
 """A stream that ends is noticed after this time."""
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 5.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 2.0
 
 
 @dataclass(frozen=True)
