@@ -67,6 +67,12 @@ test-gpu-wheel: setup ## the tests of devices with PyPI's onnxruntime-gpu (256 M
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/gpu-wheel onnxruntime-gpu
 	PYTHONPATH=build/gpu-wheel $(BIN)/python -m pytest tests/server/test_gpu_wheel.py tests/unit/runtime
 
+RAY_VENV := build/ray-venv
+test-ray: ## the tests of clusters with a real Ray and a stand-in of S3, in an environment of their own
+	$(PYTHON) -m venv $(RAY_VENV)
+	$(RAY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[test-ray]"
+	$(RAY_VENV)/bin/python -m pytest tests/cluster -p no:xdist
+
 fire: setup ## attacks beside a healthy camera, measured; nothing else should run meanwhile
 	$(BIN)/python -m pytest tests/fire -m fire -p no:xdist
 

@@ -179,6 +179,7 @@ _REMEDIES: Final = {
     "pyarrow": _ANALYSIS,
     "pandas": _ANALYSIS,
     "matplotlib": _ANALYSIS,
+    "ray": "clusters need the extra ray: `pip install 'ferserve[ray]'`, on every node",
     "starlette": _WEB,
     "uvicorn": _WEB,
     "websockets": _WEB,

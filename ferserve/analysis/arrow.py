@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -21,10 +22,11 @@ def type_of(kind: Kind) -> Any:
     return _TYPES[kind]
 
 
-def schema_of(names: Iterable[str]) -> Any:
-    """The ``pyarrow.Schema`` of a table with the columns ``names``; its metadata holds the version."""
+def schema_of(names: Iterable[str], metadata: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """The ``pyarrow.Schema`` of a table with the columns ``names``, with ``metadata`` beside that of the version."""
     fields = [pa.field(name, _TYPES[kind_of(name)]) for name in names]
-    return pa.schema(fields, metadata={VERSION_KEY: str(TABLE_VERSION)})
+    version: dict[str | bytes, str] = {VERSION_KEY: str(TABLE_VERSION)}
+    return pa.schema(fields, metadata=version | dict(metadata))
 
 
 def table_of(rows: Sequence[Row], schema: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ferserve.analysis.columns import Heads, table_columns
 from ferserve.analysis.part_file import part_file
@@ -49,7 +50,7 @@ class TableWriter(ABC):
 
 
 class _CsvWriter(TableWriter):
-    def __init__(self, heads: Heads, part: Path, files: contextlib.ExitStack) -> None:
+    def __init__(self, heads: Heads, part: Path, files: contextlib.ExitStack, _: Mapping[str, str]) -> None:
         super().__init__(heads)
         self._file = files.enter_context(part.open("w", encoding="utf-8", newline=""))
         self._line(self.columns)
@@ -65,12 +66,12 @@ class _ParquetWriter(TableWriter):
     _GROUP_ROWS = 8192
     """Rows of a row group, which are held until it is full: some 25 MB."""
 
-    def __init__(self, heads: Heads, part: Path, files: contextlib.ExitStack) -> None:
+    def __init__(self, heads: Heads, part: Path, files: contextlib.ExitStack, metadata: Mapping[str, str]) -> None:
         super().__init__(heads)
         with explained_imports():
             from ferserve.analysis import arrow
         self._arrow = arrow
-        self._schema = arrow.schema_of(self.columns)
+        self._schema = arrow.schema_of(self.columns, metadata)
         self._file = files.enter_context(arrow.parquet_file(part, self._schema))
         files.callback(self._flush)
         self._rows: list[Row] = []
@@ -86,11 +87,13 @@ class _ParquetWriter(TableWriter):
             self._rows.clear()
 
 
-_FORMATS = {".csv": _CsvWriter, ".parquet": _ParquetWriter}
+_FORMATS: Mapping[str, type[_CsvWriter] | type[_ParquetWriter]] = {".csv": _CsvWriter, ".parquet": _ParquetWriter}
 
 
 @contextlib.contextmanager
-def open_table(path: str | os.PathLike[str], heads: Heads) -> Iterator[TableWriter]:
+def open_table(
+    path: str | os.PathLike[str], heads: Heads, *, metadata: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[TableWriter]:
     """Write a table of faces to ``path``, row by row in flat memory. A context manager.
 
     The file takes its name when the block ends well; until then, and after an error, an older file of that name stays.
@@ -99,6 +102,7 @@ def open_table(path: str | os.PathLike[str], heads: Heads) -> Iterator[TableWrit
     Args:
         path: A name that ends with ``.csv`` or ``.parquet``; the latter needs the extra ``analysis``.
         heads: Labels by head of the model, as in ``client.model().heads``.
+        metadata: What Parquet keeps beside the table; CSV has no place for it.
 
     Raises:
         TableError: ``path`` has another suffix, or two heads give columns of one name.
@@ -109,4 +113,4 @@ def open_table(path: str | os.PathLike[str], heads: Heads) -> Iterator[TableWrit
     if path.suffix not in _FORMATS:
         raise TableError(f"path must end with {' or '.join(_FORMATS)}, got {quoted(path.name)}")
     with part_file(path) as part, contextlib.ExitStack() as files:
-        yield _FORMATS[path.suffix](heads, part, files)
+        yield _FORMATS[path.suffix](heads, part, files, metadata)

@@ -16,6 +16,7 @@ from ferserve.cli import (
     bench,
     check,
     classify,
+    cluster,
     config,
     exit_codes,
     model_build,
@@ -68,6 +69,7 @@ models.app.add_typer(model_build.app)
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(bench.app, name="bench")
 
 

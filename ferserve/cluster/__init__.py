@@ -1,0 +1,1 @@
+"""Folders and buckets of videos, annotated by many machines."""
