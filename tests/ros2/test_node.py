@@ -251,6 +251,21 @@ def test_the_newest_picture_counts(node: Any, graph: Graph) -> None:
     assert {pair.key: pair.value for pair in status.values}["received"] == "31"
 
 
+def test_after_two_seconds_without_an_answer_no_face_counts_as_seen(node: Any, graph: Graph) -> None:
+    node.trigger_activate()
+    _send(node, graph, _image())
+    node.timers[0]()
+    assert len(_faces(graph)) == 1
+    node._answered_at -= 2.1
+    node.timers[0]()
+    assert _faces(graph) == []
+    assert not [topic for topic in graph.publishers if topic.endswith("/roi")]
+    (status,) = graph.published["/diagnostics"][-1].status  # type: ignore[attr-defined]
+    assert (status.level, status.message) == (status.WARN, "no answer for two seconds; do pictures come?")
+    _send(node, graph, _image())
+    assert len(_faces(graph)) == 1
+
+
 def test_pictures_are_taken_best_effort_and_only_while_active(node: Any, graph: Graph) -> None:
     _, _, qos = graph.subscriptions["image"]
     assert (qos.depth, qos.reliability) == (1, ReliabilityPolicy.BEST_EFFORT)
