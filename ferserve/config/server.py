@@ -103,8 +103,9 @@ class ServerConfig:
     """Results with a resume token: every this many answered frames; the tracks and smoothing of those since are lost
     with their server."""
     otlp_endpoint: str = ""
-    """Where traces go: ``http://HOST:PORT`` of an OpenTelemetry collector that speaks OTLP over gRPC, usually at 4317;
-    empty for what ``OTEL_EXPORTER_OTLP_ENDPOINT`` says. Needs the extra ``otel``."""
+    """Where traces go: ``http://HOST:PORT`` of an OpenTelemetry collector that speaks OTLP over gRPC, usually at 4317,
+    or over HTTP, at 4318, if ``OTEL_EXPORTER_OTLP_PROTOCOL`` is ``http/protobuf``; empty for what
+    ``OTEL_EXPORTER_OTLP_ENDPOINT`` says. Needs the extra ``otel``."""
     trace_ratio: float = 0.01
     """Share of the calls that are traced, 0 to 1. A caller that traces decides for its own, ``OTEL_TRACES_SAMPLER`` for
     all."""

@@ -20,12 +20,24 @@ CALL_TRACE: Final[ContextVar[CallTrace | None]] = ContextVar("call_trace", defau
 """The trace of the call that the current task answers; None if it is not traced."""
 
 _INSTALL = "`pip install ferserve[otel]`"
+GRPC, HTTP = "grpc", "http/protobuf"
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+
+def otlp_protocol(env: Mapping[str, str]) -> str:
+    """How spans travel; raises :class:`ConfigError` for a way that neither we nor the SDK know."""
+    name = next((name for name in _PROTOCOLS if env.get(name)), "")
+    protocol = env.get(name, GRPC)
+    if protocol not in (GRPC, HTTP):
+        raise ConfigError(f"{name} must be {GRPC} or {HTTP}, got {protocol!r}; leave it out for {GRPC}")
+    return protocol
 
 
 def tracing_for(config: ServerConfig, env: Mapping[str, str] | None = None) -> Tracing | None:
     """What traces calls; None if nothing says where traces go, or OpenTelemetry's own variables turn them off.
 
-    Raises :class:`ConfigError` if ``otlp_endpoint`` is set and OpenTelemetry is not installed.
+    Raises :class:`ConfigError` if ``otlp_endpoint`` is set and OpenTelemetry is not installed, or a variable asks for
+    an unknown protocol.
     """
     env = os.environ if env is None else env
     asked = (
@@ -34,6 +46,7 @@ def tracing_for(config: ServerConfig, env: Mapping[str, str] | None = None) -> T
     off = env.get("OTEL_SDK_DISABLED", "").lower() == "true" or env.get("OTEL_TRACES_EXPORTER") == "none"
     if not asked or off:
         return None
+    otlp_protocol(env)
     try:
         from ferserve.server.telemetry.traces import open_tracing
 

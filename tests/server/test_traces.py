@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent import futures
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,47 @@ async def test_opentelemetrys_own_variables_count(
     await server.stop()
     assert collector[0].spans.keys() == {"env"}
     assert collector[0].resource["service.name"] == "gate"
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+async def test_spans_travel_over_http_if_a_variable_says_so(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, by_us: bool
+) -> None:
+    collector, paths = Collector(), list[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers.get("content-encoding") == "gzip":
+                body = gzip.decompress(body)
+            collector.Export(trace_service_pb2.ExportTraceServiceRequest.FromString(body), None)
+            paths.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http, futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(http.serve_forever, 0.01)
+        address = f"127.0.0.1:{http.server_port}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+        if not by_us:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{address}")
+        server = Server(engine, ServerConfig(port=0, trace_ratio=1.0, otlp_endpoint=address if by_us else ""))
+        async with stub_of(await server.start()) as stub:
+            await stub.ListModels(pb.ListModelsRequest(), metadata=((REQUEST_ID_KEY, "http"),))
+        await server.stop()
+        http.shutdown()
+    assert collector.spans.keys() == {"http"}
+    assert paths == ["/v1/traces"]
+
+
+def test_an_unknown_protocol_is_refused() -> None:
+    env = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
+    with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf, got 'http/json'"):
+        tracing_for(ServerConfig(otlp_endpoint="localhost:4318"), env)
+    assert tracing_for(ServerConfig(), env) is None
 
 
 @pytest.mark.parametrize("env", [{}, {"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}])

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from opentelemetry import propagate
 from opentelemetry.sdk.resources import Resource
@@ -18,6 +19,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from ferserve._version import __version__
 from ferserve.config import ServerConfig
+from ferserve.server.tracing import HTTP, otlp_protocol
 from ferserve.types import FrameResult
 
 logger = logging.getLogger(__name__)
@@ -121,12 +123,24 @@ def _resource() -> Resource:
 
 
 def _exporter(endpoint: str) -> SpanExporter:
-    """Over gRPC, and plain text if the endpoint says ``http://``, or nothing of how."""
+    """Plain text if the endpoint says ``http://``, or nothing of how."""
+    if endpoint and "://" not in endpoint:
+        endpoint = f"http://{endpoint}"
+    return _over_http(endpoint) if otlp_protocol(os.environ) == HTTP else _over_grpc(endpoint)
+
+
+def _over_grpc(endpoint: str) -> SpanExporter:
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-    if not endpoint:
-        return OTLPSpanExporter()
-    return OTLPSpanExporter(endpoint=endpoint if "://" in endpoint else f"http://{endpoint}")
+    return OTLPSpanExporter(endpoint=endpoint or None)
+
+
+def _over_http(endpoint: str) -> SpanExporter:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    if endpoint and not urlsplit(endpoint).path.strip("/"):
+        endpoint = f"{endpoint.rstrip('/')}/v1/traces"  # as for OTEL_EXPORTER_OTLP_ENDPOINT
+    return OTLPSpanExporter(endpoint=endpoint or None)
 
 
 def _outcome(result: FrameResult) -> str:
