@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import signal
+import sys
 from pathlib import Path
 
 from tests.serving.health import free_port
@@ -17,9 +18,11 @@ NAMES = ("a", "b", "c")
 class Backend:
     """One ``ferserve serve``. The version of its model is its name, so that each answer says who gave it."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, *, bundled: bool = False) -> None:
+        """``bundled``: serve the bundled model, whose version is the same everywhere."""
         self.name = name
         self.port = free_port()
+        self._bundled = bundled
         self._folder = folder / name
         self._folder.mkdir()
         spec = dataclasses.replace(brightness_spec(), version=name)
@@ -34,7 +37,10 @@ class Backend:
     def start(self, **settings: object) -> None:
         """Start it, or start it again, at its port, with ``settings`` of the server."""
         variables = [f"FERSERVE_SERVER_{key.upper()}={value}" for key, value in settings.items()]
-        self._process = ServerProcess(["env", *variables, *serve_command(self._folder, self.port)])
+        command = serve_command(self._folder, self.port)
+        if self._bundled:
+            command = [sys.executable, "-m", "ferserve", "serve", "--port", str(self.port), "--workers", "1"]
+        self._process = ServerProcess(["env", f"FERSERVE_SERVER_INSTANCE={self.name}", *variables, *command])
 
     def stop(self) -> int:
         """Send SIGTERM and wait; returns the exit code."""
@@ -75,8 +81,8 @@ class Backend:
 class Backends:
     """The three of them, by name. A context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        self.by_name = {name: Backend(name, folder) for name in NAMES}
+    def __init__(self, folder: Path, *, bundled: bool = False) -> None:
+        self.by_name = {name: Backend(name, folder, bundled=bundled) for name in NAMES}
 
     def __getitem__(self, name: str) -> Backend:
         return self.by_name[name]
