@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from ferserve.annotation.answers import answers
 from ferserve.annotation.clip import ClipShape, require_encoder
 from ferserve.annotation.fingerprint import fingerprint
 from ferserve.annotation.job import Job, Look
 from ferserve.annotation.opening import open_recording
-from ferserve.annotation.parts import PartWriter, PieceOfClip, open_part
+from ferserve.annotation.parts import PieceOfClip, open_part
 from ferserve.annotation.recording import Recording, Shot
 from ferserve.annotation.results import Totals, write_results
 from ferserve.annotation.threads import ReadAhead
@@ -26,8 +25,8 @@ from ferserve.scheduling.stream import EngineStream
 from ferserve.tracking.snapshot import restored, snapshot
 from ferserve.types import FrameResult
 
-_AHEAD, _IN_FLIGHT = 6, 3
-"""Frames that are decoded ahead, and that the engine has."""
+_AHEAD = 6
+"""Frames that are decoded ahead."""
 
 
 @dataclass
@@ -148,14 +147,10 @@ class _FileRun:
     ) -> dict[str, Any]:
         """Write one part; returns what the next one needs."""
         number = len(work.states)
-        waiting: deque[tuple[Shot | None, Future[FrameResult] | FrameResult]] = deque()
         with open_part(work.part(number, ".csv"), heads_of(stream), piece, self._job.name) as part:
-            for item in items:
-                waiting.append((None, item) if isinstance(item, FrameResult) else (item, stream.submit(item.frame)))
-                if len(waiting) > _IN_FLIGHT:
-                    self._take(waiting, part, recording)
-            while waiting:
-                self._take(waiting, part, recording)
+            for shot, result in answers(stream, items):
+                part.take(shot, result)
+                self._count(shot, recording)
         start = piece.save(work.part(number, ".mp4")) if piece else None
         return {
             **part.counts(),
@@ -164,15 +159,7 @@ class _FileRun:
             "stream": snapshot(stream.state),
         }
 
-    def _take(
-        self,
-        waiting: deque[tuple[Shot | None, Future[FrameResult] | FrameResult]],
-        part: PartWriter,
-        recording: Recording,
-    ) -> None:
-        shot, answer = waiting.popleft()
-        result = answer if isinstance(answer, FrameResult) else answer.result()
-        part.take(shot, result)
+    def _count(self, shot: Shot | None, recording: Recording) -> None:
         self._progress.frames += 1
         if shot is not None:
             self._progress.share = recording.share(shot.time_ns, self._job.look)

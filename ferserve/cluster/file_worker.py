@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 from ferserve.analysis import TableWriter, open_table
+from ferserve.annotation.answers import answers
+from ferserve.annotation.file_run import heads_of
+from ferserve.annotation.job import Job, Look, repeatable
+from ferserve.annotation.opening import open_recording
+from ferserve.annotation.parts import PartWriter
+from ferserve.annotation.threads import ReadAhead
 from ferserve.cluster.job import ClusterJob, FileReport, StoredFile
 from ferserve.cluster.part import FINGERPRINT_KEY, fingerprint, part_name, report_of, whole_part
 from ferserve.cluster.storage import Storage
-from ferserve.config import EngineConfig
 from ferserve.engine import Engine
-from ferserve.errors import FerserveError, SourceLostError
-from ferserve.local import LocalClient
-from ferserve.options import Delivery, StreamOptions
-from ferserve.sources.source import open_source
+from ferserve.errors import ConfigError, FerserveError, SourceLostError
+from ferserve.scheduling.stream import EngineStream
 from ferserve.types import FrameFault, FrameResult
 
-_EVERY_FRAME = StreamOptions(delivery=Delivery.EVERY)
+_AHEAD = 6
+"""Frames that are decoded ahead."""
 
 
 class FileWorker:
@@ -64,25 +68,29 @@ class FileWorker:
             return report
         with tempfile.TemporaryDirectory(prefix="ferserve-") as folder:
             part = Path(folder) / "part.parquet"
-            heads = self._engine.model("").heads
             with (
                 self._source.local(file.name) as video,
-                open_table(part, heads, metadata={FINGERPRINT_KEY: made_of}) as table,
+                self._engine.open_stream(Look().stream) as stream,
+                open_table(part, heads_of(stream), metadata={FINGERPRINT_KEY: made_of}) as table,
             ):
-                self._write(video, file.name, table)
+                self._write(video, file.name, stream, table)
             self._out.commit(part, part_name(file))
             return report_of(part, file)
 
-    def _write(self, video: Path, name: str, table: TableWriter) -> None:
-        frames = itertools.islice(open_source(video).frames, 0, None, self._job.every)
-        with LocalClient(self._engine) as client:
-            try:
-                for result in client.stream(frames, _EVERY_FRAME):
-                    table.write(result, name)
-            except SourceLostError as error:  # what came before counts
-                table.write(FrameResult(0, fault=FrameFault(error.kind, str(error))), name)
-
-
-def repeatable(config: EngineConfig) -> EngineConfig:
-    """``config`` without what depends on the load of the machine: sizes of batches, and limits of time."""
-    return dataclasses.replace(config, max_batch_size=1, max_frame_ms=600_000.0)
+    def _write(self, video: Path, name: str, stream: EngineStream, table: TableWriter) -> None:
+        look, going = Look(self._job.every, video=False), threading.Event()
+        recording = open_recording(Job(name, str(video), video.parent, look), going)
+        assert self._engine is not None
+        assert recording is not None
+        part, color = PartWriter(table, None, name), self._engine.wants_color(look.stream.frame)
+        ahead = ReadAhead(recording.shots(look, color, 0), _AHEAD, going)
+        try:
+            for shot, result in answers(stream, iter(ahead)):
+                part.take(shot, result)
+        except SourceLostError as error:  # what came before counts
+            part.take(None, FrameResult(0, fault=FrameFault(error.kind, str(error))))
+        finally:
+            ahead.close()
+            recording.close()
+        if part.frames == part.faults:
+            raise ConfigError(part.first_fault or "video must have a frame that can be read, got none")

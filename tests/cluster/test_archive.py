@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,12 +13,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-import ferserve
-from ferserve.analysis import open_table, read_table
+from ferserve.analysis import read_table
+from ferserve.annotation.file_run import annotate
+from ferserve.annotation.job import Job, Look, repeatable
 from ferserve.cluster.annotate import annotate_archive
-from ferserve.cluster.file_worker import repeatable
 from ferserve.cluster.job import ClusterJob
 from ferserve.cluster.pool import PoolSettings
+from ferserve.config import EngineConfig
+from ferserve.engine import Engine
 from ferserve.errors import ConfigError, MissingPackageError
 from tests.cluster.archive import alone, archive, clip, command, parts
 
@@ -45,13 +48,12 @@ def out(whole: Path, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_a_part_holds_what_a_stream_answers(videos: Path, whole: Path, tmp_path: Path) -> None:
-    with ferserve.LocalClient(repeatable(ferserve.EngineConfig())) as client:
-        heads, results = client.model().heads, list(client.stream(videos / "cam0" / "000.avi"))
-    with open_table(tmp_path / "a.parquet", heads) as table:
-        for result in results:
-            table.write(result, "cam0/000.avi")
-    expected = read_table(tmp_path / "a.parquet")
+def test_a_part_holds_what_one_machine_writes(videos: Path, whole: Path, tmp_path: Path) -> None:
+    video = videos / "cam0" / "000.avi"
+    with Engine(repeatable(EngineConfig())) as engine:
+        job = Job("cam0/000.avi", str(video), tmp_path / "one", Look(video=False))
+        assert annotate(engine, job, threading.Event(), lambda _: None).error == ""
+    expected = read_table(tmp_path / "one" / "faces.parquet")
     pd.testing.assert_frame_equal(read_table(whole / PART), expected)
     assert expected["outcome"].eq("face").all()
     assert read_table(whole)["source"].unique().tolist() == ["cam0/000.avi", "cam1/001.avi", "cam2/002.avi"]
