@@ -124,7 +124,7 @@ def test_the_tokens_of_the_grpc_port_count_here_too(engine: Engine, tmp_path: Pa
 
 
 def test_every_kind_of_error_has_a_status() -> None:
-    own_faults = {"internal", "remote", "config", "model_spec", "model_pull", "model_load", "source_lost"}
+    own_faults = {"internal", "remote", "config", "model_spec", "model_pull", "model_load", "source_lost", "table"}
     assert set(STATUS_BY_KIND) >= set(wire.STATUS_BY_KIND) - own_faults
     assert not own_faults & set(STATUS_BY_KIND)
 
