@@ -21,7 +21,8 @@ ModelRepository: TypeAlias = Annotated[
 Target: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="HOST:PORT|unix:PATH", help="Server to ask; without this flag the engine runs in this process."
+        metavar="HOST:PORT|unix:PATH",
+        help="Server to ask, or several with commas; without this flag the engine runs in this process.",
     ),
 ]
 TlsCa: TypeAlias = Annotated[

@@ -6,7 +6,7 @@ import contextlib
 import os
 import queue
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from types import TracebackType
 
 from ferserve.client.boxes import BoxesLike
@@ -37,7 +37,7 @@ class Client:
 
     def __init__(
         self,
-        target: str = DEFAULT_TARGET,
+        target: str | Sequence[str] = DEFAULT_TARGET,
         *,
         timeout_s: float = 10.0,
         reconnect_s: float = 30.0,
@@ -51,7 +51,8 @@ class Client:
 
         Args:
             target: Address of the server, ``HOST:PORT``, or ``unix:PATH`` for a Unix domain socket; by default
-                ``127.0.0.1:50051``.
+                ``127.0.0.1:50051``. Several, as a list or with commas between, share the work: each stream goes to the
+                first that is well in an order of its own, each single call to the next.
             timeout_s: Longest time of a single call, s; ``math.inf`` for no limit.
             reconnect_s: Longest time that a stream tries to reconnect after its connection broke, s; 0 for not at all.
             encoding: How arrays travel: ``"raw"``, ``"jpeg"``, or ``"auto"``, which is raw to a server on this machine
@@ -70,8 +71,8 @@ class Client:
             InvalidOptionsError: ``encoding`` is unknown, or a number is out of range.
         """
         settings = ConnectionSettings(target, timeout_s, reconnect_s, encoding, jpeg_quality, max_in_flight, tls, token)
-        self.target: str = target
-        """Address of the server, as given."""
+        self.target: str = settings.shown_target
+        """Address of the server, as given; commas stand between several."""
         self._settings = settings
         self._sessions: dict[int, Session] = {}
         # A client that was never closed is closed before the interpreter takes gRPC apart.

@@ -36,6 +36,9 @@ _SERVICE_CONFIG: Final = {
     ]
 }
 
+_ONE_OF_SEVERAL: Final = {"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}
+"""gRPC watches the health of a server with this policy alone. Calls are not tried again here: others are asked."""
+
 
 _SCHEMES: Final = ("unix", "unix-abstract", "dns", "ipv4", "ipv6", "xds")
 """Those of gRPC's naming."""
@@ -60,13 +63,13 @@ def require_target(target: str) -> None:
         raise ConfigError(f"{expected}; a port is a number from 1 to {_LAST_PORT}")
 
 
-def open_channel(target: str, tls: Tls = NO_TLS) -> grpc.aio.Channel:
-    """A channel that reconnects soon after its server is back.
+def open_channel(target: str, tls: Tls = NO_TLS, *, one_of_several: bool = False) -> grpc.aio.Channel:
+    """A channel that reconnects soon after its server is back; one to ``one_of_several`` servers watches its health.
 
     Raises :class:`ConfigError` for files of ``tls`` that are not what they should be.
     """
     options: list[tuple[str, Any]] = [
-        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+        ("grpc.service_config", json.dumps(_ONE_OF_SEVERAL if one_of_several else _SERVICE_CONFIG)),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_receive_message_length", -1),
         ("grpc.initial_reconnect_backoff_ms", 100),

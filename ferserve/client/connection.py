@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 
 from ferserve.client.boxes import BoxesLike, boxes_array
-from ferserve.client.channel import open_channel, require_target
 from ferserve.client.connector import StreamConnector
 from ferserve.client.deadline import Deadline
 from ferserve.client.encoding import MAX_RAW_BYTES, ArrayPacker, Encoding, wants_jpeg
 from ferserve.client.fork import GrpcProcess
 from ferserve.client.payload import start_payload, unread
+from ferserve.client.servers import Servers, targets_of
 from ferserve.client.stream_run import StreamRun, StreamSource
 from ferserve.client.tasks import TaskTracker
 from ferserve.client.token import settled_token
@@ -32,7 +32,7 @@ from ferserve.wire.metadata import authorization
 from ferserve.wire.models import labels_by_head, model_from_proto
 from ferserve.wire.options import frame_options_to_proto
 from ferserve.wire.results import result_from_proto
-from ferserve.wire.status import error_from_rpc
+from ferserve.wire.status import error_from_rpc, is_broken_connection
 from ferserve.wire.tls import check_files
 
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -45,7 +45,7 @@ class ConnectionSettings:
     Raises :class:`ConfigError` and :class:`InvalidOptionsError`.
     """
 
-    target: str = DEFAULT_TARGET
+    target: str | Sequence[str] = DEFAULT_TARGET
     timeout_s: float = 10.0
     reconnect_s: float = 30.0
     encoding: Encoding = "auto"
@@ -59,10 +59,20 @@ class ConnectionSettings:
         require_range("reconnect_s", self.reconnect_s, 0, math.inf, " s")
         require_range("jpeg_quality", self.jpeg_quality, 1, 100)
         require_range("max_in_flight", self.max_in_flight, 1, 65_536, " frames")
-        wants_jpeg(self.encoding, self.target)
-        require_target(self.target)
         check_files(self.tls)
-        object.__setattr__(self, "token", settled_token(self.token, self.target, self.tls))
+        for target in self.targets:
+            wants_jpeg(self.encoding, target)
+            object.__setattr__(self, "token", settled_token(self.token, target, self.tls))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The addresses in ``target``."""
+        return targets_of(self.target)
+
+    @property
+    def shown_target(self) -> str:
+        """``target`` as one text."""
+        return self.target if isinstance(self.target, str) else ",".join(self.target)
 
 
 class Connection:
@@ -70,20 +80,19 @@ class Connection:
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
-        jpeg = wants_jpeg(settings.encoding, settings.target)
+        self._servers = Servers(settings.targets, settings.tls)
+        jpeg = any(wants_jpeg(settings.encoding, target) for target in settings.targets)
         max_raw_bytes = math.inf if settings.encoding == "raw" else MAX_RAW_BYTES
         self._packer = ArrayPacker(jpeg, luma=False, quality=settings.jpeg_quality, max_raw_bytes=max_raw_bytes)
         self.process = GrpcProcess()
         self._tasks = TaskTracker(self.process)
-        self._channel: grpc.aio.Channel | None = None
 
     async def close(self) -> None:
         """End all calls and streams with an error of ours, then the channel."""
         if self.process.is_foreign:
             return
         await self._tasks.close()
-        if self._channel is not None:
-            await self._channel.close()
+        await self._servers.aclose()
 
     async def classify(
         self,
@@ -116,9 +125,7 @@ class Connection:
     ) -> StreamRun:
         """One ``stream`` of a client; :meth:`StreamRun.run` hands its results to ``emit``."""
         settings = self._settings
-        connector = StreamConnector(
-            self._opened, settings.target, settings.reconnect_s, settings.tls, settings.token or ""
-        )
+        connector = StreamConnector(self._servers, settings.reconnect_s, settings.tls, settings.token or "")
         return StreamRun(self._tasks, connector, frames, maker, options, self._packer, settings.max_in_flight, emit)
 
     async def models(self, timeout_s: float | None) -> list[ModelDescription]:
@@ -133,11 +140,6 @@ class Connection:
     def deadline(self, timeout_s: float | None) -> Deadline:
         """That of a call which begins now; None takes the client's timeout."""
         return Deadline(self._settings.timeout_s if timeout_s is None else timeout_s)
-
-    def _opened(self) -> grpc.aio.Channel:
-        if self._channel is None:
-            self._channel = open_channel(self._settings.target, self._settings.tls)
-        return self._channel
 
     async def _payload(self, image: ImageLike, color: Color, deadline: Deadline) -> Payload:
         made = start_payload(image, color)
@@ -155,10 +157,21 @@ class Connection:
         try:
             return await self._tasks.run(self._answer(method, request, deadline))
         except grpc.aio.AioRpcError as rpc:
-            raise error_from_rpc(rpc, self._settings.target, deadline.timeout_s) from None
+            raise error_from_rpc(rpc, self._servers.name, deadline.timeout_s) from None
 
     async def _answer(self, method: str, request: Any, deadline: Deadline) -> Any:
-        stub = emotion_pb2_grpc.EmotionServiceStub(self._opened())  # type: ignore[no-untyped-call]
+        """Of the first of the servers that is there."""
+        target, *others = self._servers.for_call()
+        while True:
+            try:
+                return await self._ask(target, method, request, deadline)
+            except grpc.aio.AioRpcError as rpc:
+                if not (others and is_broken_connection(rpc)):
+                    raise
+            target = others.pop(0)
+
+    async def _ask(self, target: str, method: str, request: Any, deadline: Deadline) -> Any:
+        stub = emotion_pb2_grpc.EmotionServiceStub(self._servers.channel(target))  # type: ignore[no-untyped-call]
         return await getattr(stub, method)(
             request, timeout=deadline.left_s(), metadata=authorization(self._settings.token or "")
         )

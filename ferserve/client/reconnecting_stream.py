@@ -79,7 +79,10 @@ class ReconnectingStream:
                         await self._connector.move()
                         continue
                     error = error_from_rpc(rpc, self._connector.target)
-                    if not (self._connected_before and is_broken_connection(rpc)):
+                    broken = is_broken_connection(rpc)
+                    if broken and await self._connector.leave():
+                        continue
+                    if not (self._connected_before and broken):
                         raise error from None
                 await self._back_off(error)
         finally:
@@ -199,6 +202,7 @@ class ReconnectingStream:
             return
         if self._unanswered.pop(result.frame_id, None) is not None:
             self._backoff.end()
+            self._connector.note_good()
             self._note_tracks(result)
             if self._tracks_lost:
                 result = dataclasses.replace(result, tracks_lost=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 
-from ferserve.client.channel import open_channel
 from ferserve.client.connector import StreamConnector
 from ferserve.client.feed import open_feed
 from ferserve.client.reconnecting_stream import ReconnectingStream
+from ferserve.client.servers import Servers
 from ferserve.sources.iterables import FrameMaker
 from ferserve.types import Frame, FrameResult
 from ferserve.v1 import emotion_pb2 as pb
@@ -37,9 +38,9 @@ def _message(frame: Frame | FrameResult) -> pb.ClassifyStreamRequest:
 
 
 async def test_a_stream_that_cannot_send_says_why(address: str) -> None:
-    async with open_channel(address) as channel:
+    async with contextlib.aclosing(Servers([address])) as servers:
         feed, _ = await open_feed([b"one", b"two"], FrameMaker(fps=30), _message, 8)
-        connector = _ShortOfMemory(lambda: channel, address, 30)
+        connector = _ShortOfMemory(servers, 30)
         session = ReconnectingStream(connector, feed, pb.StreamConfig(), lambda model: None, lambda result: None)
         with pytest.raises(MemoryError, match="for the message"):
             await asyncio.wait_for(session.run(), 30)

@@ -70,7 +70,7 @@ async def test_workers_with_ports_send_no_client_on(endpoints: tuple[str, list[s
 
 async def test_through_a_proxy_that_pools_connections_a_stream_stays(model_dir: Path) -> None:
     """A new connection to the proxy is none to the workers: whoever comes back on the old one is served."""
-    with ServerProcess(workers_command(model_dir)) as server:
+    with ServerProcess(workers_command(model_dir, "--workers", "2")) as server:
         async with pooling_proxy(server.address) as (address, proxy), AsyncClient(address) as client:
             for _ in range(WORKERS):
                 results = [result async for result in client.stream(FRAMES)]

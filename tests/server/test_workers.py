@@ -20,8 +20,8 @@ from ferserve import AsyncClient
 from ferserve.bench.live import LiveStream, open_streams
 from ferserve.bench.messages import config_request
 from ferserve.bench.poller import Poller
-from ferserve.client.channel import open_channel
 from ferserve.client.connector import StreamConnector
+from ferserve.client.servers import Servers
 from ferserve.errors import KIND_KEY
 from ferserve.v1 import emotion_pb2 as pb
 from ferserve.wire.metadata import WORKER_KEY, as_dict
@@ -104,8 +104,8 @@ def test_a_failed_start_of_workers_is_reported_in_one_line(model_dir: Path) -> N
 
 async def test_few_streams_are_spread_evenly(server: ServerProcess) -> None:
     """One client with a single connection, or six at once: the workers share them."""
-    async with open_channel(server.address) as channel:
-        connectors = [StreamConnector(lambda: channel, server.address, 0) for _ in range(2 * WORKERS)]
+    async with contextlib.aclosing(Servers([server.address])) as servers:
+        connectors = [StreamConnector(servers, 0) for _ in range(2 * WORKERS)]
         calls = await asyncio.gather(*(_open(connector) for connector in connectors))
         places = [as_dict(await call.initial_metadata())[WORKER_KEY] for call in calls]
         assert Counter(places) == {str(index): 2 for index in range(WORKERS)}
@@ -127,8 +127,8 @@ async def _open(connector: StreamConnector) -> grpc.aio.StreamStreamCall:
 
 
 async def test_a_broken_stream_comes_back_to_its_worker(server: ServerProcess) -> None:
-    async with open_channel(server.address) as channel:
-        connector = StreamConnector(lambda: channel, server.address, 0)
+    async with contextlib.aclosing(Servers([server.address])) as servers:
+        connector = StreamConnector(servers, 0)
         call = await _open(connector)
         await connector.settle(call)
         home = as_dict(await call.initial_metadata())[WORKER_KEY]
@@ -144,10 +144,10 @@ async def test_a_broken_stream_comes_back_to_its_worker(server: ServerProcess) -
 async def test_new_streams_fill_a_worker_that_was_replaced(server: ServerProcess) -> None:
     """Streams that run stay where they are; those that open go to the new worker until it has its share."""
     share = 4
-    async with open_channel(server.address) as channel, contextlib.AsyncExitStack() as held:
+    async with contextlib.aclosing(Servers([server.address])) as servers, contextlib.AsyncExitStack() as held:
 
         async def place(stack: contextlib.AsyncExitStack) -> str:
-            connector = StreamConnector(lambda: channel, server.address, 0)
+            connector = StreamConnector(servers, 0)
             stack.push_async_callback(connector.close)
             call = await _open(connector)
             stack.callback(call.cancel)
