@@ -66,8 +66,9 @@ def annotate(engine: Engine, job: Job, stop: threading.Event, tell: Callable[[Pr
     except FerserveError as error:
         return Report(error=str(error))
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        return Report(error=f"cannot write{where}: {error.strerror or error}; what is done is kept if it can go on")
+        return Report(
+            error=f"cannot write {job.folder}: {error.strerror or error}; mend that, and run it again to go on"
+        )
     except MemoryError:
         return Report(error="cannot go on: the memory is full; use fewer --workers")
 
@@ -106,7 +107,7 @@ class _FileRun:
             keep = totals.good > 0
             if not keep:
                 raise ConfigError(lost or totals.first_fault or _nothing(self._job.look))
-            notes = write_results(work, self._job, heads_of(stream), totals)
+            notes = write_results(work, self._job, heads_of(stream), totals, live=recording.live)
             work.finish()
             return Report(totals.frames, totals.faults, lost or totals.complaint(), notes=notes)
         finally:

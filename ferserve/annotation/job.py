@@ -27,6 +27,8 @@ class Look:
     """Pictures a second of sequences of pictures."""
     video: bool = True
     """Whether to write the annotated clip."""
+    plots: bool = True
+    """Whether to draw the timeline."""
     stream: StreamOptions = field(default_factory=lambda: StreamOptions(delivery=Delivery.EVERY))
     chunk_frames: int = 500
     """Frames between two points from which a run that was killed goes on."""

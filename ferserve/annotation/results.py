@@ -46,17 +46,18 @@ class Totals:
         return f"{count}{self.first_fault}"
 
 
-def write_results(work: WorkFolder, job: Job, heads: Heads, totals: Totals) -> tuple[str, ...]:
+def write_results(work: WorkFolder, job: Job, heads: Heads, totals: Totals, *, live: bool) -> tuple[str, ...]:
     """Write all files into the folder of ``work``; returns notes on those that could not be written."""
     _join_tables(work)
     if job.look.video:
-        _join_clip(work, job)
+        _join_clip(work, job, live=live)
     notes: tuple[str, ...] = ()
     plain: dict[str, Any] = {"source": _writable(job.name), "faults": totals.faults, "first_fault": totals.first_fault}
     try:
         _write_parquet(work, heads)
         plain |= summarize(work.path / "faces.parquet")
-        plot_timeline(work.path / "faces.parquet", work.path / "timeline.png", work.path / "timeline.svg")
+        if job.look.plots:
+            plot_timeline(work.path / "faces.parquet", work.path / "timeline.png", work.path / "timeline.svg")
     except MissingPackageError as error:
         notes = (f"only faces.csv and annotated.mp4 are complete: {error}",)
     (work.path / "summary.json").write_text(json.dumps(plain, indent=1) + "\n")
@@ -72,12 +73,12 @@ def _join_tables(work: WorkFolder) -> None:
                 shutil.copyfileobj(part, whole)
 
 
-def _join_clip(work: WorkFolder, job: Job) -> None:
+def _join_clip(work: WorkFolder, job: Job, *, live: bool) -> None:
     starts = enumerate(state["start"] for state in work.states)
     parts = [ClipPart(work.part(number, ".mp4"), Fraction(start)) for number, start in starts if start is not None]
     if not parts:
         return
-    source = job.locator if isinstance(job.locator, str) else None
+    source = job.locator if isinstance(job.locator, str) and not live else None  # what is live cannot be read again
     with (
         open(work.path / "annotated.mp4", "w+b", buffering=0) as file,
         sound_of(source, job.look.start_s, job.look.end_s) as sound,

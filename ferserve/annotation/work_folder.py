@@ -11,12 +11,16 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ferserve.errors import ConfigError
 
+LOCK_S = 10.0
+"""How long a run waits for another one to let go of an output."""
+_TICK_S = 0.1
 _SUFFIX = ".partial"
 _JOB, _LOCK, _PARTS = "job.json", "lock", "parts"
 _RESULTS = frozenset(
@@ -118,15 +122,21 @@ def _require_free(final: Path, overwrite: bool) -> None:
 
 
 def _locked(partial: Path) -> int:
+    """The lock of a folder; the processes of a run that was killed may have it a moment longer."""
     lock = os.open(partial / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise ConfigError(
-            f"cannot write {partial}: another run is at it; wait for it, or choose another --out"
-        ) from None
-    return lock
+    patient_until_s = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # noqa: PERF203, it is asked again
+            if time.monotonic() > patient_until_s:
+                os.close(lock)
+                raise ConfigError(
+                    f"cannot write {partial}: another run is at it; wait for it, or choose another --out"
+                ) from None
+            time.sleep(_TICK_S)
+        else:
+            return lock
 
 
 def _read_job(folder: Path) -> dict[str, Any] | None:

@@ -39,6 +39,7 @@ Workers: TypeAlias = Annotated[
     int, typer.Option(metavar="N", min=0, max=256, help="Sources at a time; 0 for one per two processors.")
 ]
 NoVideo: TypeAlias = Annotated[bool, typer.Option("--no-video", help="Write no annotated.mp4, which is faster.")]
+NoPlots: TypeAlias = Annotated[bool, typer.Option("--no-plots", help="Draw no timeline.")]
 Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Resume: TypeAlias = Annotated[bool, typer.Option("--resume", help="Pass over sources whose output is finished.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -57,6 +58,7 @@ def command(
     fps: Fps = None,
     workers: Workers = 0,
     no_video: NoVideo = False,
+    no_plots: NoPlots = False,
     overwrite: Overwrite = False,
     resume: Resume = False,
     quiet: Quiet = False,
@@ -76,7 +78,7 @@ def command(
     engine = _engine_config(config, None if several else model, detector, device)
     start_s, end_s = _seconds("--start", start), _seconds("--end", end)
     options = _stream_options(several, min_score, detection_side, smoothing_ms)
-    look = Look(every=every, start_s=start_s, end_s=end_s, sequence_fps=fps, video=not no_video, stream=options)
+    look = Look(every, start_s, end_s, fps, video=not no_video, plots=not no_plots, stream=options)
     _require_order(look)
     planned = _plan(sources, recursive, pictures=fps is not None)
     jobs = _jobs(planned, out, look, overwrite=overwrite, resume=resume)

@@ -25,7 +25,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def run(engine: Engine) -> Annotate:
-    """Annotates a file: the rest of the arguments are those of :class:`Look`."""
+    """Annotates a file, without plots, which take longest; the rest of the arguments are those of :class:`Look`."""
 
     def run(
         source: Path,
@@ -37,7 +37,7 @@ def run(engine: Engine) -> Annotate:
         resume: bool = False,
         **look: Any,
     ) -> Report:
-        job = Job(source.name, str(source), folder, Look(**look), overwrite, resume)
+        job = Job(source.name, str(source), folder, Look(**{"plots": False} | look), overwrite, resume)
         return annotate(engine, job, stop or threading.Event(), tell)
 
     return run

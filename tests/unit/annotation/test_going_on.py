@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ferserve.annotation import work_folder
 from ferserve.annotation.file_run import Progress, Report
 from tests.unit.annotation.conftest import Annotate
 from tests.unit.annotation.tables import digests
@@ -27,7 +28,7 @@ def _uneven_ms() -> list[int]:
 
 def test_what_a_kill_leaves_at_any_frame_is_enough(tmp_path: Path, run: Annotate, clip: Path) -> None:
     """What lies on the disk when frame n was answered is all that a kill -9 leaves."""
-    places = {1, PART, PART + 1, 2 * PART + 3, FRAMES - 1, FRAMES}
+    places = {1, PART + 1, 2 * PART + 3, FRAMES}
 
     def leave(progress: Progress) -> None:
         if progress.frames in places:
@@ -63,6 +64,20 @@ def test_what_another_job_began_is_not_gone_on_with(tmp_path: Path, run: Annotat
     report = run(clip, tmp_path / "out", every=2, chunk_frames=PART)
     assert report.error.endswith("which another one began; pass --overwrite")
     assert run(clip, tmp_path / "out", every=2, chunk_frames=PART, overwrite=True) == Report(frames=FRAMES // 2)
+
+
+def test_two_runs_do_not_write_one_output(
+    tmp_path: Path, run: Annotate, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_folder, "LOCK_S", 0.1)
+    second: list[Report] = []
+
+    def tell(progress: Progress) -> None:
+        if progress.frames == 3:
+            second.append(run(clip, tmp_path / "out", overwrite=True))
+
+    assert run(clip, tmp_path / "out", tell=tell, chunk_frames=PART) == Report(frames=FRAMES)
+    assert "another run is at it" in second[0].error
 
 
 def test_an_output_is_kept_unless_it_may_be_replaced(tmp_path: Path, run: Annotate, clip: Path) -> None:
