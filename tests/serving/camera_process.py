@@ -35,7 +35,9 @@ class CameraProcess:
     def kill(self) -> None:
         """Switch it off, without a word to its viewers."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def freeze(self) -> None:
         """Let it hang: its connections stay open, and nothing comes."""
