@@ -140,6 +140,9 @@ aarch64: ## compile the kernels for aarch64, emulate them, and compare their bit
 	qemu-aarch64-static build/checksums-aarch64 > build/aarch64.txt
 	cmp build/here.txt build/aarch64.txt && echo "$$(wc -l < build/here.txt) random calls give the same bits"
 
+aarch64-wheel: ## build the wheel for aarch64, and run the tests of the kernels from it under emulation (Debian packages)
+	scripts/aarch64_wheel.sh
+
 demo: $(BIN)/.serve ## serve, stream a real face, show the live table
 	$(BIN)/python examples/demo.py
 
