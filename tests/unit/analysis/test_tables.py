@@ -90,7 +90,7 @@ def test_equal_results_are_equal_bytes(tmp_path: Path, suffix: str) -> None:
     assert first == second
 
 
-def test_csv_needs_no_package() -> None:
+def test_csv_needs_no_package(tmp_path: Path) -> None:
     code = """
 import sys
 sys.modules["pyarrow"] = sys.modules["pandas"] = sys.modules["matplotlib"] = None
@@ -105,7 +105,7 @@ for call in (lambda: read_table(sys.argv[1] + "/faces.csv"), lambda: to_pandas([
     except ImportError as error:
         print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code, "/tmp"], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.count("pip install 'ferserve[analysis]'") == 3, done.stdout
 
 
