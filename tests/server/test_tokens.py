@@ -20,6 +20,7 @@ from ferserve.server.grpc_server import GrpcServer
 from ferserve.server.health import Health
 from ferserve.wire.tls import channel_credentials
 from tests import builders
+from tests.fire.rude import CLASSIFY_STREAM, RudeConnection, config, jpeg_frame, message
 from tests.serving.certificates import Files, issue
 from tests.serving.fixtures import StartServer
 from tests.serving.tokens import TokenFile
@@ -170,6 +171,29 @@ async def test_a_revoked_token_ends_an_open_stream_and_no_other(
         more.set()
         assert [result.frame_id async for result in streams[1]] == [2]
         assert await stays.models()
+
+
+async def test_a_revoked_token_ends_a_stream_whose_client_reads_nothing(
+    start_server: StartServer, token_file: TokenFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its answers wait for a client that allows one byte of them."""
+    caplog.set_level("INFO", "ferserve")
+    bearer, good = token_file.add("deaf"), token_file.add("good")
+    address = await start_server(token_file=token_file.path)
+
+    def send() -> RudeConnection:
+        connection = RudeConnection(address, initial_window=1)
+        stream = connection.open(CLASSIFY_STREAM, ("authorization", f"Bearer {bearer}"))
+        for body in (config(), jpeg_frame(1), jpeg_frame(2)):
+            connection.send(stream, message(body))
+        return connection
+
+    with await asyncio.to_thread(send):
+        await _until(lambda: any("opened: model" in line for line in caplog.messages))
+        token_file.revoke("deaf")
+        await _until(lambda: any("refused: unauthenticated: authorization" in line for line in caplog.messages))
+        async with AsyncClient(address, token=good) as client:
+            assert await client.models()
 
 
 async def test_a_new_token_counts_without_a_restart(token_file: TokenFile) -> None:
