@@ -32,6 +32,10 @@ class Event:
     news: Progress | Report
 
 
+class _NoEngineError(Exception):
+    """The engine of a process did not start, because of its cause."""
+
+
 _Run: TypeAlias = Callable[[Job, Callable[[Progress], None]], Report]
 _Post: TypeAlias = Callable[[Event | BaseException], None]
 
@@ -74,6 +78,8 @@ class Lanes:
                     self._events.put(Event(index, self._report(run, index, job)))
         except queue.Empty:
             return
+        except _NoEngineError as error:
+            self._events.put(error.__cause__ or error)
         except BaseException as error:  # told to who iterates
             self._events.put(error)
 
@@ -82,6 +88,8 @@ class Lanes:
             return Report(interrupted=True)
         try:
             return run(job, lambda progress: self._events.put(Event(index, progress)))
+        except _NoEngineError:
+            raise
         except Exception as error:  # the other files go on
             log.debug("%s", job.name, exc_info=True)
             return Report(error=f"cannot go on: {type(error).__name__}: {error}")
@@ -125,7 +133,7 @@ class _Process:
                 if isinstance(news, Report):
                     return news
                 if isinstance(news, BaseException):
-                    raise news
+                    raise _NoEngineError from news
                 tell(news)
         except (EOFError, ConnectionError):
             self._process.join()

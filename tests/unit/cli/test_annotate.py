@@ -72,12 +72,21 @@ def test_what_exists_is_kept_and_the_others_go_on(tmp_path: Path, videos: Path) 
     assert (tmp_path / "-dash" / "faces.csv").exists()
 
 
+@pytest.mark.timeout(180)
+def test_a_model_that_is_missing_ends_the_command_in_any_process(tmp_path: Path, videos: Path) -> None:
+    ran = _annotate(videos / "clip.mp4", "--out", tmp_path / "out", "--workers", 2, "--model", "none-such")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("ferserve: model must be one of")
+    assert len(ran.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--start", "1:xx"], "must be seconds, MM:SS or HH:MM:SS"),
         (["--start", "10", "--end", "0:09.5"], "must be later than --start, got 9.5 s"),
         (["--detector", "none"], "the frames of a video are no faces"),
+        (["--model", "none-such"], "model must be one of"),
     ],
 )
 def test_wrong_flags_are_told_before_anything_is_made(
