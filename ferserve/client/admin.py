@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 
 from ferserve.client.channel import open_channel
+from ferserve.client.servers import targets_of
 from ferserve.client.token import settled_token
 from ferserve.config import NO_TLS, Tls
 from ferserve.errors import ConfigError
@@ -44,6 +45,8 @@ def unload_model(
 
 
 def _call(target: str, method: str, request: Any, tls: Tls, token: str | None, timeout_s: float) -> Any:
+    if len(targets_of(target)) > 1:
+        raise ConfigError(f"target must be one server, got {target!r}; call each by itself")
     shown = authorization(settled_token(token, target, tls))
 
     async def call() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -25,6 +26,8 @@ from ferserve.scheduling.resumable import ResumeKey
 from ferserve.tracking.state import StateSettings, StreamState
 from ferserve.types import DropReason, Frame, FrameResult, ModelDescription
 from ferserve.types.handover import Handover
+
+logger = logging.getLogger(__name__)
 
 MAX_CHANGES = 64
 """Changes of models that a stream notes until somebody tells of them; in a process nobody need."""
@@ -175,7 +178,10 @@ class EngineStream:
         if isinstance(outcome, FrameResult) and outcome.ok:
             if self._unsealed >= every:
                 self._unsealed = 0
-                self.sealed.append((outcome.frame_id, seal(self.state.hand_over(outcome.frame_id))))
+                try:
+                    self.sealed.append((outcome.frame_id, seal(self.state.hand_over(outcome.frame_id))))
+                except Exception:  # the answer is worth more than its token
+                    logger.exception("cannot seal what a stream knows")
             self._unsealed += 1
         tell(outcome)
 

@@ -15,6 +15,7 @@ import pytest
 
 import ferserve
 from ferserve import AsyncClient, Client, StreamOptions
+from ferserve.client.admin import load_model
 from ferserve.client.servers import stream_order, targets_of
 from ferserve.config import EngineConfig, ServerConfig
 from ferserve.engine import Engine
@@ -73,6 +74,11 @@ def test_targets_are_one_or_several(target: str | list[str], expected: tuple[str
 def test_what_is_no_list_of_servers_is_refused(target: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Client(target)
+
+
+def test_administrators_call_one_server_at_a_time() -> None:
+    with pytest.raises(ConfigError, match="target must be one server, got 'a:1,b:1'"):
+        load_model("a:1,b:1", "other")
 
 
 def test_a_token_goes_to_none_of_them_in_plain_text() -> None:

@@ -202,3 +202,16 @@ async def test_without_keys_or_a_name_there_are_no_tokens(
     started, off = await _play(plain, 1, 2, resume_state=named[0].resume_state)
     assert named[0].resume_state
     assert (started.resumed, unnamed[0].resume_state, off[0].resume_state) == (False, b"", b"")
+
+
+async def test_an_answer_is_worth_more_than_its_token(
+    start_server: StartServer, keys: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> bytes:
+        raise RuntimeError("no token today")
+
+    monkeypatch.setattr("ferserve.server.emotion.resume_tokens.seal", fail)
+    address = await start_server(resume_key_file=keys)
+    _, results = await _play(address, 0, 2)
+    assert [(result.WhichOneof("outcome"), result.resume_state) for result in results] == [("faces", b"")] * 2
+    assert "cannot seal what a stream knows" in caplog.messages

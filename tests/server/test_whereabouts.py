@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ferserve import AsyncClient, StreamOptions
 from ferserve.v1 import emotion_pb2 as pb
-from ferserve.wire.metadata import INSTANCE_KEY, MOVABLE_KEY, WORKER_KEY, as_dict
+from ferserve.wire.metadata import INSTANCE_KEY, MOVABLE_KEY, STREAM_KEY, WORKER_KEY, as_dict, stream_value
 from tests.serving.pooling_proxy import pooling_proxy
 from tests.serving.process import ServerProcess
 from tests.serving.streams import RawStream, astronaut_jpeg, stub_of
@@ -78,12 +78,22 @@ async def test_through_a_proxy_that_pools_connections_a_stream_stays(model_dir: 
             assert proxy.calls <= 2 * WORKERS
 
 
-@pytest.mark.parametrize("stream_id", ["", "Eingang Süd / 3", "日本", "a\nb\0", "x" * 128, "é" * 128])
+@pytest.mark.parametrize("stream_id", ["door", "Eingang Süd / 3", "日本", "a\nb\0", "x" * 128, "é" * 128])
 async def test_any_name_of_a_stream_can_travel(address: str, stream_id: str) -> None:
-    """The call would fail if gRPC could not send the metadata."""
-    options = StreamOptions(stream_id=stream_id)
-    async with AsyncClient(address) as client:
-        assert [result.ok async for result in client.stream(FRAMES, options)] == [True] * len(FRAMES)
+    """A proxy sees it; the call would fail if gRPC could not send the metadata."""
+    async with pooling_proxy(address) as (through, proxy), AsyncClient(through) as client:
+        results = [result async for result in client.stream(FRAMES, StreamOptions(stream_id=stream_id))]
+        assert [result.ok for result in results] == [True] * len(FRAMES)
+        assert proxy.metadata[STREAM_KEY] == stream_value(stream_id)
+
+
+async def test_a_stream_without_a_name_is_one_of_its_own(address: str) -> None:
+    names = []
+    async with pooling_proxy(address) as (through, proxy), AsyncClient(through) as client:
+        for _ in range(2):
+            _ = [result async for result in client.stream(FRAMES)]
+            names.append(proxy.metadata[STREAM_KEY])
+    assert len({*names, ""}) == 3
 
 
 async def test_two_cameras_of_one_name_have_tracks_of_their_own(address: str) -> None:

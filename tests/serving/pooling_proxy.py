@@ -9,6 +9,8 @@ from typing import Any
 
 import grpc
 
+from ferserve.wire.metadata import as_dict
+
 _HOPS = ("user-agent", "grpc-")
 
 
@@ -16,6 +18,8 @@ class _Forwarder(grpc.GenericRpcHandler):  # type: ignore[misc]
     def __init__(self, upstream: grpc.aio.Channel) -> None:
         self._upstream = upstream
         self.calls = 0
+        self.metadata: dict[str, str] = {}
+        """Of the last call."""
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         metadata = tuple((k, v) for k, v in details.invocation_metadata or () if not k.startswith(_HOPS))
@@ -23,6 +27,7 @@ class _Forwarder(grpc.GenericRpcHandler):  # type: ignore[misc]
 
         async def forward(requests: AsyncIterator[bytes], context: Any) -> None:
             self.calls += 1
+            self.metadata = as_dict(metadata)
             call = self._upstream.stream_stream(method)(metadata=metadata)
             sender = asyncio.ensure_future(_send(requests, call))
             try:
