@@ -48,7 +48,7 @@ class Servers:
     """A channel per server, opened when it is first used. For one event loop.
 
     Of several servers gRPC watches the health: one that says NOT_SERVING, or cannot be reached, gets new streams and
-    calls only if all are like that.
+    calls only if all are like that. Servers that nothing was sent to get no connection.
     """
 
     def __init__(self, targets: Sequence[str], tls: Tls = NO_TLS) -> None:
@@ -78,7 +78,11 @@ class Servers:
         return self._well_first([*self.targets[turn:], *self.targets[:turn]])
 
     def _well_first(self, targets: list[str]) -> list[str]:
-        return targets if len(targets) == 1 else sorted(targets, key=lambda target: not self._may_be_well(target))
+        """The first that may be well, then all others; no connection is made to those."""
+        if len(targets) == 1:
+            return targets
+        first = next((target for target in targets if self._may_be_well(target)), targets[0])
+        return [first, *(target for target in targets if target != first)]
 
     def _may_be_well(self, target: str) -> bool:
         """False if it failed when it was last tried; also makes gRPC connect, and watch."""

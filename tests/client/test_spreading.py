@@ -21,6 +21,7 @@ from ferserve.config import EngineConfig, ServerConfig
 from ferserve.engine import Engine
 from ferserve.errors import ConfigError, ServerUnavailableError
 from ferserve.server import Server
+from ferserve.server.sockets import connections_to
 from tests import builders
 from tests.counting import Counting
 from tests.serving.health import free_port
@@ -160,6 +161,22 @@ async def test_each_stream_goes_to_its_own_server(fleet: Fleet) -> None:
             ] * 2
     expected = Counter(fleet.order(name)[0] for name in names)
     assert {address: len(opened) for address, opened in fleet.opened().items()} == expected
+
+
+async def test_a_camera_connects_to_its_own_server_alone(fleet: Fleet) -> None:
+    """A thousand cameras on ten servers would otherwise hold ten thousand connections."""
+    ports = {int(address.rpartition(":")[2]): address for address in fleet.servers}
+    half = asyncio.Event()
+
+    async def frames() -> AsyncIterator[tuple[float, np.ndarray]]:
+        yield 0.0, FRAME
+        await half.wait()
+
+    async with AsyncClient(list(fleet.servers)) as client:
+        async for _ in client.stream(frames(), StreamOptions(stream_id="door")):
+            connected = [ports[port] for port in ports for _ in connections_to({port})]
+            half.set()
+    assert connected == [fleet.order("door")[0]]
 
 
 @pytest.mark.parametrize("grace_s", [0, None])
