@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import multiprocessing, os, sys, time
+import faulthandler, multiprocessing, os, sys, time
 import ferserve
 
 TARGET, CASE, METHOD = sys.argv[1:]
@@ -43,6 +43,7 @@ def run(function, argument):
 def fork(work):
     pid = os.fork()
     if pid == 0:
+        faulthandler.dump_traceback_later(20)  # a child that hangs says where
         work()
         sys.exit(0)
     for _ in range(300):
@@ -86,6 +87,7 @@ def _run(served: str, tmp_path: Path, case: str, method: str = "fork") -> list[s
     command = [sys.executable, "-W", "ignore", str(program), served, case, method]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr
+    assert "exit never" not in done.stdout, done.stderr
     return done.stdout.splitlines()
 
 
