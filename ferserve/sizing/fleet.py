@@ -15,7 +15,7 @@ MAX_DROPS = 0.001
 """Share of the frames that may be dropped."""
 MAX_P99_MS = 50.0
 _BOUND = 1.25
-"""What ``hash_balance_factor`` allows the fullest server over the mean."""
+"""What HAProxy's ``hash-balance-factor 125`` allows the fullest server over the mean."""
 _MOST_LOAD = 0.7
 """Of a server's processors: a second server may fail, and films with more motion cost more."""
 _WIRE = 1.04

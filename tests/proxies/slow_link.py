@@ -26,7 +26,11 @@ class SlowLink:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
-            await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+            try:
+                await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+            finally:
+                back.transport.abort()
+                writer.transport.abort()
 
     async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -54,3 +58,4 @@ class SlowLink:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.05)  # for the transports to go

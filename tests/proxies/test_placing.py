@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ferserve.v1 import emotion_pb2 as pb
 from ferserve.v1 import emotion_pb2_grpc
 from ferserve.wire.metadata import STREAM_KEY
 from tests.proxies.backends import NAMES, Backends
-from tests.proxies.proxy import Proxy
+from tests.proxies.proxy import HAProxy, Proxy, require_haproxy
 from tests.proxies.raw import server_of
 from tests.serving.streams import RawStream, stub_of
 
@@ -48,18 +47,21 @@ async def test_only_the_streams_of_a_server_that_is_gone_move(proxy: Proxy, back
     }
 
 
-async def test_shares_can_be_bounded(kind: type[Proxy], backends: Backends, tmp_path: Path) -> None:
-    """The line that the shipped files keep for many servers."""
-    (line,) = (line for line in kind.shipped().read_text().splitlines() if re.search(r"# .*hash.balance.factor", line))
-    ports = {name: backend.port for name, backend in backends.by_name.items()}
-    with kind(tmp_path, ports, {line: line.replace("# ", "")}) as proxy:
+async def test_haproxy_can_bound_shares(running_backends: Backends, tmp_path: Path) -> None:
+    """The line that its file keeps for many servers."""
+    require_haproxy()
+    running_backends.restore()
+    line = "    # hash-balance-factor 125"
+    ports = {name: backend.port for name, backend in running_backends.by_name.items()}
+    with HAProxy(tmp_path, ports, {line: line.replace("# ", "")}) as proxy:
         proxy.wait_for(*NAMES)
         async with stub_of(proxy.address) as stub:
-            streams = [RawStream(stub, (STREAM_KEY, f"camera-{number}")) for number in range(48)]
+            streams = [RawStream(stub, (STREAM_KEY, "the same")) for _ in range(48)]
             servers = Counter([(await stream.open()).model.version for stream in streams])
             for stream in streams:
                 await stream.finish()
-    assert max(servers.values()) <= 1.25 * 16 + 1, servers
+    # 20 of three servers, 30 of two: a busy machine may miss a health check. Unbounded, it were all 48.
+    assert max(servers.values()) <= 1.25 * 24 + 1, servers
 
 
 @pytest.mark.parametrize("stream_id", ["", "x" * 128, "%2F?&=;,", "a b c"])

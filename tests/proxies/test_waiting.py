@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,18 @@ def test_a_proxy_that_cuts_silent_streams(kind: type[Proxy], backends: Backends,
             assert proxy.streams() >= 3
 
 
-def test_connections_to_servers_of_a_limited_age(backends: Backends, proxy: Proxy, open_camera: OpenCamera) -> None:
+@pytest.fixture
+def aging(backends: Backends) -> Iterator[Backends]:
+    """The three servers, which end each connection after a second."""
     for backend in backends.by_name.values():
         backend.stop()
         backend.start(max_connection_age_s=1, grace_s=1)
-    proxy.wait_for(*NAMES)
+    yield backends
+    for backend in backends.by_name.values():
+        backend.close()
+
+
+def test_connections_to_servers_of_a_limited_age(aging: Backends, proxy: Proxy, open_camera: OpenCamera) -> None:
     cameras = [open_camera(f"camera-{number}") for number in range(6)]
     ends = time.monotonic() + 6
     while time.monotonic() < ends:
@@ -59,5 +67,3 @@ def test_connections_to_servers_of_a_limited_age(backends: Backends, proxy: Prox
             camera.ask()
     for camera in cameras:
         camera.assert_whole()
-    for backend in backends.by_name.values():
-        backend.close()
