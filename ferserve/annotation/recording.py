@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ from ferserve.annotation.planes import yuv_picture
 from ferserve.rendering.drawing import frame_pixels
 from ferserve.rendering.yuv import Colors, YuvPicture, i420_of_bgr
 from ferserve.sources.arrays import raw_image
+from ferserve.sources.capture_clock import CaptureClock
 from ferserve.sources.clock import RecordingClock
 from ferserve.sources.pixels import time_of, upright_bgr, upright_luma
 from ferserve.sources.source import FrameSource
@@ -145,8 +145,9 @@ class FrameRecording:
     def shots(self, look: Look, color: bool, after: int) -> Iterator[Shot | FrameResult]:
         """See :class:`Recording`."""
         first_ns: int | None = None
+        arrivals = CaptureClock()
         for number, item in enumerate(self._source.frames, 1):
-            at_ns = time.time_ns() if isinstance(item, FrameResult) else item.capture_time_ns
+            at_ns = arrivals.time_ns(None) if isinstance(item, FrameResult) else item.capture_time_ns
             if first_ns is None:
                 first_ns = at_ns
             since_ns = at_ns - first_ns

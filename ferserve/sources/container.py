@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ferserve.errors import ConfigError, SourceLostError
 from ferserve.sources.arrays import raw_image
+from ferserve.sources.capture_clock import CaptureClock
 from ferserve.sources.clock import RecordingClock
 from ferserve.sources.deinterlace import Deinterlacer
 from ferserve.sources.endings import is_cut_off
@@ -148,12 +149,13 @@ class VideoContainer:
 
     def live(self, numbers: Iterator[int]) -> Iterator[Frame | FrameResult]:
         """Its frames with the time of their arrival; raises :class:`SourceLostError`."""
+        arrivals = CaptureClock()
         for item in self.pictures():
             number = next(numbers)
             if isinstance(item, str):
                 yield _fault(number, item)
             else:
-                yield Frame(number, raw_image(upright_bgr(item)), time.time_ns())
+                yield Frame(number, raw_image(upright_bgr(item)), arrivals.time_ns(None))
 
     def read_only_video(self) -> None:
         """For live sources: leave the other streams out, so that sound alone does not count as life."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
-import time
 import warnings
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from ferserve.errors import FerserveError, FrameTimeWarning, InvalidFrameError, InvalidOptionsError
+from ferserve.sources.capture_clock import CaptureClock
 from ferserve.sources.images import Color, ImageLike, payload_of
 from ferserve.types import Crops, EncodedImage, Frame, FrameFault, FrameResult, RawImage
 
@@ -37,6 +37,7 @@ class FrameMaker:
             raise InvalidOptionsError(f"color must be 'bgr' or 'rgb', got {color!r}")
         self.fps = fps
         self._color: Color = color
+        self._arrivals = CaptureClock()
         self._untimed = 0
         self._last_s = -math.inf
 
@@ -63,7 +64,9 @@ class FrameMaker:
             time_s, image = _pair(item)
             return Frame(number, payload_of(image, self._color), self._told_ns(time_s, number))
         payload = payload_of(item, self._color)
-        return Frame(number, payload, time.time_ns() if self.fps is None else self._evenly_spaced_ns(number), None)
+        return Frame(
+            number, payload, self._arrivals.time_ns(None) if self.fps is None else self._evenly_spaced_ns(number), None
+        )
 
     def note_arrival(self, item: StreamItem) -> None:
         """Warn once of pictures without a time."""

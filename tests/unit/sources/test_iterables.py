@@ -112,3 +112,14 @@ def test_options_out_of_range(how: dict[str, Any]) -> None:
 
 def test_a_folder_among_paths_is_a_fault(tmp_path: Path) -> None:
     assert _frames([tmp_path])[0].fault.code == "unreadable"
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+def test_a_clock_that_is_set_moves_no_frame(monkeypatch: pytest.MonkeyPatch, jump_s: int) -> None:
+    maker, real = FrameMaker(), time.time_ns
+    first = maker.make(np.zeros((48, 48), np.uint8), 1)
+    monkeypatch.setattr(time, "time_ns", lambda: real() + jump_s * 10**9)
+    second = maker.make(np.zeros((48, 48), np.uint8), 2)
+    assert isinstance(first, Frame)
+    assert isinstance(second, Frame)
+    assert 0 < second.capture_time_ns - first.capture_time_ns < 60 * 10**9
