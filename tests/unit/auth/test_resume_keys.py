@@ -10,7 +10,7 @@ import pytest
 from ferserve.auth.resume_keys import ResumeKeys, read_keys
 from ferserve.errors import ConfigError
 
-KEY = secrets.token_hex(32)
+KEY = bytes(range(1, 33)).hex()
 
 
 def _file(tmp_path: Path, content: str | bytes, mode: int = 0o600) -> str:
