@@ -184,17 +184,23 @@ async def test_streams_of_a_server_that_leaves_go_on_on_the_next(fleet: Fleet, g
     """At once, or when it has answered what it took; ids go on, and streams of others do not move."""
     first, second, _ = fleet.order("door")
     bystander = next(name for name in IDS if fleet.order(name)[0] == second)
-    half = asyncio.Event()
+    half, answered = asyncio.Event(), asyncio.Event()
 
     async def frames() -> AsyncIterator[tuple[float, bytes]]:
         for i in range(20):
             if i == 10:
+                await answered.wait()  # the first answer brings what resumes the stream
                 half.set()
                 await asyncio.sleep(0.1)
             yield i / 30, astronaut_jpeg()
 
     async def play(client: AsyncClient, name: str) -> list[ferserve.FrameResult]:
-        return [result async for result in client.stream(frames(), StreamOptions(stream_id=name))]
+        results = []
+        async for result in client.stream(frames(), StreamOptions(stream_id=name)):
+            results.append(result)
+            if name == "door":
+                answered.set()
+        return results
 
     async with AsyncClient(list(fleet.servers)) as client:
         runs = asyncio.gather(play(client, "door"), play(client, bystander))

@@ -47,6 +47,7 @@ before, all_there, over = resident_bytes(), threading.Barrier(13), threading.Eve
 def work():
     blocks = [b"x" * (100_000 + i) for i in range(40)]
     all_there.wait()
+    all_there.wait()
     del blocks
     all_there.wait()
     over.wait()
@@ -55,6 +56,7 @@ threads = [threading.Thread(target=work) for _ in range(12)]
 [thread.start() for thread in threads]
 all_there.wait()
 grown = resident_bytes() - before
+all_there.wait()
 all_there.wait()
 MemoryTrimmer().trim()
 print(grown / 1e6, (resident_bytes() - before) / 1e6)

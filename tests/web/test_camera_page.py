@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -230,7 +231,7 @@ def test_results_are_recorded_and_no_video(browser: Browser, page: str, engine: 
         expect(visit.locator(CARD)).to_be_visible()
         visit.click("#record")
         expect(visit.locator("#record")).to_have_attribute("aria-pressed", "true")
-        expect(visit.locator("#record")).to_contain_text("Save 10 rows")
+        expect(visit.locator("#record")).to_contain_text(re.compile(r"Save [1-9]\d+ rows"))
         with visit.expect_download() as download:
             visit.click("#record")
         with Path(download.value.path()).open(newline="") as file:
