@@ -18,6 +18,7 @@ from rich.console import Console
 from ferserve.cli.terminal_picture import TerminalPicture
 from ferserve.types import Face, FrameResult, HeadResult
 from tests.serving.commands import FERSERVE, run_command
+from tests.serving.terminal import read_terminal
 
 
 def test_an_output_that_fails_is_told_and_the_others_go_on(folder: Path, tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_frames_are_drawn_in_a_terminal_without_a_screen(folder: Path, tmp_path:
     command = [*FERSERVE, "stream", str(folder / "clip.avi"), *outputs]
     process = subprocess.Popen(command, stdout=follower, stderr=subprocess.PIPE, env=env)
     os.close(follower)
-    shown = _read_all(leader)
+    shown = read_terminal(leader)
     assert process.stderr is not None
     with process.stderr:
         assert process.stderr.read() == b""
@@ -57,17 +58,6 @@ def test_frames_are_drawn_in_a_terminal_without_a_screen(folder: Path, tmp_path:
 def _frame_ids(path: Path) -> list[int]:
     with path.open(newline="") as file:
         return [int(row["frame_id"]) for row in csv.DictReader(file)]
-
-
-def _read_all(leader: int) -> str:
-    chunks = []
-    try:
-        while chunk := os.read(leader, 65536):
-            chunks.append(chunk)
-    except OSError:  # how Linux says that the other side is closed
-        pass
-    os.close(leader)
-    return b"".join(chunks).decode()
 
 
 def _picture() -> TerminalPicture:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests import builders
 from tests.serving.commands import FERSERVE, run_command
+from tests.serving.terminal import read_terminal
 
 
 def test_stream_as_json(folder: Path, where: list[str]) -> None:
@@ -37,7 +38,7 @@ def test_stream_in_a_terminal_is_a_live_table_and_a_summary_per_video(folder: Pa
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     process = subprocess.Popen(command, stdout=follower, stderr=subprocess.PIPE, env=env)
     os.close(follower)
-    shown = _read_all(leader)
+    shown = read_terminal(leader)
     assert process.wait(20) == 1
     assert process.stderr is not None
     assert process.stderr.read().startswith(b"ferserve: /nowhere.avi: source must be a readable file")
@@ -45,17 +46,6 @@ def test_stream_in_a_terminal_is_a_live_table_and_a_summary_per_video(folder: Pa
     for words in ("confidence", str(clip), "12 at ", "12 with a face", str(other), "3 with a face"):
         assert words in shown
     assert shown.count("stages, ms per frame") == 2
-
-
-def _read_all(leader: int) -> str:
-    chunks = []
-    try:
-        while chunk := os.read(leader, 65536):
-            chunks.append(chunk)
-    except OSError:  # how Linux says that the other side is closed
-        pass
-    os.close(leader)
-    return b"".join(chunks).decode(errors="replace")
 
 
 def test_a_frame_that_cannot_be_read_is_said_and_counted(folder: Path, where: list[str]) -> None:
