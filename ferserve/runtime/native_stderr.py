@@ -61,7 +61,7 @@ class _Filter:
 
     def take(self, *, last: bool = False) -> None:
         """Sort the lines that are new; only the ``last`` time one without an end counts as a line."""
-        text = os.pread(self._held, 1 << 20, self._read)
+        text = os.pread(self._held, os.fstat(self._held).st_size - self._read, self._read)
         self._read += len(text)
         *lines, self._rest = (self._rest + text).split(b"\n")
         if last and self._rest:
